@@ -1,0 +1,729 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Channels: from the hand-over through the handshake to the close, and ticks.
+ */
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/random.h>
+#include <linux/wait_bit.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "channel.h"
+#include "netlink.h"
+#include "process.h"
+
+static void channel_free_rcu(struct rcu_head *rcu)
+{
+	kfree(container_of(rcu, struct erldist_channel, rcu));
+}
+
+static void channel_free(struct erldist_channel *ch)
+{
+	struct erldist_node *node = ch->node;
+
+	erldist_rx_free(ch);
+	erldist_tx_free(ch);
+	kfree_sensitive(ch->hs);
+	kfree_sensitive(ch->cookie);
+	if (ch->cred)
+		put_cred(ch->cred);
+	if (ch->file)
+		fput(ch->file);
+	erldist_peer_put(ch->peer);
+	call_rcu(&ch->rcu, channel_free_rcu);
+	erldist_node_put(node);
+}
+
+static void channel_release(struct work_struct *work)
+{
+	channel_free(container_of(work, struct erldist_channel, free_work));
+}
+
+/**
+ * erldist_channel_put() - drop a reference
+ * @ch: the channel
+ *
+ * Context: any: the last one is followed by a work.
+ */
+void erldist_channel_put(struct erldist_channel *ch)
+{
+	if (refcount_dec_and_test(&ch->ref))
+		queue_work(erldist_wq, &ch->free_work);
+}
+
+/**
+ * erldist_channel_queue() - queue one of a channel's works
+ * @ch: the channel
+ * @work: rx_work, tx_work or close_work
+ *
+ * A queued work holds a reference; every work looks at CHANNEL_DEAD first.
+ *
+ * Context: any.
+ */
+void erldist_channel_queue(struct erldist_channel *ch, struct work_struct *work)
+{
+	erldist_channel_get(ch);
+	if (!queue_work(erldist_wq, work))
+		erldist_channel_put(ch);
+}
+
+/**
+ * erldist_channel_queue_delayed() - arm one of a channel's timers
+ * @ch: the channel
+ * @work: timer or retry_work
+ * @delay: jiffies
+ *
+ * Context: only where channel_close() waits: its own works, or a pusher.
+ */
+void erldist_channel_queue_delayed(struct erldist_channel *ch,
+				   struct delayed_work *work,
+				   unsigned long delay)
+{
+	erldist_channel_get(ch);
+	if (mod_delayed_work(erldist_wq, work, delay))
+		erldist_channel_put(ch);
+}
+
+/**
+ * erldist_channel_abort() - close a channel
+ * @ch: the channel
+ * @reason: enum erldist_reason; the first one counts
+ * @error: a positive errno that goes with it, or 0
+ *
+ * Context: any.
+ */
+void erldist_channel_abort(struct erldist_channel *ch, u8 reason, int error)
+{
+	if (test_and_set_bit(CHANNEL_CLOSING, &ch->flags))
+		return;
+	ch->reason = reason;
+	ch->error = error;
+	erldist_channel_queue(ch, &ch->close_work);
+}
+
+static void channel_uncount(struct erldist_channel *ch)
+{
+	if (ch->counted)
+		atomic_dec(&ch->node->n_handshakes);
+	ch->counted = false;
+}
+
+static void channel_cancel(struct erldist_channel *ch)
+{
+	if (cancel_work_sync(&ch->rx_work))
+		erldist_channel_put(ch);
+	if (cancel_work_sync(&ch->tx_work))
+		erldist_channel_put(ch);
+	if (cancel_delayed_work_sync(&ch->timer))
+		erldist_channel_put(ch);
+	if (cancel_delayed_work_sync(&ch->stall_work))
+		erldist_channel_put(ch);
+}
+
+static void channel_shutdown(struct erldist_channel *ch)
+{
+	struct sock *sk = ch->sock->sk;
+
+	/* A lingering close would hold up a work that many share. */
+	sock_reset_flag(sk, SOCK_LINGER);
+	kernel_sock_shutdown(ch->sock, SHUT_RDWR);
+}
+
+static void channel_unlist(struct erldist_channel *ch)
+{
+	spin_lock_bh(&ch->node->channel_lock);
+	list_del_init(&ch->list);
+	spin_unlock_bh(&ch->node->channel_lock);
+}
+
+static void channel_tell(struct erldist_channel *ch)
+{
+	struct erldist_node *node = ch->node;
+
+	if (ch->state != CHANNEL_UP) {
+		atomic64_inc(&node->failed);
+		WRITE_ONCE(node->last_reason, ch->reason);
+	}
+	if (ch->peer)
+		erldist_peer_detach(ch->peer, ch, ch->reason, ch->error);
+}
+
+/* Runs once, queued by erldist_channel_abort(). */
+static void channel_close(struct work_struct *work)
+{
+	struct erldist_channel *ch = container_of(work, struct erldist_channel,
+						  close_work);
+
+	set_bit(CHANNEL_DEAD, &ch->flags);
+	erldist_transport_detach(ch);
+	channel_cancel(ch);
+	channel_unlist(ch);
+	if (ch->rx.stalled)
+		atomic_dec(&ch->node->n_stalled);
+	channel_shutdown(ch);
+	channel_uncount(ch);
+	channel_tell(ch);
+	/* Whoever took the right to push before the peer let go of us */
+	wait_var_event(&ch->pushing, !smp_load_acquire(&ch->pushing));
+	if (cancel_delayed_work_sync(&ch->retry_work))
+		erldist_channel_put(ch);
+	ch->state = CHANNEL_CLOSED;
+	erldist_rx_free(ch);
+	erldist_tx_free(ch);
+	erldist_channel_put(ch);
+}
+
+static unsigned long tick_interval(const struct erldist_node *node)
+{
+	return msecs_to_jiffies(READ_ONCE(node->tick.ticktime)) /
+	       READ_ONCE(node->tick.intensity);
+}
+
+static void channel_arm_step(struct erldist_channel *ch)
+{
+	erldist_channel_queue_delayed(ch, &ch->timer,
+				      msecs_to_jiffies(ch->node->tick.setup));
+}
+
+/* A user may have changed the socket so that data no longer announces itself. */
+static void tick_look_for_data(struct erldist_channel *ch)
+{
+	struct sock *sk = ch->sock->sk;
+
+	if (ch->carrier == CARRIER_TCP && !ch->rx.stalled &&
+	    !skb_queue_empty_lockless(&sk->sk_receive_queue))
+		erldist_channel_queue(ch, &ch->rx_work);
+}
+
+/*
+ * As dist_util's mk_tick: silence for a whole ticktime ends the connection, an
+ * interval in which nothing was sent is filled with a tick. While a full pool
+ * keeps us from reading, the peer cannot be called silent.
+ */
+static void channel_tick(struct erldist_channel *ch)
+{
+	unsigned long ticktime = msecs_to_jiffies(ch->node->tick.ticktime);
+	unsigned long interval = max(tick_interval(ch->node), 1UL);
+	unsigned long silent;
+	u64 rx = READ_ONCE(ch->rx_bytes), tx = READ_ONCE(ch->tx_bytes);
+
+	if (rx != ch->ticked_rx || ch->rx.stalled)
+		ch->last_rx = jiffies;
+	ch->ticked_rx = rx;
+	silent = jiffies - ch->last_rx;
+	if (silent >= ticktime) {
+		erldist_channel_abort(ch, ERLDIST_REASON_NET_TICK_TIMEOUT, 0);
+		return;
+	}
+	if (tx == ch->ticked_tx)
+		erldist_tx_tick(ch);
+	ch->ticked_tx = READ_ONCE(ch->tx_bytes);
+	tick_look_for_data(ch);
+	erldist_channel_queue_delayed(ch, &ch->timer,
+				      min(interval, ticktime - silent));
+}
+
+static void channel_timer(struct work_struct *work)
+{
+	struct erldist_channel *ch = container_of(to_delayed_work(work),
+						  struct erldist_channel,
+						  timer);
+
+	if (!test_bit(CHANNEL_DEAD, &ch->flags)) {
+		if (READ_ONCE(ch->state) == CHANNEL_UP)
+			channel_tick(ch);
+		else if (ch->state == CHANNEL_HANDSHAKE)
+			erldist_channel_abort(ch, ERLDIST_REASON_SETUP_TIMEOUT,
+					      0);
+	}
+	erldist_channel_put(ch);
+}
+
+static int channel_send_hs(struct erldist_channel *ch)
+{
+	struct erldist_hs *hs = ch->hs;
+	int n;
+
+	if (!hs->out_len)
+		return 0;
+	/* A stream just opened has room for this much. */
+	n = erldist_transport_send(ch, hs->out, hs->out_len, false);
+	if (n != hs->out_len)
+		return n < 0 ? n : -EAGAIN;
+	ch->tx_bytes += n;
+	hs->out_len = 0;
+	return 0;
+}
+
+static void channel_up(struct erldist_channel *ch)
+{
+	channel_uncount(ch);
+	ch->last_rx = jiffies;
+	ch->ticked_rx = ch->rx_bytes;
+	ch->ticked_tx = ch->tx_bytes;
+	WRITE_ONCE(ch->state, CHANNEL_UP);
+	kfree_sensitive(ch->hs);
+	ch->hs = NULL;
+	kfree_sensitive(ch->cookie);
+	ch->cookie = NULL;
+	erldist_peer_open(ch->peer, ch);
+	erldist_channel_queue_delayed(ch, &ch->timer,
+				      max(tick_interval(ch->node), 1UL));
+}
+
+/*
+ * The cookie is proven, both ways where we are the initiator. An acceptor's
+ * last word comes when the connection is the peer's own.
+ */
+static int channel_finish(struct erldist_channel *ch)
+{
+	int err;
+
+	ch->dflags = ch->hs->flags & ch->hs->peer_flags;
+	ch->header_mode = ch->dflags & DFLAG_HEADER_MODE;
+	err = erldist_peer_adopt(ch->peer, ch);
+	if (err == -EINPROGRESS) {
+		WRITE_ONCE(ch->state, CHANNEL_WAITING);
+		return 0;
+	}
+	if (err) {
+		erldist_channel_abort(ch, err == -ENETDOWN ?
+				      ERLDIST_REASON_NODE_DOWN :
+				      ERLDIST_REASON_ALIVE, 0);
+		return err;
+	}
+	err = ch->role == ERLDIST_ROLE_ACCEPTOR ? erldist_hs_accept(ch->hs) : 0;
+	if (err >= 0)
+		err = channel_send_hs(ch);
+	if (err < 0) {
+		erldist_channel_abort(ch, ERLDIST_REASON_SEND_ERROR, -err);
+		return err;
+	}
+	channel_up(ch);
+	return 0;
+}
+
+static int channel_cookie(struct erldist_channel *ch)
+{
+	struct erldist_node *node = ch->node;
+	struct erldist_cookie *cookie;
+
+	if (!ch->cookie)
+		ch->cookie = kmalloc(sizeof(*ch->cookie), GFP_KERNEL);
+	if (!ch->cookie)
+		return -ENOMEM;
+	mutex_lock(&node->conf_lock);
+	cookie = ch->peer && ch->peer->cookie ? ch->peer->cookie :
+						&node->cookie;
+	*ch->cookie = *cookie;
+	mutex_unlock(&node->conf_lock);
+	ch->hs->cookie = ch->cookie->data;
+	ch->hs->cookie_len = ch->cookie->len;
+	return ch->cookie->len ? 0 : -ENOKEY;
+}
+
+/* Refuse aloud: the status says so, the reason says why. */
+static int channel_refuse(struct erldist_channel *ch, u8 reason)
+{
+	int err = erldist_hs_decide(ch->hs, HS_STATUS_NOT_ALLOWED);
+
+	if (ch->hs->out_len)
+		channel_send_hs(ch);
+	erldist_channel_abort(ch, reason, 0);
+	return err < 0 ? err : -EPROTO;
+}
+
+static int hs_step(struct erldist_channel *ch, int verdict);
+
+static int channel_decided(struct erldist_channel *ch)
+{
+	int status;
+
+	if (channel_cookie(ch))
+		return channel_refuse(ch, ERLDIST_REASON_BAD_DIGEST);
+	status = erldist_peer_status(ch->peer, ch);
+	if (status < 0) {
+		erldist_channel_abort(ch, ERLDIST_REASON_ALIVE, 0);
+		return status;
+	}
+	ch->replaces = status == HS_STATUS_ALIVE;
+	return hs_step(ch, erldist_hs_decide(ch->hs, status));
+}
+
+/* A node introduced itself. */
+static int channel_decide(struct erldist_channel *ch)
+{
+	struct etf_atom name = {
+		.text = (const u8 *)ch->hs->peer_name,
+		.len = ch->hs->peer_name_len,
+	};
+	struct erldist_peer *peer;
+
+	if (erldist_node_is(ch->node, &name))
+		return channel_refuse(ch, ERLDIST_REASON_SAME_NAME);
+	peer = erldist_peer_make(ch->node, &name);
+	if (IS_ERR(peer))
+		return channel_refuse(ch, PTR_ERR(peer) == -EINVAL ?
+				      ERLDIST_REASON_BAD_NAME :
+				      ERLDIST_REASON_LIMIT);
+	ch->peer = peer;
+	if (!READ_ONCE(ch->node->admit))
+		return channel_decided(ch);
+	WRITE_ONCE(peer->asking, ch->tag);
+	erldist_peer_event(peer, ERLDIST_PENDING_ASKS, ch->tag, 0);
+	return 0;
+}
+
+/* The keeper was asked; has it answered? */
+static int channel_asked(struct erldist_channel *ch)
+{
+	if (!test_bit(CHANNEL_DENIED, &ch->flags) &&
+	    !test_bit(CHANNEL_ALLOWED, &ch->flags))
+		return 0;
+	WRITE_ONCE(ch->peer->asking, 0);
+	if (test_bit(CHANNEL_DENIED, &ch->flags))
+		return channel_refuse(ch, ERLDIST_REASON_DENIED);
+	return channel_decided(ch);
+}
+
+static int hs_alive(struct erldist_channel *ch)
+{
+	bool wants = erldist_peer_wants(ch->peer, ch);
+	int err = erldist_hs_alive(ch->hs, wants);
+
+	if (err < 0 || !wants) {
+		channel_send_hs(ch);
+		erldist_channel_abort(ch, ERLDIST_REASON_ALIVE, 0);
+		return -EPROTO;
+	}
+	return hs_step(ch, err);
+}
+
+static int hs_failed(struct erldist_channel *ch, int err)
+{
+	channel_send_hs(ch);
+	erldist_channel_abort(ch, err == -EPROTO ? ch->hs->reason :
+			      ERLDIST_REASON_NO_MEMORY,
+			      err == -EPROTO ? 0 : -err);
+	return err;
+}
+
+/* What a verdict of the state machine asks for */
+static int hs_step(struct erldist_channel *ch, int verdict)
+{
+	int err;
+
+	if (verdict < 0)
+		return hs_failed(ch, verdict);
+	if (verdict != HS_UP && verdict != HS_PROVEN) {
+		err = channel_send_hs(ch);
+		if (err) {
+			erldist_channel_abort(ch, ERLDIST_REASON_SEND_ERROR,
+					      -err);
+			return err;
+		}
+	}
+	switch (verdict) {
+	case HS_DECIDE:
+		return channel_decide(ch);
+	case HS_ALIVE:
+		return hs_alive(ch);
+	case HS_PROVEN:
+	case HS_UP:
+		return channel_finish(ch);
+	default:
+		return 0;
+	}
+}
+
+/**
+ * erldist_channel_handshake() - one step of the handshake
+ * @ch: the channel, in CHANNEL_HANDSHAKE or CHANNEL_WAITING
+ * @msg: a message that came in, or NULL: begin, or go on after an answer
+ * @len: its bytes
+ *
+ * Context: rx_work, no lock held.
+ * Return: 0, look at ch->state; negative: the channel is being closed.
+ */
+int erldist_channel_handshake(struct erldist_channel *ch, const u8 *msg,
+			      size_t len)
+{
+	/* READY: user space did the handshake. */
+	if (ch->state == CHANNEL_WAITING || ch->role == ERLDIST_ROLE_READY)
+		return channel_finish(ch);
+	if (msg) {
+		channel_arm_step(ch);
+		return hs_step(ch, erldist_hs_recv(ch->hs, msg, len));
+	}
+	if (ch->hs->state == HS_ST_NONE) {
+		channel_arm_step(ch);
+		return hs_step(ch, erldist_hs_start(ch->hs));
+	}
+	if (ch->hs->state == HS_ST_DECIDING)
+		return channel_asked(ch);
+	return 0;
+}
+
+/**
+ * erldist_channel_resume() - the old connection has been drained
+ * @ch: the one that waits
+ *
+ * Context: any.
+ */
+void erldist_channel_resume(struct erldist_channel *ch)
+{
+	erldist_channel_queue(ch, &ch->rx_work);
+}
+
+/**
+ * erldist_channel_answer() - the keeper's answer to asks
+ * @node: the node
+ * @name: who asked
+ * @tag: its connection, or 0: any of that name
+ * @allow: yes or no
+ *
+ * Context: process context.
+ * Return: 0; -ENOENT: nobody of that name is asking.
+ */
+int erldist_channel_answer(struct erldist_node *node, const struct etf_atom *name,
+			   u64 tag, bool allow)
+{
+	struct erldist_channel *ch;
+	int err = -ENOENT;
+
+	spin_lock_bh(&node->channel_lock);
+	list_for_each_entry(ch, &node->channels, list) {
+		struct erldist_peer *peer = READ_ONCE(ch->peer);
+
+		if (ch->role != ERLDIST_ROLE_ACCEPTOR || !peer ||
+		    READ_ONCE(ch->state) != CHANNEL_HANDSHAKE ||
+		    (tag && ch->tag != tag) ||
+		    !etf_atom_equal(&peer->atom, name))
+			continue;
+		set_bit(allow ? CHANNEL_ALLOWED : CHANNEL_DENIED, &ch->flags);
+		erldist_channel_queue(ch, &ch->rx_work);
+		err = 0;
+	}
+	spin_unlock_bh(&node->channel_lock);
+	return err;
+}
+
+/**
+ * erldist_channels_close() - the node goes: close every channel
+ * @node: the node, dead
+ *
+ * Context: process context.
+ */
+void erldist_channels_close(struct erldist_node *node)
+{
+	struct erldist_channel *ch;
+
+	spin_lock_bh(&node->channel_lock);
+	list_for_each_entry(ch, &node->channels, list)
+		erldist_channel_abort(ch, ERLDIST_REASON_NODE_DOWN, 0);
+	spin_unlock_bh(&node->channel_lock);
+}
+
+/**
+ * erldist_channels_sweep() - a process ended: drop what is coming for it
+ * @node: the node
+ *
+ * Context: any.
+ */
+void erldist_channels_sweep(struct erldist_node *node)
+{
+	struct erldist_channel *ch;
+
+	spin_lock_bh(&node->channel_lock);
+	list_for_each_entry(ch, &node->channels, list) {
+		set_bit(CHANNEL_SWEEP, &ch->flags);
+		erldist_channel_queue(ch, &ch->rx_work);
+	}
+	spin_unlock_bh(&node->channel_lock);
+}
+
+/**
+ * erldist_channels_unstall() - the pool has room: who was held up reads on
+ * @node: the node
+ *
+ * Context: any.
+ */
+void erldist_channels_unstall(struct erldist_node *node)
+{
+	struct erldist_channel *ch;
+
+	spin_lock_bh(&node->channel_lock);
+	list_for_each_entry(ch, &node->channels, list) {
+		if (READ_ONCE(ch->rx.stalled))
+			erldist_channel_queue(ch, &ch->rx_work);
+	}
+	spin_unlock_bh(&node->channel_lock);
+}
+
+static void hs_setup(struct erldist_channel *ch,
+		     const struct erldist_channel_req *req)
+{
+	struct erldist_hs *hs = ch->hs;
+
+	hs->acceptor = ch->role == ERLDIST_ROLE_ACCEPTOR;
+	hs->name = ch->node->name;
+	hs->name_len = ch->node->atom.len;
+	hs->creation = ch->node->creation;
+	hs->flags = ch->node->flags;
+	hs->demand = DFLAG_MANDATORY;
+	hs->challenge = get_random_u32();
+	hs->framing = req->framing;
+	hs->peer_flags = req->flags;
+	hs->peer_creation = req->creation;
+	if (req->name.len) {
+		memcpy(hs->peer_name, req->name.text, req->name.len);
+		hs->peer_name_len = req->name.len;
+	}
+}
+
+static struct erldist_channel *channel_alloc(struct erldist_node *node)
+{
+	struct erldist_channel *ch;
+
+	ch = kzalloc(sizeof(*ch), GFP_KERNEL_ACCOUNT);
+	if (!ch)
+		return NULL;
+	refcount_set(&ch->ref, 1);
+	erldist_node_get(node);
+	ch->node = node;
+	INIT_LIST_HEAD(&ch->list);
+	INIT_WORK(&ch->rx_work, erldist_rx_run);
+	INIT_WORK(&ch->tx_work, erldist_tx_run);
+	INIT_WORK(&ch->close_work, channel_close);
+	INIT_WORK(&ch->free_work, channel_release);
+	INIT_DELAYED_WORK(&ch->stall_work, erldist_rx_stall_over);
+	INIT_DELAYED_WORK(&ch->retry_work, erldist_tx_retry);
+	INIT_DELAYED_WORK(&ch->timer, channel_timer);
+	erldist_rx_init(ch);
+	ch->hs = kzalloc(sizeof(*ch->hs), GFP_KERNEL_ACCOUNT);
+	ch->tx.buf = kmalloc(ERLDIST_TX_BUF, GFP_KERNEL_ACCOUNT);
+	ch->rx.hs_buf = kmalloc(ERLDIST_HS_MSG_MAX + 4, GFP_KERNEL_ACCOUNT);
+	if (!ch->hs || !ch->tx.buf || !ch->rx.hs_buf) {
+		erldist_channel_put(ch);
+		return NULL;
+	}
+	return ch;
+}
+
+static int channel_count(struct erldist_channel *ch)
+{
+	struct erldist_node *node = ch->node;
+
+	ch->counted = true;
+	return atomic_inc_return(&node->n_handshakes) >
+	       READ_ONCE(node->limits.handshakes) ? -EUSERS : 0;
+}
+
+static int channel_socket(struct erldist_channel *ch, int fd)
+{
+	ch->file = fget(fd);
+	if (!ch->file)
+		return -EBADF;
+	ch->sock = sock_from_file(ch->file);
+	return ch->sock ? 0 : -ENOTSOCK;
+}
+
+/* The peer is named beforehand: roles INITIATOR and READY. */
+static int channel_target(struct erldist_channel *ch,
+			  const struct erldist_channel_req *req)
+{
+	struct erldist_peer *peer;
+
+	if (ch->role == ERLDIST_ROLE_ACCEPTOR)
+		return 0;
+	if (erldist_node_is(ch->node, &req->name))
+		return -EINVAL;
+	peer = erldist_peer_make(ch->node, &req->name);
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+	ch->peer = peer;
+	return erldist_peer_attempt(peer, ch);
+}
+
+static int channel_prepare(struct erldist_channel *ch,
+			   const struct erldist_channel_req *req)
+{
+	int err;
+
+	err = channel_count(ch) ?: channel_socket(ch, req->fd) ?:
+	      channel_target(ch, req);
+	if (err)
+		return err;
+	if (ch->role != ERLDIST_ROLE_READY) {
+		err = channel_cookie(ch);
+		if (err)
+			return err;
+	} else if (req->data_len) {
+		return erldist_rx_leftover(ch, req->data, req->data_len);
+	}
+	return 0;
+}
+
+/* From here on the channel is found by the node's close. */
+static int channel_list(struct erldist_channel *ch)
+{
+	struct erldist_node *node = ch->node;
+	int err = 0;
+
+	spin_lock_bh(&node->channel_lock);
+	if (READ_ONCE(node->dead))
+		err = -ENETDOWN;
+	else
+		list_add_tail(&ch->list, &node->channels);
+	spin_unlock_bh(&node->channel_lock);
+	return err;
+}
+
+static void channel_undo(struct erldist_channel *ch, int err)
+{
+	channel_uncount(ch);
+	erldist_transport_detach(ch);
+	if (ch->peer)
+		erldist_peer_detach(ch->peer, ch, ERLDIST_REASON_UNREACHABLE,
+				    -err);
+	erldist_channel_put(ch);
+}
+
+/**
+ * erldist_channel_hand_over() - take over a connected stream
+ * @node: the node
+ * @req: what the keeper said; checked for syntax
+ *
+ * On success the channel goes on by itself, and tells of its end through the
+ * node socket; the caller's descriptor stays his to close. After an error the
+ * socket is as it was, but for options.
+ *
+ * Context: process context.
+ * Return: 0; -EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENOTCONN, -EBUSY, -EINVAL
+ * (the node's own name), -EISCONN, -EALREADY, -ENOKEY, -EUSERS, -ENETDOWN.
+ */
+int erldist_channel_hand_over(struct erldist_node *node,
+			      const struct erldist_channel_req *req)
+{
+	struct erldist_channel *ch = channel_alloc(node);
+	int err;
+
+	if (!ch)
+		return -ENOMEM;
+	ch->role = req->role;
+	ch->tag = req->tag;
+	ch->cred = get_current_cred();
+	ch->connection = atomic64_inc_return(&erldist_net(node->net)->connections);
+	hs_setup(ch, req);
+	err = channel_prepare(ch, req) ?: erldist_transport_attach(ch) ?:
+	      channel_list(ch);
+	if (err) {
+		channel_undo(ch, err);
+		return err;
+	}
+	/* Data, or the end, may be there already. */
+	erldist_channel_queue(ch, &ch->rx_work);
+	erldist_channel_put(ch);
+	return 0;
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a peer's control messages ask for: messages to mailboxes, signals to
+ * processes, and the answers that a peer must get (erts/emulator/beam/dist.c,
+ * erts_net_message()).
+ */
+#include "channel.h"
+#include "node.h"
+#include "peer.h"
+#include "process.h"
+#include "relation.h"
+
+static bool pid_is_ours(const struct erldist_node *node,
+			const struct etf_pid *pid)
+{
+	return pid->creation == node->creation &&
+	       erldist_node_is(node, &pid->node);
+}
+
+static struct erldist_process *find_to(struct erldist_node *node,
+				       const struct erldist_ctl *ctl)
+{
+	if (ctl->to_kind == CTL_NAME)
+		return erldist_process_named(node, &ctl->name);
+	if (ctl->to_kind == CTL_PID && pid_is_ours(node, &ctl->to))
+		return erldist_process_find(node, ctl->to.id, ctl->to.serial);
+	return NULL;
+}
+
+static bool to_net_kernel(const struct erldist_ctl *ctl)
+{
+	return ctl->to_kind == CTL_NAME && etf_atom_is(&ctl->name, "net_kernel");
+}
+
+/**
+ * erldist_dispatch_receiver() - whom a message is for
+ * @ch: where it came in
+ * @ctl: its control message
+ * @to: set to the process with a reference; NULL: the node itself
+ *
+ * Context: any.
+ * Return: 0; -ESRCH: nobody, counted.
+ */
+int erldist_dispatch_receiver(struct erldist_channel *ch,
+			      const struct erldist_ctl *ctl,
+			      struct erldist_process **to)
+{
+	*to = NULL;
+	if (to_net_kernel(ctl))
+		return 0;
+	*to = find_to(ch->node, ctl);
+	if (*to)
+		return 0;
+	atomic64_inc(&ch->node->no_receiver);
+	return -ESRCH;
+}
+
+/**
+ * erldist_dispatch_message() - deliver a message
+ * @ch: where it came in
+ * @to: the receiver, NULL: the node itself
+ * @msg: the message
+ * @may_sleep: in the work
+ *
+ * Return: 0: @msg is taken; -EAGAIN: it is not, the work must do it.
+ */
+int erldist_dispatch_message(struct erldist_channel *ch,
+			     struct erldist_process *to,
+			     struct erldist_msg *msg, bool may_sleep)
+{
+	int err;
+
+	if (!to) {
+		if (!may_sleep)
+			return -EAGAIN;
+		erldist_netkernel_call(ch, msg);
+		atomic_long_sub(msg->charged, &ch->node->pool_used);
+		erldist_msg_put(msg);
+		return 0;
+	}
+	err = erldist_mailbox_put_remote(to, msg);
+	if (!err)
+		return 0;
+	if (err == -ENOBUFS && !may_sleep)
+		return -EAGAIN;
+	if (err == -ENOBUFS) {
+		atomic64_inc(&ch->node->overflows);
+		erldist_process_end_known(to, KNOWN_OVERFLOW, ENOBUFS);
+	}
+	erldist_mailbox_uncharge(to, msg->charged);
+	erldist_msg_put(msg);
+	return 0;
+}
+
+static struct etf_pid our_pid(const struct erldist_channel *ch,
+			      const struct etf_pid *as_given)
+{
+	struct etf_pid pid = *as_given;
+
+	pid.node = ch->node->atom;
+	return pid;
+}
+
+static u64 pid_key(const struct etf_pid *pid)
+{
+	return (u64)pid->serial << 32 | pid->id;
+}
+
+/* An answer in the name of @from, in its flow: order holds against it. */
+static int answer(struct erldist_channel *ch, struct erldist_ctl_out *out,
+		  const char *reason)
+{
+	struct etf_atom atom = etf_ascii(reason ?: "");
+	struct erldist_msg *msg;
+	u32 room;
+	u8 *p;
+
+	room = 128 + 3 * (ch->node->atom.len + ch->peer->atom.len) +
+	       out->name.len * 2 + (reason ? etf_atom_size(&atom) : 0);
+	msg = erldist_msg_alloc(room, GFP_KERNEL);
+	if (!msg)
+		return -ERLDIST_REASON_NO_MEMORY;
+	p = erldist_ctl_write(msg->data, out, ch->dflags);
+	if (!p) {
+		erldist_msg_put(msg);
+		return 0;
+	}
+	if (reason) {
+		if (!ch->header_mode && ch->dflags & DFLAG_EXIT_PAYLOAD)
+			*p++ = ETF_VERSION;
+		p = etf_put_atom(p, &atom);
+	}
+	msg->used = p - msg->data;
+	WARN_ON_ONCE(msg->used > msg->room);
+	erldist_send_raw(ch, out->from_kind == CTL_PID ? pid_key(&out->from) : 0,
+			 msg);
+	return 0;
+}
+
+static int answer_exit(struct erldist_channel *ch,
+		       const struct erldist_ctl *ctl, const char *reason)
+{
+	struct erldist_ctl_out out = {
+		.op = OP_EXIT,
+		.from_kind = CTL_PID,
+		.from = our_pid(ch, &ctl->to),
+		.to_kind = CTL_PID,
+		.to = ctl->from,
+	};
+
+	return answer(ch, &out, reason);
+}
+
+static int answer_down(struct erldist_channel *ch,
+		       const struct erldist_ctl *ctl, const char *reason)
+{
+	struct erldist_ctl_out out = {
+		.op = OP_MONITOR_P_EXIT,
+		.from_kind = ctl->to_kind,
+		.from = our_pid(ch, &ctl->to),
+		.name = ctl->name,
+		.to_kind = CTL_PID,
+		.to = ctl->from,
+		.ref = &ctl->ref,
+	};
+
+	return answer(ch, &out, reason);
+}
+
+static int answer_unlink(struct erldist_channel *ch,
+			 const struct erldist_ctl *ctl)
+{
+	struct erldist_ctl_out out = {
+		.op = OP_UNLINK_ID_ACK,
+		.id = ctl->id,
+		.from_kind = CTL_PID,
+		.from = our_pid(ch, &ctl->to),
+		.to_kind = CTL_PID,
+		.to = ctl->from,
+	};
+
+	return answer(ch, &out, NULL);
+}
+
+static int answer_spawn(struct erldist_channel *ch,
+			const struct erldist_ctl *ctl)
+{
+	struct erldist_ctl_out out = {
+		.op = OP_SPAWN_REPLY,
+		.to_kind = CTL_PID,
+		.to = ctl->from,
+		.ref = &ctl->ref,
+		.name = etf_ascii("notsup"),
+	};
+
+	return answer(ch, &out, NULL);
+}
+
+static const char *refusal(int err)
+{
+	return err == -ESRCH ? "noproc" : "system_limit";
+}
+
+/* A relation a peer asks for. Returns 0, or why not. */
+static int relate(struct erldist_channel *ch, struct erldist_process *proc,
+		  const struct erldist_ctl *ctl)
+{
+	struct erldist_relation *rel;
+
+	if (!proc)
+		return -ESRCH;
+	rel = erldist_relation_new(proc, ch, ctl);
+	if (IS_ERR(rel))
+		return PTR_ERR(rel);
+	return erldist_relation_add(rel);
+}
+
+static int on_link(struct erldist_channel *ch, const struct erldist_ctl *ctl,
+		   struct erldist_process *proc)
+{
+	int err = relate(ch, proc, ctl);
+
+	return err ? answer_exit(ch, ctl, refusal(err)) : 0;
+}
+
+static int on_monitor(struct erldist_channel *ch,
+		      const struct erldist_ctl *ctl,
+		      struct erldist_process *proc)
+{
+	int err;
+
+	/* It always exists, and nothing is to be told of it. */
+	if (to_net_kernel(ctl))
+		return 0;
+	err = relate(ch, proc, ctl);
+	return err ? answer_down(ch, ctl, refusal(err)) : 0;
+}
+
+static int on_unlink(struct erldist_channel *ch, const struct erldist_ctl *ctl,
+		     struct erldist_process *proc)
+{
+	if (proc)
+		erldist_relation_drop(proc, ch->peer, RELATION_LINK, ctl);
+	return ctl->op == OP_UNLINK_ID ? answer_unlink(ch, ctl) : 0;
+}
+
+static int on_demonitor(struct erldist_channel *ch,
+			const struct erldist_ctl *ctl,
+			struct erldist_process *proc)
+{
+	if (proc)
+		erldist_relation_drop(proc, ch->peer, RELATION_MONITORED, ctl);
+	return 0;
+}
+
+/* The reason, checked: it may go on to others that are linked. */
+static struct erldist_blob *reason_of(const struct erldist_msg *msg)
+{
+	struct erldist_blob *blob = erldist_msg_blob(msg, 0);
+
+	if (!blob)
+		return ERR_PTR(-ERLDIST_REASON_NO_MEMORY);
+	if (!etf_scan_term(blob->data, blob->len, NULL))
+		return blob;
+	erldist_blob_put(blob);
+	return ERR_PTR(-ERLDIST_REASON_BAD_TERM);
+}
+
+static int on_exit(struct erldist_channel *ch, const struct erldist_ctl *ctl,
+		   struct erldist_process *proc, const struct erldist_msg *msg)
+{
+	struct erldist_blob *reason = reason_of(msg);
+
+	if (IS_ERR(reason))
+		return PTR_ERR(reason);
+	if (proc && (ctl->op == OP_EXIT2 ||
+		     erldist_relation_drop(proc, ch->peer, RELATION_LINK, ctl)))
+		erldist_process_exit_signal(proc, msg->data + msg->from,
+					    msg->from_len, reason,
+					    ctl->op == OP_EXIT2);
+	erldist_blob_put(reason);
+	return 0;
+}
+
+static int dispatch(struct erldist_channel *ch, const struct erldist_ctl *ctl,
+		    struct erldist_msg *msg, struct erldist_process *proc)
+{
+	switch (ctl->op) {
+	case OP_LINK:
+		return on_link(ch, ctl, proc);
+	case OP_UNLINK:
+	case OP_UNLINK_ID:
+		return on_unlink(ch, ctl, proc);
+	case OP_MONITOR_P:
+		return on_monitor(ch, ctl, proc);
+	case OP_DEMONITOR_P:
+		return on_demonitor(ch, ctl, proc);
+	case OP_EXIT:
+	case OP_EXIT2:
+		return on_exit(ch, ctl, proc, msg);
+	case OP_SPAWN_REQUEST:
+		return answer_spawn(ch, ctl);
+	case OP_UNLINK_ID_ACK:
+	case OP_MONITOR_P_EXIT:
+	case OP_GROUP_LEADER:
+	case OP_SPAWN_REPLY:
+		/* To what was never asked, or has been forgotten since */
+		return 0;
+	default:
+		return -ERLDIST_REASON_BAD_CONTROL;
+	}
+}
+
+/* Signals of a third node's processes are nobody's to send. */
+static bool from_is_peers(const struct erldist_channel *ch,
+			  const struct erldist_ctl *ctl)
+{
+	switch (ctl->op) {
+	case OP_GROUP_LEADER:
+	case OP_SPAWN_REPLY:
+	case OP_MONITOR_P_EXIT:
+		return true;
+	default:
+		return ctl->from_kind != CTL_PID ||
+		       etf_atom_equal(&ctl->from.node, &ch->peer->atom);
+	}
+}
+
+/**
+ * erldist_dispatch_signal() - do what a control message other than a send asks
+ * @ch: where it came in
+ * @ctl: the control message
+ * @msg: the frame; its payload is the reason, where there is one
+ *
+ * Context: rx_work.
+ * Return: 0, or minus the enum erldist_reason to close the channel with.
+ */
+int erldist_dispatch_signal(struct erldist_channel *ch,
+			    const struct erldist_ctl *ctl,
+			    struct erldist_msg *msg)
+{
+	struct erldist_process *proc;
+	int err;
+
+	if (!from_is_peers(ch, ctl))
+		return -ERLDIST_REASON_FOREIGN_SENDER;
+	proc = find_to(ch->node, ctl);
+	err = dispatch(ch, ctl, msg, proc);
+	if (proc)
+		erldist_process_put(proc);
+	return err;
+}

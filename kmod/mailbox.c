@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mailboxes: queueing, limits, and the pool that bytes from peers count in.
+ */
+#include "channel.h"
+#include "node.h"
+#include "process.h"
+
+/* What a message counts beyond its payload */
+#define MESSAGE_OVERHEAD	64
+
+/**
+ * erldist_mailbox_init() - an empty mailbox
+ * @mb: the mailbox
+ * @limit: bytes of local senders before they wait
+ */
+void erldist_mailbox_init(struct erldist_mailbox *mb, u64 limit)
+{
+	spin_lock_init(&mb->lock);
+	INIT_LIST_HEAD(&mb->queue);
+	init_waitqueue_head(&mb->wait);
+	mb->local_limit = limit;
+}
+
+static void mailbox_wake(struct erldist_process *proc)
+{
+	struct sock *sk;
+
+	rcu_read_lock();
+	sk = rcu_dereference(proc->sk);
+	if (sk)
+		sk->sk_data_ready(sk);
+	rcu_read_unlock();
+}
+
+static void enqueue(struct erldist_mailbox *mb, struct erldist_msg *msg)
+{
+	list_add_tail(&msg->list, &mb->queue);
+	mb->n++;
+}
+
+static bool local_room(const struct erldist_mailbox *mb, size_t bytes)
+{
+	size_t used = READ_ONCE(mb->local_bytes);
+
+	return !used || used + bytes <= READ_ONCE(mb->local_limit);
+}
+
+/**
+ * erldist_mailbox_has_room() - may a local sender go on
+ * @proc: the receiver
+ * @bytes: size of its message
+ * Return: true also when the receiver has ended.
+ */
+bool erldist_mailbox_has_room(const struct erldist_process *proc, size_t bytes)
+{
+	return !erldist_process_alive(proc) ||
+	       local_room(&proc->mailbox, bytes + MESSAGE_OVERHEAD);
+}
+
+/**
+ * erldist_mailbox_put_local() - a message of a process of the same node
+ * @proc: the receiver
+ * @msg: the message; taken when 0 is returned
+ * @from: the sender; to oneself there is always room
+ *
+ * Context: process context.
+ * Return: 0; -EAGAIN no room; -ESRCH the receiver has ended; -EPIPE the sender
+ * has.
+ */
+int erldist_mailbox_put_local(struct erldist_process *proc,
+			      struct erldist_msg *msg,
+			      const struct erldist_process *from)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	int err = 0;
+
+	msg->charged = msg->len + MESSAGE_OVERHEAD;
+	spin_lock_bh(&mb->lock);
+	if (!erldist_process_alive(from)) {
+		err = -EPIPE;
+	} else if (!erldist_process_alive(proc)) {
+		err = -ESRCH;
+	} else if (from != proc && !local_room(mb, msg->charged)) {
+		err = -EAGAIN;
+	} else {
+		mb->local_bytes += msg->charged;
+		enqueue(mb, msg);
+	}
+	spin_unlock_bh(&mb->lock);
+	if (!err)
+		mailbox_wake(proc);
+	return err;
+}
+
+static int put_remote_locked(struct erldist_process *proc,
+			     struct erldist_msg *msg, bool limited)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	size_t all = msg->body + msg->len, more = all - msg->charged;
+
+	if (!erldist_process_alive(proc))
+		return -ESRCH;
+	if (limited && mb->hard_limit &&
+	    mb->local_bytes + mb->remote_bytes + more > mb->hard_limit)
+		return -ENOBUFS;
+	mb->remote_bytes += more;
+	msg->charged = all;
+	atomic_long_add(more, &proc->node->pool_used);
+	atomic_long_add(all, &proc->node->pool_ready);
+	enqueue(mb, msg);
+	return 0;
+}
+
+/**
+ * erldist_mailbox_put_remote() - a message of a peer
+ * @proc: the receiver
+ * @msg: the message; taken when 0 is returned; what was charged for it while it
+ *	came stays charged otherwise
+ *
+ * Context: any.
+ * Return: 0; -ESRCH the receiver has ended; -ENOBUFS above its hard limit.
+ */
+int erldist_mailbox_put_remote(struct erldist_process *proc,
+			       struct erldist_msg *msg)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	int err;
+
+	spin_lock_bh(&mb->lock);
+	err = put_remote_locked(proc, msg, true);
+	spin_unlock_bh(&mb->lock);
+	if (!err)
+		mailbox_wake(proc);
+	return err;
+}
+
+/**
+ * erldist_mailbox_put_signal() - a message that the kernel made
+ * @proc: the receiver
+ * @msg: the message, taken
+ *
+ * Limits do not hold it up.
+ *
+ * Context: any.
+ */
+void erldist_mailbox_put_signal(struct erldist_process *proc,
+				struct erldist_msg *msg)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	int err;
+
+	spin_lock_bh(&mb->lock);
+	err = put_remote_locked(proc, msg, false);
+	spin_unlock_bh(&mb->lock);
+	if (err)
+		erldist_msg_put(msg);
+	else
+		mailbox_wake(proc);
+}
+
+/**
+ * erldist_mailbox_charge() - bytes of a message that is still coming
+ * @proc: the receiver
+ * @bytes: how many
+ *
+ * Context: any.
+ * Return: 0; -ESRCH the receiver has ended, nothing was charged.
+ */
+int erldist_mailbox_charge(struct erldist_process *proc, size_t bytes)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	int err = -ESRCH;
+
+	spin_lock_bh(&mb->lock);
+	if (erldist_process_alive(proc)) {
+		mb->remote_bytes += bytes;
+		err = 0;
+	}
+	spin_unlock_bh(&mb->lock);
+	if (!err)
+		atomic_long_add(bytes, &proc->node->pool_used);
+	return err;
+}
+
+/**
+ * erldist_mailbox_uncharge() - a message that was coming will not come
+ * @proc: the receiver
+ * @bytes: what was charged for it
+ *
+ * Context: any.
+ */
+void erldist_mailbox_uncharge(struct erldist_process *proc, size_t bytes)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+
+	spin_lock_bh(&mb->lock);
+	mb->remote_bytes -= bytes;
+	spin_unlock_bh(&mb->lock);
+	atomic_long_sub(bytes, &proc->node->pool_used);
+	erldist_pool_freed(proc->node);
+}
+
+/**
+ * erldist_pool_freed() - there may be room again: channels held up go on
+ * @node: the node
+ *
+ * Context: any.
+ */
+void erldist_pool_freed(struct erldist_node *node)
+{
+	if (atomic_read(&node->n_stalled) &&
+	    atomic_long_read(&node->pool_used) <
+	    READ_ONCE(node->limits.mailbox_pool))
+		erldist_channels_unstall(node);
+}
+
+/**
+ * erldist_mailbox_take() - take the first message
+ * @proc: the process
+ * @room: bytes the reader has room for
+ * @flags: MSG_PEEK: leave it there; MSG_TRUNC: it may be longer
+ * @msg: set to the message, with a reference
+ *
+ * Context: process context.
+ * Return: 0; -EAGAIN none; -EMSGSIZE it is longer; or what the ended process
+ * has to say.
+ */
+int erldist_mailbox_take(struct erldist_process *proc, size_t room, int flags,
+			 struct erldist_msg **msg)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	struct erldist_msg *first;
+	int err = 0;
+
+	spin_lock_bh(&mb->lock);
+	first = list_first_entry_or_null(&mb->queue, struct erldist_msg, list);
+	if (!first) {
+		err = erldist_process_alive(proc) ? -EAGAIN : -proc->err;
+	} else if (first->len > room && !(flags & MSG_TRUNC)) {
+		err = -EMSGSIZE;
+	} else if (flags & MSG_PEEK) {
+		refcount_inc(&first->ref);
+	} else {
+		list_del_init(&first->list);
+		mb->n--;
+	}
+	spin_unlock_bh(&mb->lock);
+	*msg = first;
+	return err;
+}
+
+/**
+ * erldist_mailbox_return() - put a message back that could not be read
+ * @proc: the process
+ * @msg: the message that erldist_mailbox_take() gave
+ *
+ * Context: process context.
+ */
+void erldist_mailbox_return(struct erldist_process *proc,
+			    struct erldist_msg *msg)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	bool back;
+
+	spin_lock_bh(&mb->lock);
+	back = erldist_process_alive(proc) || proc->err == ENETDOWN;
+	if (back) {
+		list_add(&msg->list, &mb->queue);
+		mb->n++;
+	}
+	spin_unlock_bh(&mb->lock);
+	if (!back)
+		erldist_mailbox_read(proc, msg);
+}
+
+static void release_locked(struct erldist_process *proc,
+			   const struct erldist_msg *msg)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+
+	if (msg->remote) {
+		mb->remote_bytes -= msg->charged;
+		atomic_long_sub(msg->charged, &proc->node->pool_used);
+		atomic_long_sub(msg->charged, &proc->node->pool_ready);
+	} else {
+		mb->local_bytes -= msg->charged;
+	}
+}
+
+/**
+ * erldist_mailbox_read() - a message was read: its bytes are free
+ * @proc: the process
+ * @msg: the message, the reference is dropped
+ *
+ * Context: process context.
+ */
+void erldist_mailbox_read(struct erldist_process *proc, struct erldist_msg *msg)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+
+	spin_lock_bh(&mb->lock);
+	release_locked(proc, msg);
+	spin_unlock_bh(&mb->lock);
+	if (msg->remote)
+		erldist_pool_freed(proc->node);
+	else if (wq_has_sleeper(&mb->wait) &&
+		 READ_ONCE(mb->local_bytes) <= mb->local_limit / 2)
+		wake_up_all(&mb->wait);
+	erldist_msg_put(msg);
+}
+
+/**
+ * erldist_mailbox_discard() - drop messages that nobody will read
+ * @proc: whose they were
+ * @queue: list of them, in nobody's hands but the caller's
+ *
+ * Context: process context.
+ */
+void erldist_mailbox_discard(struct erldist_process *proc,
+			     struct list_head *queue)
+{
+	struct erldist_msg *msg;
+
+	while (!list_empty(queue)) {
+		msg = list_first_entry(queue, struct erldist_msg, list);
+		list_del_init(&msg->list);
+		erldist_mailbox_read(proc, msg);
+		cond_resched();
+	}
+}
+
+/**
+ * erldist_mailbox_first() - size of the first message
+ * @proc: the process
+ * Return: bytes of its payload, 0: there is none.
+ */
+size_t erldist_mailbox_first(struct erldist_process *proc)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	struct erldist_msg *first;
+	size_t len = 0;
+
+	spin_lock_bh(&mb->lock);
+	first = list_first_entry_or_null(&mb->queue, struct erldist_msg, list);
+	if (first)
+		len = first->len;
+	spin_unlock_bh(&mb->lock);
+	return len;
+}

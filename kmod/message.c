@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Messages: memory, and copying to and from user space.
+ */
+#include <linux/sched/signal.h>
+#include <linux/uio.h>
+#include <net/sock.h>
+
+#include "message.h"
+
+/**
+ * erldist_blob_new() - a shared copy of a term
+ * @p: its bytes, or NULL to leave them to the caller
+ * @len: how many
+ * @gfp: flags of the allocation
+ *
+ * Return: a blob with one reference, or NULL.
+ */
+struct erldist_blob *erldist_blob_new(const void *p, size_t len, gfp_t gfp)
+{
+	struct erldist_blob *blob;
+
+	blob = kvmalloc(struct_size(blob, data, len), gfp);
+	if (!blob)
+		return NULL;
+	refcount_set(&blob->ref, 1);
+	blob->len = len;
+	if (p)
+		memcpy(blob->data, p, len);
+	return blob;
+}
+
+static struct erldist_blob *known[KNOWN_MAX] __ro_after_init;
+
+static const char *const known_text[KNOWN_MAX] = {
+	[KNOWN_NORMAL] = "normal",
+	[KNOWN_NOCONNECTION] = "noconnection",
+	[KNOWN_KILLED] = "killed",
+	[KNOWN_OVERFLOW] = "mailbox_overflow",
+};
+
+/**
+ * erldist_blobs_exit() - free the known reasons
+ */
+void erldist_blobs_exit(void)
+{
+	int i;
+
+	for (i = 0; i < KNOWN_MAX; i++)
+		erldist_blob_put(known[i]);
+}
+
+/**
+ * erldist_blobs_init() - make the known reasons
+ * Return: 0 or -ENOMEM.
+ */
+int __init erldist_blobs_init(void)
+{
+	struct etf_atom atom;
+	int i;
+
+	for (i = 0; i < KNOWN_MAX; i++) {
+		atom = etf_ascii(known_text[i]);
+		known[i] = erldist_blob_new(NULL, etf_atom_size(&atom),
+					    GFP_KERNEL);
+		if (!known[i]) {
+			erldist_blobs_exit();
+			return -ENOMEM;
+		}
+		etf_put_atom(known[i]->data, &atom);
+	}
+	return 0;
+}
+
+/**
+ * erldist_blob_known() - one of the known reasons
+ * @which: which
+ * Return: the blob, with a reference.
+ */
+struct erldist_blob *erldist_blob_known(enum erldist_known which)
+{
+	return erldist_blob_get(known[which]);
+}
+
+/**
+ * erldist_blob_put() - drop a reference
+ * @blob: or NULL
+ */
+void erldist_blob_put(struct erldist_blob *blob)
+{
+	if (blob && refcount_dec_and_test(&blob->ref))
+		kvfree(blob);
+}
+
+/**
+ * erldist_msg_alloc() - a message with room for bytes in one piece
+ * @room: bytes of data
+ * @gfp: flags of the allocation
+ *
+ * Return: an empty message, one reference, or NULL.
+ */
+struct erldist_msg *erldist_msg_alloc(u32 room, gfp_t gfp)
+{
+	struct erldist_msg *msg;
+
+	msg = kmalloc(struct_size(msg, data, room), gfp | __GFP_NOWARN);
+	if (!msg)
+		return NULL;
+	memset(msg, 0, offsetof(struct erldist_msg, data));
+	refcount_set(&msg->ref, 1);
+	INIT_LIST_HEAD(&msg->out.list);
+	INIT_LIST_HEAD(&msg->out.items);
+	INIT_LIST_HEAD(&msg->out.ring);
+	INIT_HLIST_NODE(&msg->out.hash);
+	msg->room = room;
+	msg->tail = &msg->pieces;
+	return msg;
+}
+
+static struct erldist_piece *piece_alloc(size_t room, gfp_t gfp)
+{
+	struct erldist_piece *piece;
+
+	room = min_t(size_t, room, ERLDIST_PIECE_SIZE - sizeof(*piece));
+	piece = kmalloc(struct_size(piece, data, room), gfp | __GFP_NOWARN);
+	if (!piece)
+		return NULL;
+	piece->next = NULL;
+	piece->len = 0;
+	piece->room = room;
+	return piece;
+}
+
+/* The last piece if it has room, else a new one for up to @expect bytes */
+static struct erldist_piece *piece_for(struct erldist_msg *msg, size_t expect,
+				       gfp_t gfp)
+{
+	struct erldist_piece *piece = NULL;
+
+	if (msg->pieces) {
+		piece = container_of(msg->tail, struct erldist_piece, next);
+		if (piece->len < piece->room)
+			return piece;
+	}
+	piece = piece_alloc(expect, gfp);
+	if (!piece)
+		return NULL;
+	*msg->tail = piece;
+	msg->tail = &piece->next;
+	return piece;
+}
+
+/**
+ * erldist_msg_append() - add bytes at the end
+ * @msg: the message; its first piece is filled before others are made
+ * @p: bytes
+ * @len: how many
+ * @expect: how many are still to come, these included; sizes the next piece
+ * @gfp: flags of allocations
+ *
+ * Return: how many bytes were taken, fewer than @len when memory ran out.
+ */
+int erldist_msg_append(struct erldist_msg *msg, const u8 *p, size_t len,
+		       size_t expect, gfp_t gfp)
+{
+	struct erldist_piece *piece;
+	size_t n, done = 0;
+
+	n = min_t(size_t, len, msg->room - msg->used);
+	memcpy(msg->data + msg->used, p, n);
+	msg->used += n;
+	for (done = n; done < len; done += n) {
+		piece = piece_for(msg, expect - done, gfp);
+		if (!piece)
+			break;
+		n = min_t(size_t, len - done, piece->room - piece->len);
+		memcpy(piece->data + piece->len, p + done, n);
+		piece->len += n;
+	}
+	return done;
+}
+
+static void msg_free(struct erldist_msg *msg)
+{
+	struct erldist_piece *piece, *next;
+
+	for (piece = msg->pieces; piece; piece = next) {
+		next = piece->next;
+		kfree(piece);
+	}
+	kfree(msg);
+}
+
+/**
+ * erldist_msg_put() - drop a reference
+ * @msg: or NULL
+ */
+void erldist_msg_put(struct erldist_msg *msg)
+{
+	if (msg && refcount_dec_and_test(&msg->ref))
+		msg_free(msg);
+}
+
+static int copy_scan(struct etf_scan *scan, struct msghdr *mh, u8 *p,
+		     size_t len)
+{
+	if (!copy_from_iter_full(p, len, &mh->msg_iter))
+		return -EFAULT;
+	return etf_scan_feed(scan, p, len);
+}
+
+static int copy_pieces(struct erldist_msg *msg, struct msghdr *mh, size_t len,
+		       struct etf_scan *scan)
+{
+	struct erldist_piece *piece;
+	size_t n;
+	int err;
+
+	for (; len; len -= n) {
+		piece = piece_for(msg, len, GFP_KERNEL_ACCOUNT);
+		if (!piece)
+			return -ENOMEM;
+		n = min_t(size_t, len, piece->room);
+		err = copy_scan(scan, mh, piece->data, n);
+		if (err)
+			return err;
+		piece->len = n;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int copy_all(struct erldist_msg *msg, struct msghdr *mh, size_t len,
+		    struct etf_scan *scan)
+{
+	size_t n = min_t(size_t, len, msg->room - msg->used);
+	u8 *p = msg->data + msg->used;
+	u8 version;
+	int err;
+
+	if (!copy_from_iter_full(&version, 1, &mh->msg_iter))
+		return -EFAULT;
+	if (version == ETF_VERSION) {
+		len--;
+		n = min_t(size_t, len, n);
+	} else {
+		iov_iter_revert(&mh->msg_iter, 1);
+	}
+	if (!len)
+		return -EINVAL;
+	msg->body = msg->used;
+	msg->len = len;
+	err = copy_scan(scan, mh, p, n);
+	if (err)
+		return err;
+	msg->used += n;
+	err = copy_pieces(msg, mh, len - n, scan);
+	if (err)
+		return err;
+	return etf_scan_end(scan);
+}
+
+/**
+ * erldist_msg_from_user() - copy a term from user space behind what is in data
+ * @msg: the message; body and len are set
+ * @mh: where the term comes from
+ * @len: its bytes, a version byte in front included
+ * @rules: what the receiver refuses, or NULL
+ *
+ * What was scanned is what will be sent: the kernel's copy.
+ *
+ * Context: process context, may sleep.
+ * Return: 0; -EINVAL: not one term that OTP decodes; -E2BIG; -ENOMEM; -EFAULT.
+ */
+int erldist_msg_from_user(struct erldist_msg *msg, struct msghdr *mh,
+			  size_t len, const struct etf_scan_rules *rules)
+{
+	struct etf_scan scan;
+	int err;
+
+	if (!len)
+		return -EINVAL;
+	etf_scan_init(&scan, rules);
+	err = copy_all(msg, mh, len, &scan);
+	etf_scan_free(&scan);
+	return err;
+}
+
+/**
+ * erldist_msg_span() - the contiguous payload at a position
+ * @msg: the message
+ * @pos: offset in the payload
+ *
+ * Return: where it lies and how much lies there; len 0 behind the end.
+ */
+struct erldist_span erldist_msg_span(const struct erldist_msg *msg, size_t pos)
+{
+	const struct erldist_piece *piece;
+	size_t head = msg->used - msg->body;
+
+	if (pos < head)
+		return (struct erldist_span){ msg->data + msg->body + pos,
+					      head - pos };
+	pos -= head;
+	for (piece = msg->pieces; piece; piece = piece->next) {
+		if (pos < piece->len)
+			return (struct erldist_span){ piece->data + pos,
+						      piece->len - pos };
+		pos -= piece->len;
+	}
+	return (struct erldist_span){};
+}
+
+static int copy_out(const u8 *p, size_t n, size_t *left, struct msghdr *mh)
+{
+	n = min(n, *left);
+	if (copy_to_iter(p, n, &mh->msg_iter) != n)
+		return -EFAULT;
+	*left -= n;
+	return 0;
+}
+
+/**
+ * erldist_msg_to_user() - copy the payload to user space
+ * @msg: the message
+ * @mh: where to
+ * @len: how many bytes, at most the payload's
+ *
+ * Return: 0 or -EFAULT.
+ */
+int erldist_msg_to_user(const struct erldist_msg *msg, struct msghdr *mh,
+			size_t len)
+{
+	const struct erldist_piece *piece;
+	int err;
+
+	err = copy_out(msg->data + msg->body, msg->used - msg->body, &len, mh);
+	for (piece = msg->pieces; piece && len && !err; piece = piece->next)
+		err = copy_out(piece->data, piece->len, &len, mh);
+	return err;
+}
+
+/**
+ * erldist_msg_blob() - the payload as one shared term
+ * @msg: the message
+ * @skip: bytes to leave out at its start
+ *
+ * Context: process context.
+ * Return: a blob with one reference, or NULL.
+ */
+struct erldist_blob *erldist_msg_blob(const struct erldist_msg *msg, size_t skip)
+{
+	struct erldist_blob *blob;
+	struct erldist_span span;
+	size_t pos;
+
+	blob = erldist_blob_new(NULL, msg->len - skip, GFP_KERNEL_ACCOUNT);
+	if (!blob)
+		return NULL;
+	for (pos = skip; pos < msg->len; pos += span.len) {
+		span = erldist_msg_span(msg, pos);
+		memcpy(blob->data + pos - skip, span.p, span.len);
+	}
+	return blob;
+}

@@ -1,0 +1,972 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Remote nodes: state, who may connect, what happens when they come and go.
+ */
+#include <linux/sched/signal.h>
+#include <net/sock.h>
+
+#include "channel.h"
+#include "netlink.h"
+#include "peer.h"
+#include "process.h"
+#include "relation.h"
+
+static u32 peer_key_hash(const void *key, u32 len, u32 seed)
+{
+	return etf_atom_hash(key, seed);
+}
+
+static u32 peer_obj_hash(const void *obj, u32 len, u32 seed)
+{
+	const struct erldist_peer *peer = obj;
+
+	return etf_atom_hash(&peer->atom, seed);
+}
+
+static int peer_cmp(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	const struct erldist_peer *peer = obj;
+
+	return !etf_atom_equal(arg->key, &peer->atom);
+}
+
+const struct rhashtable_params erldist_peer_params = {
+	.head_offset = offsetof(struct erldist_peer, hash),
+	.key_len = sizeof(struct etf_atom),
+	.hashfn = peer_key_hash,
+	.obj_hashfn = peer_obj_hash,
+	.obj_cmpfn = peer_cmp,
+	.automatic_shrinking = true,
+};
+
+#define TO(state)	BIT(ERLDIST_PEER_STATE_##state)
+
+static const u8 peer_transitions[] = {
+	[ERLDIST_PEER_STATE_DOWN] = TO(WANTED) | TO(CONNECTING) | TO(UP),
+	[ERLDIST_PEER_STATE_WANTED] = TO(CONNECTING) | TO(UP) | TO(DOWN),
+	[ERLDIST_PEER_STATE_CONNECTING] = TO(WANTED) | TO(UP) | TO(DOWN),
+	[ERLDIST_PEER_STATE_UP] = TO(DRAINING),
+	[ERLDIST_PEER_STATE_DRAINING] = TO(DOWN),
+};
+
+static void peer_unwant(struct erldist_peer *peer)
+{
+	atomic_dec(&peer->node->n_wanted);
+	if (!peer->wanted_by)
+		return;
+	atomic_dec(&peer->wanted_by->n_wanted);
+	erldist_process_put(peer->wanted_by);
+	peer->wanted_by = NULL;
+}
+
+static void peer_set_state(struct erldist_peer *peer, u8 state)
+{
+	lockdep_assert_held(&peer->lock);
+	if (peer->state == state)
+		return;
+	WARN_ON_ONCE(!(peer_transitions[peer->state] & BIT(state)));
+	if (peer->state == ERLDIST_PEER_STATE_WANTED)
+		peer_unwant(peer);
+	if (state == ERLDIST_PEER_STATE_WANTED)
+		atomic_inc(&peer->node->n_wanted);
+	if (peer->state == ERLDIST_PEER_STATE_UP)
+		atomic_dec(&peer->node->n_up);
+	if (state == ERLDIST_PEER_STATE_UP)
+		atomic_inc(&peer->node->n_up);
+	WRITE_ONCE(peer->state, state);
+	peer->since = jiffies;
+}
+
+/**
+ * erldist_reason_errno() - what connect() returns for a reason
+ * @reason: enum erldist_reason
+ * Return: a positive errno.
+ */
+int erldist_reason_errno(u8 reason)
+{
+	switch (reason) {
+	case ERLDIST_REASON_BAD_DIGEST:
+	case ERLDIST_REASON_CLOSED_AFTER_PROOF:
+		return EKEYREJECTED;
+	case ERLDIST_REASON_NOT_ALLOWED:
+	case ERLDIST_REASON_NOK:
+	case ERLDIST_REASON_ALIVE:
+	case ERLDIST_REASON_NOT_WANTED:
+	case ERLDIST_REASON_DENIED:
+		return ECONNREFUSED;
+	case ERLDIST_REASON_SETUP_TIMEOUT:
+	case ERLDIST_REASON_NET_TICK_TIMEOUT:
+		return ETIMEDOUT;
+	case ERLDIST_REASON_UNREACHABLE:
+		return EHOSTUNREACH;
+	case ERLDIST_REASON_NODE_DOWN:
+		return ENETDOWN;
+	case ERLDIST_REASON_NO_MEMORY:
+		return ENOMEM;
+	case ERLDIST_REASON_CONNECTION_CLOSED:
+	case ERLDIST_REASON_DISCONNECT:
+	case ERLDIST_REASON_REPLACED:
+		return ECONNRESET;
+	default:
+		return EPROTO;
+	}
+}
+
+static void peer_free_rcu(struct rcu_head *rcu)
+{
+	struct erldist_peer *peer = container_of(rcu, struct erldist_peer, rcu);
+
+	kfree_sensitive(peer->cookie);
+	kfree(peer);
+}
+
+/**
+ * erldist_peer_put() - drop a reference
+ * @peer: the peer, or NULL
+ *
+ * Context: process context, no lock held.
+ */
+void erldist_peer_put(struct erldist_peer *peer)
+{
+	struct erldist_node *node;
+
+	if (!peer || !refcount_dec_and_test(&peer->ref))
+		return;
+	node = peer->node;
+	call_rcu(&peer->rcu, peer_free_rcu);
+	erldist_node_put(node);
+}
+
+/*
+ * A queued or armed work holds a reference. Nothing is armed once the peer is
+ * dead: peer_close() cancels what was armed before.
+ */
+static void peer_arm(struct erldist_peer *peer, unsigned long delay)
+{
+	spin_lock_bh(&peer->lock);
+	if (!peer->dead) {
+		erldist_peer_get(peer);
+		if (mod_delayed_work(erldist_wq, &peer->work, delay))
+			refcount_dec(&peer->ref);
+	}
+	spin_unlock_bh(&peer->lock);
+}
+
+static void peer_queue_drain(struct erldist_peer *peer)
+{
+	erldist_peer_get(peer);
+	if (!queue_work(erldist_reaper_wq, &peer->drain))
+		erldist_peer_put(peer);
+}
+
+static void peer_work(struct work_struct *work);
+static void peer_drain(struct work_struct *work);
+
+static struct erldist_peer *peer_alloc(struct erldist_node *node,
+				       const struct etf_atom *name)
+{
+	struct erldist_peer *peer;
+	int i;
+
+	peer = kzalloc(struct_size(peer, name, name->len + 1),
+		       GFP_KERNEL_ACCOUNT);
+	if (!peer)
+		return NULL;
+	refcount_set(&peer->ref, 2);	/* the table's and the caller's */
+	erldist_node_get(node);
+	peer->node = node;
+	spin_lock_init(&peer->lock);
+	peer->since = jiffies;
+	INIT_LIST_HEAD(&peer->relations);
+	INIT_LIST_HEAD(&peer->lost);
+	for (i = 0; i < ERLDIST_FLOW_BUCKETS; i++)
+		INIT_HLIST_HEAD(&peer->flow_hash[i]);
+	INIT_LIST_HEAD(&peer->flows);
+	init_waitqueue_head(&peer->wait);
+	INIT_DELAYED_WORK(&peer->work, peer_work);
+	INIT_WORK(&peer->drain, peer_drain);
+	INIT_LIST_HEAD(&peer->event);
+	memcpy(peer->name, name->text, name->len);
+	peer->atom = (struct etf_atom){ .text = peer->name, .len = name->len };
+	return peer;
+}
+
+/**
+ * erldist_peer_find() - a peer by its name
+ * @node: the local node
+ * @name: the remote one's name
+ * Return: the peer with a reference, or NULL.
+ */
+struct erldist_peer *erldist_peer_find(struct erldist_node *node,
+				       const struct etf_atom *name)
+{
+	struct erldist_peer *peer;
+
+	rcu_read_lock();
+	peer = rhashtable_lookup(&node->peers, name, erldist_peer_params);
+	if (peer && !refcount_inc_not_zero(&peer->ref))
+		peer = NULL;
+	rcu_read_unlock();
+	return peer;
+}
+
+static void peer_discard(struct erldist_peer *peer)
+{
+	struct erldist_node *node = peer->node;
+
+	kfree(peer);
+	erldist_node_put(node);
+}
+
+static struct erldist_peer *peer_insert(struct erldist_node *node,
+					struct erldist_peer *new)
+{
+	struct erldist_peer *old;
+
+	rcu_read_lock();
+	old = rhashtable_lookup_get_insert_key(&node->peers, &new->atom,
+					       &new->hash,
+					       erldist_peer_params);
+	if (!IS_ERR_OR_NULL(old) && !refcount_inc_not_zero(&old->ref))
+		old = ERR_PTR(-EAGAIN);
+	rcu_read_unlock();
+	return old;
+}
+
+static bool name_is_ascii(const struct etf_atom *name)
+{
+	return erldist_name_valid((const char *)name->text, name->len);
+}
+
+/**
+ * erldist_peer_make() - a peer by its name, made if need be
+ * @node: the local node
+ * @name: the remote one's name; not the node's own
+ *
+ * Context: process context.
+ * Return: the peer with a reference; ERR_PTR: -EINVAL no node name, -EUSERS too
+ * many peers, -ENETDOWN the node is closed, -ENOMEM.
+ */
+struct erldist_peer *erldist_peer_make(struct erldist_node *node,
+				       const struct etf_atom *name)
+{
+	struct erldist_peer *peer, *old;
+
+	peer = erldist_peer_find(node, name);
+	if (peer)
+		return peer;
+	if (!name_is_ascii(name))
+		return ERR_PTR(-EINVAL);
+	if (READ_ONCE(node->dead))
+		return ERR_PTR(-ENETDOWN);
+	if (atomic_inc_return(&node->n_peers) > node->limits.peers) {
+		atomic_dec(&node->n_peers);
+		return ERR_PTR(-EUSERS);
+	}
+	peer = peer_alloc(node, name);
+	old = peer ? peer_insert(node, peer) : ERR_PTR(-ENOMEM);
+	if (!old) {
+		/* Removed again when nobody comes to use it. */
+		peer_arm(peer, msecs_to_jiffies(node->tick.retry));
+		return peer;
+	}
+	atomic_dec(&node->n_peers);
+	if (peer)
+		peer_discard(peer);
+	return old;
+}
+
+/* The caller is the one who set dead. */
+static void peer_remove(struct erldist_peer *peer)
+{
+	if (rhashtable_remove_fast(&peer->node->peers, &peer->hash,
+				   erldist_peer_params))
+		return;
+	atomic_dec(&peer->node->n_peers);
+	erldist_peer_put(peer);
+}
+
+/**
+ * erldist_peer_event() - report a state to the node socket
+ * @peer: the peer
+ * @pending: enum erldist_pending, what is new
+ * @tag: of the connection it is about
+ * @connection: its number, or 0
+ *
+ * Context: any, takes node->event_lock.
+ */
+void erldist_peer_event(struct erldist_peer *peer, u32 pending, u64 tag,
+			u64 connection)
+{
+	struct erldist_node *node = peer->node;
+
+	spin_lock_bh(&node->event_lock);
+	peer->pending |= pending;
+	peer->event_tag = tag;
+	if (connection)
+		peer->event_connection = connection;
+	if (list_empty(&peer->event) && !READ_ONCE(node->dead)) {
+		erldist_peer_get(peer);
+		list_add_tail(&peer->event, &node->events);
+	}
+	spin_unlock_bh(&node->event_lock);
+	erldist_node_socket_wake(node);
+}
+
+static u32 peer_present_state(struct erldist_peer *peer)
+{
+	switch (READ_ONCE(peer->state)) {
+	case ERLDIST_PEER_STATE_UP:
+		return ERLDIST_PENDING_UP;
+	case ERLDIST_PEER_STATE_WANTED:
+		return ERLDIST_PENDING_WANTED;
+	default:
+		return peer->asking ? ERLDIST_PENDING_ASKS :
+				      ERLDIST_PENDING_DOWN;
+	}
+}
+
+static void for_each_peer(struct erldist_node *node,
+			  void (*fn)(struct erldist_peer *peer))
+{
+	struct rhashtable_iter iter;
+	struct erldist_peer *peer;
+
+	rhashtable_walk_enter(&node->peers, &iter);
+	rhashtable_walk_start(&iter);
+	while ((peer = rhashtable_walk_next(&iter))) {
+		if (IS_ERR(peer) || !refcount_inc_not_zero(&peer->ref))
+			continue;
+		rhashtable_walk_stop(&iter);
+		fn(peer);
+		erldist_peer_put(peer);
+		cond_resched();
+		rhashtable_walk_start(&iter);
+	}
+	rhashtable_walk_stop(&iter);
+	rhashtable_walk_exit(&iter);
+}
+
+static void peer_replay(struct erldist_peer *peer)
+{
+	erldist_peer_event(peer, peer_present_state(peer), peer->tag,
+			   peer->connection);
+}
+
+/**
+ * erldist_peer_replay() - every peer's state is news again
+ * @node: the node
+ *
+ * Context: process context.
+ */
+void erldist_peer_replay(struct erldist_node *node)
+{
+	for_each_peer(node, peer_replay);
+}
+
+/* Nobody is connected, and nobody tries. Queued messages go to @drop. */
+static void peer_fail_locked(struct erldist_peer *peer, u8 reason, int error,
+			     struct list_head *drop)
+{
+	peer_set_state(peer, ERLDIST_PEER_STATE_DOWN);
+	peer->reason = reason;
+	peer->error = error ?: erldist_reason_errno(reason);
+	peer->failed++;
+	peer->remember = true;
+	peer->retry = jiffies + msecs_to_jiffies(peer->node->tick.retry);
+	erldist_send_take_locked(peer, drop);
+}
+
+static void peer_lose(struct erldist_peer *peer, struct list_head *drop)
+{
+	u32 n = erldist_send_drop(peer, drop);
+
+	if (!n)
+		return;
+	atomic64_add(n, &peer->node->lost);
+	spin_lock_bh(&peer->lock);
+	peer->lost_messages += n;
+	spin_unlock_bh(&peer->lock);
+}
+
+static void peer_failed(struct erldist_peer *peer, u64 tag,
+			struct list_head *drop)
+{
+	peer_lose(peer, drop);
+	wake_up_all(&peer->wait);
+	erldist_peer_event(peer, ERLDIST_PENDING_FAILED, tag, 0);
+	erldist_netlink_peer(peer, ERLDIST_CMD_PEER_FAILED_NTF);
+	peer_arm(peer, msecs_to_jiffies(peer->node->tick.retry) + 1);
+}
+
+static bool peer_unused_locked(struct erldist_peer *peer)
+{
+	return peer->state == ERLDIST_PEER_STATE_DOWN && !peer->remember &&
+	       !peer->n_queued && list_empty(&peer->relations) &&
+	       list_empty(&peer->event) && !peer->cookie &&
+	       !waitqueue_active(&peer->wait);
+}
+
+static void peer_work(struct work_struct *work)
+{
+	struct erldist_peer *peer = container_of(to_delayed_work(work),
+						 struct erldist_peer, work);
+	unsigned long setup = msecs_to_jiffies(peer->node->tick.setup);
+	bool failed = false, gone = false;
+	LIST_HEAD(drop);
+
+	spin_lock_bh(&peer->lock);
+	if (peer->state == ERLDIST_PEER_STATE_WANTED &&
+	    time_after_eq(jiffies, peer->since + setup)) {
+		peer_fail_locked(peer, ERLDIST_REASON_SETUP_TIMEOUT, 0, &drop);
+		failed = true;
+	} else if (peer->remember && time_after_eq(jiffies, peer->retry)) {
+		peer->remember = false;
+	}
+	if (!failed && !peer->dead && peer_unused_locked(peer)) {
+		peer->dead = true;
+		gone = true;
+	}
+	spin_unlock_bh(&peer->lock);
+	if (failed)
+		peer_failed(peer, 0, &drop);
+	if (gone)
+		peer_remove(peer);
+	erldist_peer_put(peer);
+}
+
+/**
+ * erldist_peer_settle() - see later whether the peer is still of use
+ * @peer: a peer that lost a user
+ *
+ * Context: process context.
+ */
+void erldist_peer_settle(struct erldist_peer *peer)
+{
+	if (READ_ONCE(peer->state) == ERLDIST_PEER_STATE_DOWN)
+		peer_arm(peer, msecs_to_jiffies(peer->node->tick.retry) + 1);
+}
+
+static int want_limits(struct erldist_peer *peer, struct erldist_process *by)
+{
+	struct erldist_limits *limits = &peer->node->limits;
+
+	if (atomic_read(&peer->node->n_wanted) >= READ_ONCE(limits->wanted))
+		return -EUSERS;
+	if (by && atomic_read(&by->n_wanted) >= READ_ONCE(limits->process_wanted))
+		return -EUSERS;
+	return 0;
+}
+
+/**
+ * erldist_peer_want_locked() - someone needs a connection
+ * @peer: the peer, locked
+ * @by: the process, or NULL
+ * @news: set when the keeper must be told (erldist_peer_wanted())
+ *
+ * Return: 0: connected, or on the way; a negative errno: the remembered
+ * failure; -EUSERS: too many wanted peers.
+ */
+int erldist_peer_want_locked(struct erldist_peer *peer,
+			     struct erldist_process *by, bool *news)
+{
+	int err;
+
+	if (peer->state != ERLDIST_PEER_STATE_DOWN)
+		return 0;
+	if (peer->remember && time_before(jiffies, peer->retry))
+		return -peer->error;
+	err = want_limits(peer, by);
+	if (err)
+		return err;
+	peer_set_state(peer, ERLDIST_PEER_STATE_WANTED);
+	if (by) {
+		atomic_inc(&by->n_wanted);
+		erldist_process_get(by);
+		peer->wanted_by = by;
+	}
+	*news = true;
+	return 0;
+}
+
+/**
+ * erldist_peer_wanted() - tell the keeper that a peer is wanted
+ * @peer: the peer; erldist_peer_want_locked() said so
+ *
+ * Context: process context.
+ */
+void erldist_peer_wanted(struct erldist_peer *peer)
+{
+	erldist_peer_event(peer, ERLDIST_PENDING_WANTED, 0, 0);
+	peer_arm(peer, msecs_to_jiffies(peer->node->tick.setup) + 1);
+}
+
+/**
+ * erldist_peer_status() - answer a node that introduces itself
+ * @peer: the peer of that name
+ * @ch: its connection, in handshake
+ *
+ * dist_util:handshake_other_started/1: alive when connected; when we try
+ * too, the greater name's attempt wins.
+ *
+ * Context: process context.
+ * Return: enum erldist_hs_status, or -EALREADY: close without a word, another
+ * connection is already replacing the present one.
+ */
+int erldist_peer_status(struct erldist_peer *peer, struct erldist_channel *ch)
+{
+	struct erldist_channel *victim = NULL;
+	int status = HS_STATUS_OK;
+
+	spin_lock_bh(&peer->lock);
+	if (peer->next) {
+		status = -EALREADY;
+	} else if (peer->state == ERLDIST_PEER_STATE_UP) {
+		status = HS_STATUS_ALIVE;
+	} else if (peer->attempt) {
+		status = strcmp(peer->node->name, peer->name) > 0 ?
+			 HS_STATUS_NOK : HS_STATUS_OK_SIMULTANEOUS;
+	}
+	if (status == HS_STATUS_OK_SIMULTANEOUS) {
+		victim = peer->attempt;
+		peer->attempt = NULL;
+	}
+	if (status == HS_STATUS_OK || status == HS_STATUS_OK_SIMULTANEOUS) {
+		peer->accepting = ch;
+		if (peer->state != ERLDIST_PEER_STATE_DRAINING)
+			peer_set_state(peer, ERLDIST_PEER_STATE_CONNECTING);
+	}
+	spin_unlock_bh(&peer->lock);
+	if (victim) {
+		erldist_channel_abort(victim, ERLDIST_REASON_REPLACED, 0);
+		erldist_channel_put(victim);
+	}
+	return status;
+}
+
+/**
+ * erldist_peer_attempt() - our own handshake with a peer begins
+ * @peer: the peer
+ * @ch: the channel, as initiator
+ *
+ * Return: 0; -EISCONN connected; -EALREADY another handshake is in progress.
+ */
+int erldist_peer_attempt(struct erldist_peer *peer, struct erldist_channel *ch)
+{
+	int err = 0;
+
+	spin_lock_bh(&peer->lock);
+	if (peer->dead)
+		err = -EAGAIN;
+	else if (peer->state == ERLDIST_PEER_STATE_UP)
+		err = -EISCONN;
+	else if (peer->attempt || peer->accepting || peer->next)
+		err = -EALREADY;
+	if (!err) {
+		erldist_channel_get(ch);
+		peer->attempt = ch;
+		if (peer->state != ERLDIST_PEER_STATE_DRAINING)
+			peer_set_state(peer, ERLDIST_PEER_STATE_CONNECTING);
+	}
+	spin_unlock_bh(&peer->lock);
+	return err;
+}
+
+/**
+ * erldist_peer_wants() - told "alive": is our attempt still wanted
+ * @peer: the peer
+ * @ch: the initiator
+ * Return: true unless another connection came up.
+ */
+bool erldist_peer_wants(struct erldist_peer *peer, struct erldist_channel *ch)
+{
+	bool wants;
+
+	spin_lock_bh(&peer->lock);
+	wants = peer->state != ERLDIST_PEER_STATE_UP && peer->attempt == ch;
+	spin_unlock_bh(&peer->lock);
+	return wants;
+}
+
+/* Forget @ch where it is not the connection. Returns a reference to drop. */
+static struct erldist_channel *peer_unhook_locked(struct erldist_peer *peer,
+						  struct erldist_channel *ch)
+{
+	if (peer->accepting == ch)
+		peer->accepting = NULL;
+	if (peer->attempt == ch) {
+		peer->attempt = NULL;
+		return ch;
+	}
+	if (peer->next == ch) {
+		peer->next = NULL;
+		return ch;
+	}
+	return NULL;
+}
+
+static void peer_take_over_locked(struct erldist_peer *peer,
+				  struct erldist_channel *ch)
+{
+	peer_set_state(peer, ERLDIST_PEER_STATE_UP);
+	erldist_channel_get(ch);
+	peer->channel = ch;
+	peer->open = false;
+	peer->connection = ch->connection;
+	peer->tag = ch->tag;
+	peer->flags = ch->dflags;
+	peer->creation = ch->hs->peer_creation;
+	peer->reason = ERLDIST_REASON_NONE;
+	peer->error = 0;
+	peer->failed = 0;
+	peer->remember = false;
+}
+
+/**
+ * erldist_peer_adopt() - a handshake is done, the cookie proven
+ * @peer: the peer
+ * @ch: the channel
+ *
+ * Context: process context.
+ * Return: 0: it is the connection now; -EINPROGRESS: it will be when the old
+ * one has been drained, erldist_channel_resume() says when; -EALREADY: there
+ * is another one; -ENETDOWN.
+ */
+int erldist_peer_adopt(struct erldist_peer *peer, struct erldist_channel *ch)
+{
+	struct erldist_channel *victim = NULL, *mine, *old = NULL;
+	int err = 0;
+
+	spin_lock_bh(&peer->lock);
+	mine = peer_unhook_locked(peer, ch);
+	if (peer->dead) {
+		err = -ENETDOWN;
+	} else if (peer->next ||
+		   (peer->state == ERLDIST_PEER_STATE_UP && !ch->replaces)) {
+		err = -EALREADY;
+	} else if (peer->state == ERLDIST_PEER_STATE_UP ||
+		   peer->state == ERLDIST_PEER_STATE_DRAINING) {
+		err = -EINPROGRESS;
+		erldist_channel_get(ch);
+		peer->next = ch;
+		old = peer->channel;
+		if (old)
+			erldist_channel_get(old);
+	} else {
+		peer_take_over_locked(peer, ch);
+		victim = peer->attempt;
+		peer->attempt = NULL;
+	}
+	spin_unlock_bh(&peer->lock);
+	if (mine)
+		erldist_channel_put(mine);
+	if (old) {
+		erldist_channel_abort(old, ERLDIST_REASON_REPLACED, 0);
+		erldist_channel_put(old);
+	}
+	if (victim) {
+		erldist_channel_abort(victim, ERLDIST_REASON_REPLACED, 0);
+		erldist_channel_put(victim);
+	}
+	if (!err) {
+		erldist_netlink_peer(peer, ERLDIST_CMD_PEER_UP_NTF);
+		erldist_peer_event(peer, ERLDIST_PENDING_UP, ch->tag,
+				   ch->connection);
+	}
+	return err;
+}
+
+/**
+ * erldist_peer_open() - frames may flow
+ * @peer: the peer
+ * @ch: its connection
+ *
+ * Context: process context.
+ * Return: false when the connection is gone already.
+ */
+bool erldist_peer_open(struct erldist_peer *peer, struct erldist_channel *ch)
+{
+	bool open;
+
+	spin_lock_bh(&peer->lock);
+	open = peer->channel == ch;
+	if (open)
+		peer->open = true;
+	spin_unlock_bh(&peer->lock);
+	wake_up_all(&peer->wait);
+	if (open)
+		erldist_send_kick(peer);
+	return open;
+}
+
+/* The connection itself goes. */
+static void peer_down_locked(struct erldist_peer *peer,
+			     struct erldist_channel *ch, u8 reason, int error,
+			     struct list_head *drop)
+{
+	peer_set_state(peer, ERLDIST_PEER_STATE_DRAINING);
+	peer->channel = NULL;
+	peer->open = false;
+	peer->reason = reason;
+	peer->error = error;
+	peer->rx_bytes += ch->rx_bytes;
+	peer->tx_bytes += ch->tx_bytes;
+	peer->rx_messages += ch->rx_messages;
+	peer->tx_messages += ch->tx_messages;
+	list_splice_tail_init(&peer->relations, &peer->lost);
+	erldist_send_take_locked(peer, drop);
+}
+
+static void peer_went_down(struct erldist_peer *peer,
+			   struct erldist_channel *ch, struct list_head *drop)
+{
+	peer_lose(peer, drop);
+	peer_queue_drain(peer);
+	erldist_channel_put(ch);
+}
+
+/**
+ * erldist_peer_detach() - a channel of this peer is over
+ * @peer: the peer
+ * @ch: the channel; nothing runs on it any more
+ * @reason: enum erldist_reason
+ * @error: positive errno that goes with it, or 0
+ *
+ * Context: process context.
+ */
+void erldist_peer_detach(struct erldist_peer *peer, struct erldist_channel *ch,
+			 u8 reason, int error)
+{
+	bool initiator = ch->role == ERLDIST_ROLE_INITIATOR;
+	bool failed = false, wanted = false;
+	struct erldist_channel *mine;
+	LIST_HEAD(drop);
+
+	spin_lock_bh(&peer->lock);
+	if (peer->channel == ch) {
+		peer_down_locked(peer, ch, reason, error, &drop);
+		spin_unlock_bh(&peer->lock);
+		peer_went_down(peer, ch, &drop);
+		return;
+	}
+	mine = peer_unhook_locked(peer, ch);
+	if (peer->state == ERLDIST_PEER_STATE_CONNECTING && !peer->attempt &&
+	    !peer->accepting && !peer->next) {
+		/*
+		 * A stranger that used the name must not make us lose what
+		 * waits for the real one.
+		 */
+		wanted = !initiator && !peer->dead &&
+			 (peer->n_queued || waitqueue_active(&peer->wait));
+		if (wanted)
+			peer_set_state(peer, ERLDIST_PEER_STATE_WANTED);
+		else
+			peer_fail_locked(peer, reason, error, &drop);
+		failed = !wanted;
+	} else if (peer->state != ERLDIST_PEER_STATE_UP) {
+		peer->reason = reason;
+	}
+	spin_unlock_bh(&peer->lock);
+	if (wanted)
+		erldist_peer_wanted(peer);
+	if (failed)
+		peer_failed(peer, ch->tag, &drop);
+	else if (!READ_ONCE(peer->dead))
+		erldist_peer_event(peer, ERLDIST_PENDING_FAILED, ch->tag, 0);
+	if (mine)
+		erldist_channel_put(mine);
+}
+
+/**
+ * erldist_peer_unreachable() - the keeper cannot connect
+ * @peer: the peer
+ * @error: positive errno for connect()
+ *
+ * Context: process context.
+ */
+void erldist_peer_unreachable(struct erldist_peer *peer, int error)
+{
+	bool failed = false;
+	LIST_HEAD(drop);
+
+	spin_lock_bh(&peer->lock);
+	if (peer->state == ERLDIST_PEER_STATE_WANTED) {
+		peer_fail_locked(peer, ERLDIST_REASON_UNREACHABLE, error, &drop);
+		failed = true;
+	}
+	spin_unlock_bh(&peer->lock);
+	if (failed)
+		peer_failed(peer, 0, &drop);
+}
+
+/* DRAINING is over: the next connection, or none. */
+static void peer_drained(struct erldist_peer *peer)
+{
+	struct erldist_channel *next;
+	bool wanted = false;
+	LIST_HEAD(drop);
+	int err = 0;
+
+	spin_lock_bh(&peer->lock);
+	peer_set_state(peer, ERLDIST_PEER_STATE_DOWN);
+	next = peer->next;
+	peer->next = NULL;
+	if (next || peer->attempt || peer->accepting)
+		peer_set_state(peer, ERLDIST_PEER_STATE_CONNECTING);
+	else if (peer->n_queued && !peer->dead)
+		err = erldist_peer_want_locked(peer, NULL, &wanted);
+	if (err)
+		erldist_send_take_locked(peer, &drop);
+	spin_unlock_bh(&peer->lock);
+	peer_lose(peer, &drop);
+	wake_up_all(&peer->wait);
+	if (next) {
+		erldist_channel_resume(next);
+		erldist_channel_put(next);
+	} else if (wanted) {
+		erldist_peer_wanted(peer);
+	} else {
+		erldist_peer_settle(peer);
+	}
+}
+
+static void peer_drain(struct work_struct *work)
+{
+	struct erldist_peer *peer = container_of(work, struct erldist_peer,
+						 drain);
+
+	erldist_relations_lost(peer);
+	erldist_netlink_peer(peer, ERLDIST_CMD_PEER_DOWN_NTF);
+	erldist_peer_event(peer, ERLDIST_PENDING_DOWN, peer->tag,
+			   peer->connection);
+	peer_drained(peer);
+	erldist_peer_put(peer);
+}
+
+static bool peer_decided(struct erldist_peer *peer, u32 failed)
+{
+	return READ_ONCE(peer->open) || READ_ONCE(peer->failed) != failed ||
+	       READ_ONCE(peer->dead);
+}
+
+static int peer_wait_up(struct erldist_peer *peer, struct sock *sk, u32 failed)
+{
+	long t = sock_sndtimeo(sk, false);
+
+	t = wait_event_interruptible_timeout(peer->wait,
+					     peer_decided(peer, failed), t);
+	if (t < 0)
+		return sock_intr_errno(sock_sndtimeo(sk, false));
+	if (!t)
+		return -EINPROGRESS;
+	if (READ_ONCE(peer->open))
+		return 0;
+	return READ_ONCE(peer->dead) ? -ENETDOWN : -READ_ONCE(peer->error);
+}
+
+/**
+ * erldist_peer_connect() - have a connection, wait for it
+ * @peer: the peer
+ * @by: the process
+ * @sk: the socket whose SO_SNDTIMEO says how long at most
+ * @wait: or do not wait
+ *
+ * Context: process context.
+ * Return: 0 connected; -EINPROGRESS; why not.
+ */
+int erldist_peer_connect(struct erldist_peer *peer, struct erldist_process *by,
+			 struct sock *sk, bool wait)
+{
+	bool news = false, open;
+	u32 failed;
+	int err;
+
+	spin_lock_bh(&peer->lock);
+	open = peer->open;
+	failed = peer->failed;
+	err = peer->dead ? -EAGAIN : erldist_peer_want_locked(peer, by, &news);
+	spin_unlock_bh(&peer->lock);
+	if (news)
+		erldist_peer_wanted(peer);
+	if (err || open)
+		return err;
+	return wait ? peer_wait_up(peer, sk, failed) : -EINPROGRESS;
+}
+
+/**
+ * erldist_peer_disconnect() - close the connection
+ * @peer: the peer
+ * @connection: only if this is its number; 0: whichever
+ * @reason: enum erldist_reason
+ *
+ * Context: process context.
+ * Return: 0; -ENOTCONN; -ESTALE: it is another connection by now.
+ */
+int erldist_peer_disconnect(struct erldist_peer *peer, u64 connection,
+			    u8 reason)
+{
+	struct erldist_channel *ch = NULL;
+	int err = 0;
+
+	spin_lock_bh(&peer->lock);
+	if (!peer->channel) {
+		err = -ENOTCONN;
+	} else if (connection && connection != peer->connection) {
+		err = -ESTALE;
+	} else {
+		ch = peer->channel;
+		erldist_channel_get(ch);
+	}
+	spin_unlock_bh(&peer->lock);
+	if (!ch)
+		return err;
+	erldist_channel_abort(ch, reason, 0);
+	erldist_channel_put(ch);
+	return 0;
+}
+
+static void peer_close(struct erldist_peer *peer)
+{
+	LIST_HEAD(drop);
+	bool mine;
+
+	spin_lock_bh(&peer->lock);
+	mine = !peer->dead;
+	peer->dead = true;
+	erldist_send_take_locked(peer, &drop);
+	spin_unlock_bh(&peer->lock);
+	peer_lose(peer, &drop);
+	wake_up_all(&peer->wait);
+	if (cancel_delayed_work_sync(&peer->work))
+		erldist_peer_put(peer);
+	if (mine)
+		peer_remove(peer);
+}
+
+static void events_close(struct erldist_node *node)
+{
+	struct erldist_peer *peer;
+
+	spin_lock_bh(&node->event_lock);
+	while (!list_empty(&node->events)) {
+		peer = list_first_entry(&node->events, struct erldist_peer,
+					event);
+		list_del_init(&peer->event);
+		spin_unlock_bh(&node->event_lock);
+		erldist_peer_put(peer);
+		spin_lock_bh(&node->event_lock);
+	}
+	spin_unlock_bh(&node->event_lock);
+}
+
+/**
+ * erldist_peers_close() - the node goes: forget every peer
+ * @node: the node, unpublished; its channels are closing
+ *
+ * Context: process context.
+ */
+void erldist_peers_close(struct erldist_node *node)
+{
+	for_each_peer(node, peer_close);
+	events_close(node);
+}

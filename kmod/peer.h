@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _ERLDIST_PEER_H
+#define _ERLDIST_PEER_H
+
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+
+#include "message.h"
+#include "node.h"
+
+struct erldist_channel;
+struct erldist_relation;
+
+#define ERLDIST_FLOW_BUCKETS	16
+
+/*
+ * What a node knows of one remote node name.
+ *
+ * References: the node's table until the peer is unused and down (dead is set
+ * then), channels, relations, destinations of process sockets, a queued or
+ * armed work. It is freed after a grace period.
+ *
+ * Guarded by lock, a leaf: state and what follows it up to the counters. The
+ * channel that is up is a reference. pending and event belong to
+ * node->event_lock, cookie to node->conf_lock.
+ *
+ * State changes in erldist_peer_set_state() alone.
+ */
+struct erldist_peer {
+	struct rhash_head hash;
+	refcount_t ref;
+	struct rcu_head rcu;
+	struct erldist_node *node;
+
+	spinlock_t lock;
+	u8 state;			/* enum erldist_peer_state */
+	bool dead;			/* not in the table any more */
+	u8 reason;			/* enum erldist_reason, of the last end */
+	int error;
+	u32 failed;
+	unsigned long since;		/* jiffies of the last state change */
+	unsigned long retry;		/* jiffies until error is remembered */
+	bool remember;
+	struct erldist_process *wanted_by;	/* while WANTED; a reference */
+	struct erldist_channel *channel;	/* up */
+	struct erldist_channel *attempt;	/* ours, handshake begun */
+	struct erldist_channel *accepting;	/* theirs, allowed, not proven */
+	struct erldist_channel *next;	/* proven, waits for the end of draining */
+	u64 connection;
+	u64 tag;
+	u64 flags;			/* both sides have */
+	u32 creation;
+	struct list_head relations;	/* of the present connection */
+	struct list_head lost;		/* of the one that went down */
+	u32 n_relations;
+
+	struct hlist_head flow_hash[ERLDIST_FLOW_BUCKETS];
+	struct list_head flows;		/* heads, round robin */
+	size_t queued;			/* bytes of items in flows */
+	u32 n_queued;
+	bool open;			/* channel takes frames */
+
+	u64 lost_messages;
+	u64 rx_bytes;			/* of ended connections */
+	u64 tx_bytes;
+	u64 rx_messages;
+	u64 tx_messages;
+
+	wait_queue_head_t wait;		/* room in the queue, state changes */
+	struct delayed_work work;	/* end of wanted, of remember, of unused */
+	struct work_struct drain;
+
+	u32 pending;			/* enum erldist_pending */
+	u64 event_tag;
+	u64 event_connection;
+	u64 asking;			/* tag of the connection that asks */
+	struct list_head event;		/* node->events */
+	struct erldist_cookie *cookie;
+
+	struct etf_atom atom;
+	char name[];
+};
+
+/* peer.c */
+extern const struct rhashtable_params erldist_peer_params;
+
+struct erldist_peer *erldist_peer_find(struct erldist_node *node,
+				       const struct etf_atom *name);
+struct erldist_peer *erldist_peer_make(struct erldist_node *node,
+				       const struct etf_atom *name);
+void erldist_peer_put(struct erldist_peer *peer);
+int erldist_peer_status(struct erldist_peer *peer, struct erldist_channel *ch);
+int erldist_peer_attempt(struct erldist_peer *peer, struct erldist_channel *ch);
+bool erldist_peer_wants(struct erldist_peer *peer, struct erldist_channel *ch);
+int erldist_peer_adopt(struct erldist_peer *peer, struct erldist_channel *ch);
+bool erldist_peer_open(struct erldist_peer *peer, struct erldist_channel *ch);
+void erldist_peer_detach(struct erldist_peer *peer, struct erldist_channel *ch,
+			 u8 reason, int error);
+void erldist_peer_unreachable(struct erldist_peer *peer, int error);
+int erldist_peer_connect(struct erldist_peer *peer, struct erldist_process *by,
+			 struct sock *sk, bool wait);
+int erldist_peer_want_locked(struct erldist_peer *peer,
+			     struct erldist_process *by, bool *news);
+void erldist_peer_wanted(struct erldist_peer *peer);
+int erldist_peer_disconnect(struct erldist_peer *peer, u64 connection,
+			    u8 reason);
+void erldist_peer_event(struct erldist_peer *peer, u32 pending, u64 tag,
+			u64 connection);
+void erldist_peer_replay(struct erldist_node *node);
+void erldist_peers_close(struct erldist_node *node);
+int erldist_reason_errno(u8 reason);
+void erldist_peer_settle(struct erldist_peer *peer);
+
+static inline void erldist_peer_get(struct erldist_peer *peer)
+{
+	refcount_inc(&peer->ref);
+}
+
+/* send.c */
+int erldist_send(struct erldist_peer *peer, struct erldist_process *from,
+		 struct erldist_msg *msg, bool noconnect, bool batch);
+bool erldist_send_room(const struct erldist_peer *peer, size_t bytes);
+void erldist_send_raw(struct erldist_channel *ch, u64 key,
+		      struct erldist_msg *msg);
+void erldist_send_queue_locked(struct erldist_peer *peer,
+			       struct erldist_out *out);
+void erldist_send_kick(struct erldist_peer *peer);
+void erldist_send_take_locked(struct erldist_peer *peer,
+			      struct list_head *items);
+u32 erldist_send_drop(struct erldist_peer *peer, struct list_head *items);
+
+#endif /* _ERLDIST_PEER_H */

@@ -1,0 +1,650 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Processes: pids, names, how they end.
+ */
+#include <linux/sched/signal.h>
+
+#include "channel.h"
+#include "netlink.h"
+#include "node.h"
+#include "process.h"
+#include "relation.h"
+
+static u32 name_key_hash(const void *key, u32 len, u32 seed)
+{
+	return etf_atom_hash(key, seed);
+}
+
+static u32 name_obj_hash(const void *obj, u32 len, u32 seed)
+{
+	const struct erldist_name *name = obj;
+
+	return etf_atom_hash(&name->atom, seed);
+}
+
+static int name_cmp(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	const struct erldist_name *name = obj;
+
+	return !etf_atom_equal(arg->key, &name->atom);
+}
+
+const struct rhashtable_params erldist_name_params = {
+	.head_offset = offsetof(struct erldist_name, hash),
+	.key_len = sizeof(struct etf_atom),
+	.hashfn = name_key_hash,
+	.obj_hashfn = name_obj_hash,
+	.obj_cmpfn = name_cmp,
+	.automatic_shrinking = true,
+};
+
+static void process_free_rcu(struct rcu_head *rcu)
+{
+	struct erldist_process *proc = container_of(rcu, struct erldist_process,
+						    rcu);
+
+	erldist_blob_put(proc->status);
+	erldist_blob_put(proc->exit_reason);
+	kfree(proc);
+}
+
+/**
+ * erldist_process_put() - drop a reference
+ * @proc: the process
+ *
+ * Context: any; where a node's last reference may go with it, process context.
+ */
+void erldist_process_put(struct erldist_process *proc)
+{
+	struct erldist_node *node;
+
+	if (!refcount_dec_and_test(&proc->ref))
+		return;
+	node = proc->node;
+	atomic_dec(&node->n_processes);
+	call_rcu(&proc->rcu, process_free_rcu);
+	erldist_node_put(node);
+}
+
+/**
+ * erldist_process_new() - a process that nobody can find yet
+ * @node: its node
+ * @sk: its socket
+ *
+ * Context: process context.
+ * Return: the process with the socket's reference; ERR_PTR: -EUSERS too many,
+ * -ENOMEM.
+ */
+struct erldist_process *erldist_process_new(struct erldist_node *node,
+					    struct sock *sk)
+{
+	struct erldist_process *proc;
+
+	proc = kzalloc(sizeof(*proc), GFP_KERNEL_ACCOUNT);
+	if (!proc)
+		return ERR_PTR(-ENOMEM);
+	if (atomic_inc_return(&node->n_processes) >
+	    READ_ONCE(node->limits.processes)) {
+		atomic_dec(&node->n_processes);
+		kfree(proc);
+		return ERR_PTR(-EUSERS);
+	}
+	refcount_set(&proc->ref, 1);
+	erldist_node_get(node);
+	proc->node = node;
+	rcu_assign_pointer(proc->sk, sk);
+	proc->uid = current_fsuid();
+	erldist_mailbox_init(&proc->mailbox, node->limits.mailbox);
+	spin_lock_init(&proc->lock);
+	proc->relations = RB_ROOT;
+	INIT_LIST_HEAD(&proc->reap);
+	return proc;
+}
+
+/* Ids go round; a new serial makes sure that no pid comes twice. */
+static int pid_alloc(struct erldist_process *proc)
+{
+	struct erldist_node *node = proc->node;
+	int err;
+
+	mutex_lock(&node->conf_lock);
+	err = xa_alloc_cyclic(&node->pids, &proc->id, NULL,
+			      XA_LIMIT(1, ERLDIST_PROCESS_ID_MAX),
+			      &node->next_id, GFP_KERNEL);
+	if (err == 1)
+		node->serial++;
+	proc->serial = node->serial;
+	mutex_unlock(&node->conf_lock);
+	return min(err, 0);
+}
+
+static void name_free(struct erldist_name *name)
+{
+	struct erldist_process *proc = name->process;
+
+	kfree_rcu(name, rcu);
+	erldist_process_put(proc);
+}
+
+static void name_drop(struct erldist_name *name)
+{
+	struct erldist_process *proc = name->process;
+
+	rhashtable_remove_fast(&proc->node->names, &name->hash,
+			       erldist_name_params);
+	erldist_netlink_name(proc, &name->atom, ERLDIST_CMD_NAME_DEL_NTF);
+	name_free(name);
+}
+
+static struct erldist_name *name_new(struct erldist_process *proc,
+				     const struct etf_atom *atom)
+{
+	struct erldist_name *name;
+	struct etf_cursor c;
+
+	name = kzalloc(struct_size(name, text, etf_atom_size(atom)),
+		       GFP_KERNEL_ACCOUNT);
+	if (!name)
+		return ERR_PTR(-ENOMEM);
+	c.p = name->text;
+	c.end = etf_put_atom(name->text, atom);
+	etf_get_atom(&c, &name->atom);
+	erldist_process_get(proc);
+	name->process = proc;
+	return name;
+}
+
+static int name_register(struct erldist_process *proc,
+			 const struct etf_atom *atom,
+			 struct erldist_name **registered)
+{
+	struct erldist_name *name;
+	int err;
+
+	if (!etf_atom_valid(atom) || etf_atom_is(atom, "undefined"))
+		return -EINVAL;
+	if (etf_atom_is(atom, "net_kernel"))
+		return -EADDRINUSE;
+	name = name_new(proc, atom);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	err = rhashtable_lookup_insert_key(&proc->node->names, &name->atom,
+					   &name->hash, erldist_name_params);
+	if (err) {
+		name_free(name);
+		return err == -EEXIST ? -EADDRINUSE : err;
+	}
+	*registered = name;
+	erldist_netlink_name(proc, &name->atom, ERLDIST_CMD_NAME_NEW_NTF);
+	return 0;
+}
+
+/**
+ * erldist_process_rename() - register, rename, or drop the name
+ * @proc: the process
+ * @atom: the name, or NULL: none
+ *
+ * Context: process context, one at a time for a process.
+ * Return: 0; -EADDRINUSE; -EINVAL no name; -EPIPE the process has ended;
+ * -ENOMEM.
+ */
+int erldist_process_rename(struct erldist_process *proc,
+			   const struct etf_atom *atom)
+{
+	struct erldist_name *name = NULL, *old;
+	int err = 0;
+
+	if (atom)
+		err = name_register(proc, atom, &name);
+	if (err)
+		return err;
+	old = xchg(&proc->name, name);
+	if (old)
+		name_drop(old);
+	if (erldist_process_alive(proc))
+		return 0;
+	/* It ended meanwhile; whoever takes the name out drops it. */
+	old = xchg(&proc->name, NULL);
+	if (old)
+		name_drop(old);
+	return -EPIPE;
+}
+
+static void pid_release(struct erldist_process *proc)
+{
+	xa_erase(&proc->node->pids, proc->id);
+	erldist_process_put(proc);
+}
+
+/**
+ * erldist_process_publish() - make a process exist
+ * @proc: a new process
+ * @name: its name, or NULL
+ *
+ * Context: process context.
+ * Return: 0, or as erldist_process_rename(), or -ENETDOWN.
+ */
+int erldist_process_publish(struct erldist_process *proc,
+			    const struct etf_atom *name)
+{
+	struct erldist_node *node = proc->node;
+	int err;
+
+	err = pid_alloc(proc);
+	if (err) {
+		proc->status = erldist_blob_known(KNOWN_NORMAL);
+		proc->state = ERLDIST_PROCESS_STATE_ENDED;
+		return err;
+	}
+	erldist_process_get(proc);
+	xa_store(&node->pids, proc->id, proc, GFP_KERNEL);
+	/* Pairs with the grace period in erldist_node_close(). */
+	smp_mb();
+	if (READ_ONCE(node->dead))
+		err = -ENETDOWN;
+	else if (name)
+		err = erldist_process_rename(proc, name);
+	if (err)
+		erldist_process_end_known(proc, KNOWN_NORMAL, ENETDOWN);
+	return err;
+}
+
+static void process_wake(struct erldist_process *proc)
+{
+	struct sock *sk;
+
+	wake_up_all(&proc->mailbox.wait);
+	rcu_read_lock();
+	sk = rcu_dereference(proc->sk);
+	if (sk) {
+		sk->sk_state_change(sk);
+		sk_error_report(sk);
+	}
+	rcu_read_unlock();
+}
+
+static void process_reap(struct erldist_process *proc)
+{
+	struct erldist_node *node = proc->node;
+
+	spin_lock_bh(&node->reap_lock);
+	list_add_tail(&proc->reap, &node->reaped);
+	spin_unlock_bh(&node->reap_lock);
+	erldist_node_get(node);
+	if (!queue_work(erldist_reaper_wq, &node->reaper))
+		erldist_node_put(node);
+}
+
+static void process_tell(struct erldist_process *proc)
+{
+	struct erldist_name *name = xchg(&proc->name, NULL);
+	bool any;
+
+	if (name)
+		name_drop(name);
+	spin_lock_bh(&proc->lock);
+	proc->closed = true;
+	any = !RB_EMPTY_ROOT(&proc->relations);
+	spin_unlock_bh(&proc->lock);
+	/* The pid goes when everyone was told. */
+	if (any)
+		process_reap(proc);
+	else
+		pid_release(proc);
+}
+
+static struct erldist_process *reap_pop(struct erldist_node *node)
+{
+	struct erldist_process *proc;
+
+	spin_lock_bh(&node->reap_lock);
+	proc = list_first_entry_or_null(&node->reaped, struct erldist_process,
+					reap);
+	if (proc)
+		list_del_init(&proc->reap);
+	spin_unlock_bh(&node->reap_lock);
+	return proc;
+}
+
+/**
+ * erldist_process_reap() - tell of the deaths of processes
+ * @work: a node's reaper
+ */
+void erldist_process_reap(struct work_struct *work)
+{
+	struct erldist_node *node = container_of(work, struct erldist_node,
+						 reaper);
+	struct erldist_process *proc;
+
+	while ((proc = reap_pop(node))) {
+		erldist_relations_end(proc);
+		pid_release(proc);
+		cond_resched();
+	}
+	erldist_node_put(node);
+}
+
+/**
+ * erldist_process_end() - a process ends
+ * @proc: the process
+ * @why: the reason, a reference is taken
+ * @err: positive errno that its socket returns from now on
+ *
+ * The first one counts. ENDED is stored first: what tests the sender's state
+ * under a receiver's lock, and finds it alive, comes before the EXIT. The
+ * mailbox is dropped, but after the loss of the node it may still be read.
+ *
+ * Context: process context.
+ */
+void erldist_process_end(struct erldist_process *proc, struct erldist_blob *why,
+			 int err)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	LIST_HEAD(queue);
+	bool first;
+
+	spin_lock_bh(&mb->lock);
+	first = erldist_process_alive(proc);
+	if (first) {
+		proc->status = erldist_blob_get(why);
+		proc->err = err;
+		/* status and err are there for whoever sees the state. */
+		smp_store_release(&proc->state, ERLDIST_PROCESS_STATE_ENDED);
+		if (err != ENETDOWN) {
+			list_splice_init(&mb->queue, &queue);
+			mb->n = 0;
+		}
+	}
+	spin_unlock_bh(&mb->lock);
+	if (!first)
+		return;
+	erldist_mailbox_discard(proc, &queue);
+	process_wake(proc);
+	process_tell(proc);
+}
+
+/**
+ * erldist_process_end_known() - the same, with one of the known reasons
+ * @proc: the process
+ * @why: which
+ * @err: positive errno
+ *
+ * Context: process context.
+ */
+void erldist_process_end_known(struct erldist_process *proc,
+			       enum erldist_known why, int err)
+{
+	struct erldist_blob *blob = erldist_blob_known(why);
+
+	erldist_process_end(proc, blob, err);
+	erldist_blob_put(blob);
+}
+
+/**
+ * erldist_process_close() - the last close of a process's socket
+ * @proc: the process; the socket's reference is dropped
+ *
+ * Killed by a signal, that is the reason; else what EXIT_REASON says; else an
+ * exit status other than 0; else normal.
+ *
+ * Context: process context.
+ */
+void erldist_process_close(struct erldist_process *proc)
+{
+	struct erldist_blob *why = NULL;
+	LIST_HEAD(queue);
+
+	if (erldist_process_alive(proc)) {
+		why = erldist_process_last_reason(proc);
+		erldist_process_end(proc, why, EOWNERDEAD);
+		erldist_blob_put(why);
+	}
+	RCU_INIT_POINTER(proc->sk, NULL);
+	spin_lock_bh(&proc->mailbox.lock);
+	list_splice_init(&proc->mailbox.queue, &queue);
+	proc->mailbox.n = 0;
+	spin_unlock_bh(&proc->mailbox.lock);
+	erldist_mailbox_discard(proc, &queue);
+	if (proc->watch)
+		erldist_watch_free(proc->watch);
+	erldist_process_put(proc);
+}
+
+/**
+ * erldist_process_last_reason() - why a process ends that said nothing itself
+ * @proc: the process
+ * Return: the reason, with a reference.
+ */
+struct erldist_blob *erldist_process_last_reason(struct erldist_process *proc)
+{
+	struct erldist_blob *reason = NULL;
+	bool signal = false;
+
+	if (proc->watch)
+		reason = erldist_watch_reason(proc->watch, &signal);
+	if (signal)
+		return reason;
+	spin_lock_bh(&proc->lock);
+	if (proc->exit_reason) {
+		erldist_blob_put(reason);
+		reason = erldist_blob_get(proc->exit_reason);
+	}
+	spin_unlock_bh(&proc->lock);
+	return reason ?: erldist_blob_known(KNOWN_NORMAL);
+}
+
+static bool blob_is(const struct erldist_blob *blob, const char *ascii)
+{
+	struct etf_cursor c = { blob->data, blob->data + blob->len };
+	struct etf_atom atom;
+
+	return !etf_get_atom(&c, &atom) && c.p == c.end &&
+	       etf_atom_is(&atom, ascii);
+}
+
+/* {'EXIT', From, Reason} */
+static struct erldist_msg *exit_message(const u8 *from, u32 from_len,
+					const struct erldist_blob *reason)
+{
+	static const u8 head[] = { ETF_SMALL_TUPLE, 3, ETF_SMALL_ATOM_UTF8, 4,
+				   'E', 'X', 'I', 'T' };
+	size_t len = sizeof(head) + from_len + reason->len;
+	struct erldist_msg *msg;
+
+	msg = erldist_msg_alloc(sizeof(head) + from_len, GFP_KERNEL);
+	if (!msg)
+		return NULL;
+	erldist_msg_append(msg, head, sizeof(head), len, GFP_KERNEL);
+	erldist_msg_append(msg, from, from_len, len, GFP_KERNEL);
+	if (erldist_msg_append(msg, reason->data, reason->len, reason->len,
+			       GFP_KERNEL) != reason->len) {
+		erldist_msg_put(msg);
+		return NULL;
+	}
+	msg->op = ERLDIST_SIG_EXIT;
+	msg->len = len;
+	msg->remote = true;
+	msg->from = sizeof(head);
+	msg->from_len = from_len;
+	return msg;
+}
+
+/**
+ * erldist_process_exit_signal() - an exit signal arrives
+ * @proc: the process
+ * @from: the sender, a term
+ * @from_len: its bytes
+ * @reason: the reason
+ * @exit2: it was sent by exit/2; else a link broke
+ *
+ * As erlang:exit/2 and process_flag(trap_exit) have it: `kill` by exit/2 kills
+ * always; one who traps gets a message; `normal` is ignored; all else ends the
+ * process. Where there is no memory for the message, the process ends too.
+ *
+ * Context: process context.
+ */
+void erldist_process_exit_signal(struct erldist_process *proc,
+				 const u8 *from, u32 from_len,
+				 struct erldist_blob *reason, bool exit2)
+{
+	struct erldist_msg *msg;
+
+	if (exit2 && blob_is(reason, "kill")) {
+		erldist_process_end_known(proc, KNOWN_KILLED, ECONNRESET);
+		return;
+	}
+	if (READ_ONCE(proc->trap_exit)) {
+		msg = exit_message(from, from_len, reason);
+		if (msg) {
+			erldist_mailbox_put_signal(proc, msg);
+			return;
+		}
+	} else if (blob_is(reason, "normal")) {
+		return;
+	}
+	erldist_process_end(proc, reason, ECONNRESET);
+}
+
+/**
+ * erldist_process_find() - a process by its pid
+ * @node: the node
+ * @id: as in the pid
+ * @serial: as in the pid
+ *
+ * Context: any.
+ * Return: the process with a reference, alive or ended, or NULL.
+ */
+struct erldist_process *erldist_process_find(struct erldist_node *node, u32 id,
+					     u32 serial)
+{
+	struct erldist_process *proc;
+
+	rcu_read_lock();
+	proc = xa_load(&node->pids, id);
+	if (proc && (proc->serial != serial || !erldist_process_tryget(proc)))
+		proc = NULL;
+	rcu_read_unlock();
+	return proc;
+}
+
+/**
+ * erldist_process_named() - a process by its registered name
+ * @node: the node
+ * @name: the name
+ *
+ * Context: any.
+ * Return: the process with a reference, or NULL.
+ */
+struct erldist_process *erldist_process_named(struct erldist_node *node,
+					      const struct etf_atom *name)
+{
+	struct erldist_process *proc = NULL;
+	struct erldist_name *entry;
+
+	rcu_read_lock();
+	entry = rhashtable_lookup(&node->names, name, erldist_name_params);
+	if (entry && erldist_process_tryget(entry->process))
+		proc = entry->process;
+	rcu_read_unlock();
+	return proc;
+}
+
+/**
+ * erldist_process_pid() - a process's pid
+ * @proc: the process
+ * Return: the pid; its node points into the node.
+ */
+struct etf_pid erldist_process_pid(const struct erldist_process *proc)
+{
+	return (struct etf_pid) {
+		.node = proc->node->atom,
+		.id = proc->id,
+		.serial = proc->serial,
+		.creation = proc->node->creation,
+	};
+}
+
+/**
+ * erldist_process_next() - go through a node's processes
+ * @node: the node
+ * @id: where to begin; set to the id of what is returned
+ * Return: the first process with this id or a greater one, with a reference;
+ * NULL: there is none.
+ */
+struct erldist_process *erldist_process_next(struct erldist_node *node,
+					     unsigned long *id)
+{
+	struct erldist_process *proc;
+
+	rcu_read_lock();
+	do {
+		proc = xa_find(&node->pids, id, ULONG_MAX, XA_PRESENT);
+		if (proc && erldist_process_tryget(proc))
+			break;
+		(*id)++;
+	} while (proc);
+	rcu_read_unlock();
+	return proc;
+}
+
+/**
+ * erldist_processes_close() - the node goes: its processes end
+ * @node: the node, dead
+ *
+ * Context: process context.
+ */
+void erldist_processes_close(struct erldist_node *node)
+{
+	struct erldist_process *proc;
+	unsigned long id = 0;
+
+	while ((proc = erldist_process_next(node, &id))) {
+		erldist_process_end_known(proc, KNOWN_NOCONNECTION, ENETDOWN);
+		erldist_process_put(proc);
+		id++;
+		cond_resched();
+	}
+}
+
+static struct erldist_process *process_fattest(struct erldist_node *node)
+{
+	struct erldist_process *proc, *most = NULL;
+	unsigned long id = 0;
+	size_t bytes = 0;
+
+	while ((proc = erldist_process_next(node, &id))) {
+		id++;
+		if (!erldist_process_alive(proc) ||
+		    READ_ONCE(proc->mailbox.remote_bytes) <= bytes) {
+			erldist_process_put(proc);
+			continue;
+		}
+		bytes = READ_ONCE(proc->mailbox.remote_bytes);
+		if (most)
+			erldist_process_put(most);
+		most = proc;
+	}
+	return most;
+}
+
+/**
+ * erldist_process_overflow() - the pool is full and waiting cannot help
+ * @node: the node
+ *
+ * The process that holds most of it ends with mailbox_overflow.
+ *
+ * Context: process context.
+ * Return: false when nobody holds anything.
+ */
+bool erldist_process_overflow(struct erldist_node *node)
+{
+	struct erldist_process *proc = process_fattest(node);
+
+	if (!proc)
+		return false;
+	atomic64_inc(&node->overflows);
+	erldist_process_end_known(proc, KNOWN_OVERFLOW, ENOBUFS);
+	erldist_process_put(proc);
+	erldist_channels_sweep(node);
+	return true;
+}

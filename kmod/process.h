@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _ERLDIST_PROCESS_H
+#define _ERLDIST_PROCESS_H
+
+#include <linux/rbtree.h>
+#include <linux/rhashtable.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <net/sock.h>
+
+#include "message.h"
+#include "node.h"
+#include "peer.h"
+
+struct erldist_channel;
+struct erldist_watch;
+
+/*
+ * Unread messages. Guarded by lock, a leaf. remote bytes include those of
+ * messages that are still coming. wait is where local senders wait for room.
+ */
+struct erldist_mailbox {
+	spinlock_t lock;
+	struct list_head queue;
+	u32 n;
+	size_t local_bytes;
+	size_t remote_bytes;
+	u64 local_limit;
+	u64 hard_limit;
+	wait_queue_head_t wait;
+};
+
+/* A registered name. In node->names from registration to the process's end. */
+struct erldist_name {
+	struct rhash_head hash;
+	struct rcu_head rcu;
+	struct erldist_process *process;	/* a reference */
+	struct etf_atom atom;
+	u8 text[];
+};
+
+/*
+ * A process: a process socket that was bound.
+ *
+ * References: its socket, the node's table of pids (until it ended and
+ * everyone was told), its name, its relations, a message that is coming in,
+ * its owner's watch when that is queued, and the reaper. Freed after a grace
+ * period.
+ *
+ * state, err and status change once, under mailbox.lock, in
+ * erldist_process_end(). relations, n_relations and closed are guarded by
+ * lock, a leaf. sk is RCU: it is there until release(). name is exchanged
+ * atomically, exit_reason under lock.
+ */
+struct erldist_process {
+	refcount_t ref;
+	struct rcu_head rcu;
+	struct erldist_node *node;
+	struct sock __rcu *sk;
+	u32 id;
+	u32 serial;
+	u8 state;			/* enum erldist_process_state */
+	bool trap_exit;
+	bool closed;			/* relations: no more are taken in */
+	int err;			/* what recvmsg returns once ended */
+	kuid_t uid;
+	struct erldist_blob *status;	/* the reason it ended with */
+	struct erldist_blob *exit_reason;
+	struct erldist_name *name;
+	struct erldist_mailbox mailbox;
+	spinlock_t lock;
+	struct rb_root relations;
+	u32 n_relations;
+	atomic_t n_wanted;
+	atomic64_t sequence;		/* references given out */
+	struct erldist_watch *watch;
+	struct list_head reap;		/* node->reaped */
+};
+
+/* A destination: where a message goes. Slices point into the term it was read from. */
+struct erldist_dest {
+	u8 kind;		/* CTL_PID, CTL_NAME, CTL_REF */
+	bool local;
+	struct etf_atom node;
+	struct etf_pid pid;
+	struct etf_atom name;
+	struct etf_ref ref;
+};
+
+/* process.c */
+struct erldist_process *erldist_process_new(struct erldist_node *node,
+					    struct sock *sk);
+int erldist_process_publish(struct erldist_process *proc,
+			    const struct etf_atom *name);
+int erldist_process_rename(struct erldist_process *proc,
+			   const struct etf_atom *name);
+void erldist_process_end(struct erldist_process *proc, struct erldist_blob *why,
+			 int err);
+void erldist_process_end_known(struct erldist_process *proc,
+			       enum erldist_known why, int err);
+void erldist_process_close(struct erldist_process *proc);
+void erldist_process_exit_signal(struct erldist_process *proc,
+				 const u8 *from, u32 from_len,
+				 struct erldist_blob *reason, bool exit2);
+void erldist_process_put(struct erldist_process *proc);
+struct erldist_blob *erldist_process_last_reason(struct erldist_process *proc);
+struct erldist_process *erldist_process_next(struct erldist_node *node,
+					     unsigned long *id);
+struct erldist_process *erldist_process_find(struct erldist_node *node, u32 id,
+					     u32 serial);
+struct erldist_process *erldist_process_named(struct erldist_node *node,
+					      const struct etf_atom *name);
+void erldist_processes_close(struct erldist_node *node);
+void erldist_process_reap(struct work_struct *work);
+bool erldist_process_overflow(struct erldist_node *node);
+struct etf_pid erldist_process_pid(const struct erldist_process *proc);
+
+extern const struct rhashtable_params erldist_name_params;
+
+static inline bool erldist_process_alive(const struct erldist_process *proc)
+{
+	return READ_ONCE(proc->state) == ERLDIST_PROCESS_STATE_ALIVE;
+}
+
+static inline u64 erldist_process_key(const struct erldist_process *proc)
+{
+	return (u64)proc->serial << 32 | proc->id;
+}
+
+static inline bool erldist_process_tryget(struct erldist_process *proc)
+{
+	return refcount_inc_not_zero(&proc->ref);
+}
+
+static inline void erldist_process_get(struct erldist_process *proc)
+{
+	refcount_inc(&proc->ref);
+}
+
+/* mailbox.c */
+void erldist_mailbox_init(struct erldist_mailbox *mb, u64 limit);
+int erldist_mailbox_put_local(struct erldist_process *proc,
+			      struct erldist_msg *msg,
+			      const struct erldist_process *from);
+int erldist_mailbox_put_remote(struct erldist_process *proc,
+			       struct erldist_msg *msg);
+void erldist_mailbox_put_signal(struct erldist_process *proc,
+				struct erldist_msg *msg);
+int erldist_mailbox_charge(struct erldist_process *proc, size_t bytes);
+void erldist_mailbox_uncharge(struct erldist_process *proc, size_t bytes);
+int erldist_mailbox_take(struct erldist_process *proc, size_t room, int flags,
+			 struct erldist_msg **msg);
+void erldist_mailbox_return(struct erldist_process *proc,
+			    struct erldist_msg *msg);
+void erldist_mailbox_read(struct erldist_process *proc, struct erldist_msg *msg);
+bool erldist_mailbox_has_room(const struct erldist_process *proc, size_t bytes);
+void erldist_mailbox_discard(struct erldist_process *proc,
+			     struct list_head *queue);
+size_t erldist_mailbox_first(struct erldist_process *proc);
+void erldist_pool_freed(struct erldist_node *node);
+
+/* owner.c */
+struct erldist_watch *erldist_watch_new(struct erldist_process *proc);
+void erldist_watch_free(struct erldist_watch *watch);
+struct erldist_blob *erldist_watch_reason(struct erldist_watch *watch,
+					  bool *signal);
+pid_t erldist_watch_pid(const struct erldist_watch *watch,
+			struct pid_namespace *ns);
+
+/* process_socket.c */
+int erldist_process_socket_create(struct net *net, struct socket *sock,
+				  int kern);
+
+/* netkernel.c */
+void erldist_netkernel_call(struct erldist_channel *ch,
+			    const struct erldist_msg *msg);
+struct erldist_msg *erldist_netkernel_local(const struct erldist_msg *msg);
+
+#endif /* _ERLDIST_PROCESS_H */

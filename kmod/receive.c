@@ -1,0 +1,1035 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Receiving: from the bytes of a stream to whole frames, in the softirq where
+ * that is enough, else in the channel's work.
+ */
+#include <linux/skbuff.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "channel.h"
+#include "node.h"
+#include "peer.h"
+#include "process.h"
+
+/* Frames that one run of the work takes before it makes room for others */
+#define RX_BUDGET	256
+/* Read at once from carriers that are read by recvmsg */
+#define RX_BUF		16384
+#define STALL_WINDOW	(60 * HZ)
+
+/* One run of the reader */
+struct rx_run {
+	struct erldist_channel *ch;
+	gfp_t gfp;
+	bool may_sleep;		/* in the work */
+	bool stop;
+	int budget;
+	u8 reason;		/* enum erldist_reason: close the channel */
+};
+
+/**
+ * erldist_rx_init() - prepare a channel's receive state
+ * @ch: a new channel
+ */
+void erldist_rx_init(struct erldist_channel *ch)
+{
+	INIT_LIST_HEAD(&ch->rx.seqs);
+	ch->rx.work = true;
+}
+
+static void rx_drop(struct erldist_channel *ch, struct erldist_msg *msg,
+		    struct erldist_process *to)
+{
+	if (msg && to)
+		erldist_mailbox_uncharge(to, msg->charged);
+	else if (msg)
+		atomic_long_sub(msg->charged, &ch->node->pool_used);
+	erldist_msg_put(msg);
+	if (to)
+		erldist_process_put(to);
+}
+
+static void seq_free(struct erldist_channel *ch, struct erldist_seq *seq)
+{
+	list_del(&seq->list);
+	ch->rx.n_seqs--;
+	rx_drop(ch, seq->msg, seq->to);
+	kfree(seq);
+}
+
+/**
+ * erldist_rx_free() - drop what was not received completely
+ * @ch: the channel; nobody reads it any more
+ */
+void erldist_rx_free(struct erldist_channel *ch)
+{
+	struct erldist_rx *rx = &ch->rx;
+	struct erldist_seq *seq, *next;
+
+	list_for_each_entry_safe(seq, next, &rx->seqs, list)
+		seq_free(ch, seq);
+	/* Once it is known whom it is for, a sequence's message is its own. */
+	if (rx->msg && !(rx->seq && rx->parsed))
+		rx_drop(ch, rx->msg, rx->to);
+	rx->msg = NULL;
+	rx->to = NULL;
+	kfree(rx->hs_buf);
+	rx->hs_buf = NULL;
+	kvfree(rx->buf);
+	rx->buf = NULL;
+}
+
+/**
+ * erldist_rx_leftover() - bytes that user space read behind the handshake
+ * @ch: the channel, not attached yet
+ * @p: the bytes
+ * @len: how many
+ * Return: 0 or -ENOMEM.
+ */
+int erldist_rx_leftover(struct erldist_channel *ch, const u8 *p, size_t len)
+{
+	ch->rx.buf = kvmalloc(max_t(size_t, len, RX_BUF), GFP_KERNEL_ACCOUNT);
+	if (!ch->rx.buf)
+		return -ENOMEM;
+	memcpy(ch->rx.buf, p, len);
+	ch->rx.buf_len = len;
+	return 0;
+}
+
+static void rx_fail(struct rx_run *run, u8 reason)
+{
+	run->reason = reason;
+	run->stop = true;
+}
+
+/* What the softirq may not do is left to the work, with all that follows. */
+static void rx_defer(struct rx_run *run)
+{
+	run->ch->rx.work = true;
+	run->stop = true;
+}
+
+static void rx_next_frame(struct erldist_rx *rx)
+{
+	rx->state = RX_LENGTH;
+	rx->have = 0;
+	rx->parsed = false;
+	rx->msg = NULL;
+	rx->seq = NULL;
+	rx->to = NULL;
+}
+
+static void rx_tick(struct rx_run *run)
+{
+	struct erldist_channel *ch = run->ch;
+
+	/* A tick is answered unless something went out since the last check. */
+	if (READ_ONCE(ch->tx_bytes) == READ_ONCE(ch->ticked_tx))
+		erldist_tx_tick(ch);
+	rx_next_frame(&ch->rx);
+}
+
+static size_t rx_gather(struct erldist_rx *rx, size_t need, const u8 *p,
+			size_t len)
+{
+	size_t n = min(len, need - rx->have);
+
+	memcpy(rx->head + rx->have, p, n);
+	rx->have += n;
+	return n;
+}
+
+static size_t rx_length(struct rx_run *run, const u8 *p, size_t len)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+	size_t n = rx_gather(rx, 4, p, len);
+
+	if (rx->have < 4)
+		return n;
+	rx->have = 0;
+	rx->left = get_unaligned_be32(rx->head);
+	if (rx->left)
+		rx->state = RX_HEAD;
+	else
+		rx_tick(run);
+	return n;
+}
+
+/* Bytes of head a frame has, going by what is there; 0: no frame of this mode */
+static size_t head_size(const struct erldist_channel *ch)
+{
+	const u8 *head = ch->rx.head;
+
+	if (!ch->rx.have)
+		return 2;
+	if (head[0] != (ch->header_mode ? FRAME_VERSION : FRAME_PASS_THROUGH))
+		return 0;
+	if (ch->rx.have < 2)
+		return 2;
+	if (!ch->header_mode)
+		return head[1] == FRAME_VERSION ? 2 : 0;
+	switch (head[1]) {
+	case FRAME_NORMAL:
+		return 3;
+	case FRAME_FRAG_FIRST:
+		return 19;
+	case FRAME_FRAG_NEXT:
+		return 18;
+	default:
+		return 0;
+	}
+}
+
+static size_t rx_head(struct rx_run *run, const u8 *p, size_t len)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+	size_t need = head_size(run->ch), n;
+
+	if (!need || rx->left < need - rx->have) {
+		rx_fail(run, ERLDIST_REASON_BAD_FRAME);
+		return 0;
+	}
+	n = rx_gather(rx, need, p, len);
+	rx->left -= n;
+	need = head_size(run->ch);
+	if (!need)
+		rx_fail(run, ERLDIST_REASON_BAD_FRAME);
+	else if (rx->have == need)
+		rx->state = RX_BEGIN;
+	return n;
+}
+
+static struct erldist_seq *seq_find(struct erldist_channel *ch, u64 id)
+{
+	struct erldist_seq *seq;
+
+	list_for_each_entry(seq, &ch->rx.seqs, list) {
+		if (seq->id == id)
+			return seq;
+	}
+	return NULL;
+}
+
+static unsigned long stall_left(struct erldist_channel *ch)
+{
+	unsigned long budget = msecs_to_jiffies(ch->node->limits.stall);
+
+	if (time_after(jiffies, ch->window + STALL_WINDOW)) {
+		ch->window = jiffies;
+		ch->stall_used = 0;
+	}
+	return ch->stall_used < budget ? budget - ch->stall_used : 0;
+}
+
+static void stall_begin(struct rx_run *run, unsigned long left)
+{
+	struct erldist_channel *ch = run->ch;
+
+	ch->rx.stalled = true;
+	ch->stall_start = jiffies;
+	atomic_inc(&ch->node->n_stalled);
+	erldist_channel_queue_delayed(ch, &ch->stall_work, left + 1);
+	run->stop = true;
+}
+
+static void stall_end(struct erldist_channel *ch)
+{
+	unsigned long held = jiffies - ch->stall_start;
+
+	if (!ch->rx.stalled)
+		return;
+	ch->rx.stalled = false;
+	atomic_dec(&ch->node->n_stalled);
+	ch->stall_used += held;
+	ch->stall_total += held;
+	ch->last_rx = jiffies;
+}
+
+/**
+ * erldist_rx_stall_over() - the channel was held up as long as may be
+ * @work: stall_work
+ */
+void erldist_rx_stall_over(struct work_struct *work)
+{
+	struct erldist_channel *ch = container_of(to_delayed_work(work),
+						  struct erldist_channel,
+						  stall_work);
+
+	if (!test_bit(CHANNEL_DEAD, &ch->flags))
+		erldist_channel_queue(ch, &ch->rx_work);
+	erldist_channel_put(ch);
+}
+
+static bool pool_full(struct erldist_node *node, size_t bytes)
+{
+	return atomic_long_read(&node->pool_used) + bytes >
+	       READ_ONCE(node->limits.mailbox_pool);
+}
+
+/* Waiting can help only when readers have something to read. */
+static bool pool_may_drain(struct erldist_node *node)
+{
+	return atomic_long_read(&node->pool_ready) >=
+	       READ_ONCE(node->limits.mailbox_pool) / 4;
+}
+
+/* Incomplete messages of processes that ended hold memory for nothing. */
+static void rx_sweep(struct erldist_channel *ch)
+{
+	struct erldist_seq *seq;
+
+	if (!test_and_clear_bit(CHANNEL_SWEEP, &ch->flags))
+		return;
+	list_for_each_entry(seq, &ch->rx.seqs, list) {
+		if (!seq->to || erldist_process_alive(seq->to) ||
+		    seq == ch->rx.seq)
+			continue;
+		rx_drop(ch, seq->msg, seq->to);
+		seq->msg = NULL;
+		seq->to = NULL;
+	}
+}
+
+/*
+ * Room for a new message: true. Else the channel is held up, within its
+ * budget, or whoever has most in the pool ends.
+ */
+static bool rx_admit(struct rx_run *run, size_t bytes)
+{
+	struct erldist_channel *ch = run->ch;
+	unsigned long left;
+
+	if (likely(!pool_full(ch->node, bytes)))
+		return true;
+	if (!run->may_sleep) {
+		rx_defer(run);
+		return false;
+	}
+	left = stall_left(ch);
+	if (left && pool_may_drain(ch->node)) {
+		stall_begin(run, left);
+		return false;
+	}
+	/* One for each message is enough: what it held is free, or soon. */
+	if (erldist_process_overflow(ch->node))
+		rx_sweep(ch);
+	return true;
+}
+
+static struct erldist_seq *seq_new(struct rx_run *run, u64 id)
+{
+	struct erldist_channel *ch = run->ch;
+	struct erldist_seq *seq;
+
+	if (ch->rx.n_seqs >= READ_ONCE(ch->node->limits.fragments)) {
+		rx_fail(run, ERLDIST_REASON_LIMIT);
+		return NULL;
+	}
+	seq = kzalloc(sizeof(*seq), GFP_KERNEL);
+	if (!seq) {
+		rx_fail(run, ERLDIST_REASON_NO_MEMORY);
+		return NULL;
+	}
+	seq->id = id;
+	list_add(&seq->list, &ch->rx.seqs);
+	ch->rx.n_seqs++;
+	return seq;
+}
+
+/* The first of several fragments. BEAM trusts the count; nobody else should. */
+static bool rx_begin_sequence(struct rx_run *run, u64 id, u64 frag)
+{
+	struct erldist_channel *ch = run->ch;
+	u64 most = div_u64(READ_ONCE(ch->node->limits.max_message), 1024) + 2;
+
+	if (!frag || frag > most || seq_find(ch, id)) {
+		rx_fail(run, ERLDIST_REASON_BAD_FRAGMENT);
+		return false;
+	}
+	ch->rx.frag = frag;
+	if (frag == 1)
+		return true;
+	ch->rx.seq = seq_new(run, id);
+	if (!ch->rx.seq)
+		return false;
+	ch->rx.seq->next = frag - 1;
+	return true;
+}
+
+static void rx_begin_next(struct rx_run *run, u64 id, u64 frag)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+	struct erldist_seq *seq = seq_find(run->ch, id);
+
+	if (!seq || seq->next != frag) {
+		rx_fail(run, ERLDIST_REASON_BAD_FRAGMENT);
+		return;
+	}
+	rx->seq = seq;
+	rx->frag = frag;
+	rx->msg = seq->msg;
+	rx->to = seq->to;
+	rx->ctl = seq->ctl;
+	rx->parsed = true;
+	rx->state = rx->msg ? RX_BODY : RX_SKIP;
+	if (!rx->left)
+		rx->state = RX_COMPLETE;
+}
+
+static bool rx_room(struct rx_run *run)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+	u32 most = ERLDIST_PIECE_SIZE - sizeof(struct erldist_msg);
+
+	rx->msg = erldist_msg_alloc(min(rx->left, most), run->gfp);
+	if (rx->msg) {
+		rx->msg->remote = true;
+		return true;
+	}
+	if (run->may_sleep)
+		rx_fail(run, ERLDIST_REASON_NO_MEMORY);
+	else
+		rx_defer(run);
+	return false;
+}
+
+static void rx_begin_first(struct rx_run *run, bool fragment)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+
+	if (!rx->left) {
+		rx_fail(run, ERLDIST_REASON_BAD_CONTROL);
+		return;
+	}
+	/* No atom cache was negotiated: a reference to it is an attack. */
+	if (run->ch->header_mode && rx->head[fragment ? 18 : 2]) {
+		rx_fail(run, ERLDIST_REASON_BAD_FRAME);
+		return;
+	}
+	if (!rx_admit(run, rx->left))
+		return;
+	rx->frag = 1;
+	if (fragment &&
+	    !rx_begin_sequence(run, get_unaligned_be64(rx->head + 2),
+			       get_unaligned_be64(rx->head + 10)))
+		return;
+	if (rx_room(run))
+		rx->state = RX_BODY;
+}
+
+static void rx_begin(struct rx_run *run)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+	bool header = run->ch->header_mode;
+	u8 type = header ? rx->head[1] : FRAME_NORMAL;
+
+	if (!run->may_sleep && (type != FRAME_NORMAL ||
+				rx->left > ERLDIST_PIECE_SIZE / 2)) {
+		rx_defer(run);
+		return;
+	}
+	if (type == FRAME_FRAG_NEXT)
+		rx_begin_next(run, get_unaligned_be64(rx->head + 2),
+			      get_unaligned_be64(rx->head + 10));
+	else
+		rx_begin_first(run, type == FRAME_FRAG_FIRST);
+}
+
+/* The receiver is gone, or never was: the rest of the message is not kept. */
+static void rx_forget(struct rx_run *run)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+
+	rx_drop(run->ch, rx->msg, rx->to);
+	rx->msg = NULL;
+	rx->to = NULL;
+	if (rx->seq) {
+		rx->seq->msg = NULL;
+		rx->seq->to = NULL;
+	}
+}
+
+static bool is_message(const struct erldist_ctl *ctl)
+{
+	return ctl->op == OP_SEND || ctl->op == OP_REG_SEND;
+}
+
+static void rx_charge(struct rx_run *run, size_t bytes)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+
+	rx->msg->charged += bytes;
+	if (!rx->to) {
+		atomic_long_add(bytes, &run->ch->node->pool_used);
+		return;
+	}
+	if (erldist_mailbox_charge(rx->to, bytes)) {
+		rx->msg->charged -= bytes;
+		rx_forget(run);
+	}
+}
+
+/* Bytes the whole message will have, as far as can be told */
+static u64 rx_announced(const struct erldist_rx *rx)
+{
+	u64 frame = (u64)rx->msg->used + rx->left;
+
+	return rx->frag > 1 ? frame * (rx->frag - 1) : frame;
+}
+
+/* A message that no limit allows ends its receiver. */
+static void rx_too_long(struct rx_run *run)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+
+	if (rx->to) {
+		atomic64_inc(&run->ch->node->overflows);
+		erldist_process_end_known(rx->to, KNOWN_OVERFLOW, ENOBUFS);
+	}
+	if (is_message(&rx->ctl))
+		rx_forget(run);
+	else
+		rx_fail(run, ERLDIST_REASON_LIMIT);
+}
+
+/* The payload starts at the cursor; in pass-through behind a version byte. */
+static bool rx_payload(struct rx_run *run, struct etf_cursor *c)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+	struct erldist_msg *msg = rx->msg;
+
+	if (rx->ctl.payload && !run->ch->header_mode) {
+		if (c->p == c->end || *c->p != ETF_VERSION)
+			return false;
+		c->p++;
+	}
+	if ((rx->ctl.payload || rx->ctl.reason_inside) && c->p == c->end &&
+	    !rx->left && rx->frag == 1)
+		return false;
+	msg->body = c->p - msg->data;
+	if (rx->ctl.raw_from) {
+		msg->from = rx->ctl.raw_from - msg->data;
+		msg->from_len = rx->ctl.raw_from_len;
+	}
+	msg->to_kind = rx->ctl.to_kind;
+	if (msg->to_kind == CTL_NAME) {
+		msg->to = rx->ctl.name.text - msg->data;
+		msg->to_len = rx->ctl.name.len;
+		msg->to_latin1 = rx->ctl.name.latin1;
+	}
+	return true;
+}
+
+static void rx_address(struct rx_run *run)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+	bool partial = rx->left || rx->frag > 1;
+	int err;
+
+	if (is_message(&rx->ctl)) {
+		err = erldist_dispatch_receiver(run->ch, &rx->ctl, &rx->to);
+		if (err) {
+			/* -ESRCH: nobody; its bytes are not kept. */
+			rx_forget(run);
+			return;
+		}
+	}
+	if (!partial)
+		return;
+	if (rx_announced(rx) > READ_ONCE(run->ch->node->limits.max_message) +
+			       ERLDIST_PIECE_SIZE)
+		rx_too_long(run);
+	else
+		rx_charge(run, rx->msg->used);
+}
+
+/* The first piece is full, or the frame complete: whom is it for? */
+static void rx_parse(struct rx_run *run)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+	struct etf_cursor c = { rx->msg->data, rx->msg->data + rx->msg->used };
+
+	if (erldist_ctl_read(&c, &rx->ctl) || !rx_payload(run, &c)) {
+		rx_fail(run, ERLDIST_REASON_BAD_CONTROL);
+		return;
+	}
+	rx->parsed = true;
+	rx_address(run);
+	if (rx->seq) {
+		rx->seq->msg = rx->msg;
+		rx->seq->to = rx->to;
+		rx->seq->ctl = rx->ctl;
+	}
+}
+
+static size_t rx_body(struct rx_run *run, const u8 *p, size_t len)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+	struct erldist_msg *msg = rx->msg;
+	size_t n = min_t(size_t, len, rx->left);
+
+	if (!rx->parsed) {
+		/* To the end of the first piece, and no further */
+		n = min_t(size_t, n, msg->room - msg->used);
+		memcpy(msg->data + msg->used, p, n);
+		msg->used += n;
+		rx->left -= n;
+		if (!rx->left || msg->used == msg->room)
+			rx_parse(run);
+	} else {
+		n = erldist_msg_append(msg, p, n, rx->left, run->gfp);
+		rx->left -= n;
+		if (n)
+			rx_charge(run, n);
+		else
+			rx_fail(run, ERLDIST_REASON_NO_MEMORY);
+	}
+	if (run->stop)
+		return n;
+	if (!rx->left)
+		rx->state = RX_COMPLETE;
+	else if (!rx->msg)
+		rx->state = RX_SKIP;
+	return n;
+}
+
+static size_t rx_skip(struct rx_run *run, size_t len)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+	size_t n = min_t(size_t, len, rx->left);
+
+	rx->left -= n;
+	if (!rx->left)
+		rx->state = RX_COMPLETE;
+	return n;
+}
+
+/* One whole message: to its mailbox, or to the code that knows the operation */
+static int rx_deliver(struct rx_run *run)
+{
+	struct erldist_channel *ch = run->ch;
+	struct erldist_rx *rx = &ch->rx;
+	struct erldist_msg *msg = rx->msg;
+	struct erldist_process *to = rx->to;
+	int err;
+
+	/* What came in parts was charged as it came, all of it. */
+	msg->len = (msg->charged ?: msg->used) - msg->body;
+	if (is_message(&rx->ctl)) {
+		err = erldist_dispatch_message(ch, to, msg, run->may_sleep);
+		if (err == -EAGAIN)
+			return err;
+		if (to)
+			erldist_process_put(to);
+		return 0;
+	}
+	if (!run->may_sleep)
+		return -EAGAIN;
+	err = erldist_dispatch_signal(ch, &rx->ctl, msg);
+	atomic_long_sub(msg->charged, &ch->node->pool_used);
+	erldist_msg_put(msg);
+	return err;
+}
+
+static void rx_complete(struct rx_run *run)
+{
+	struct erldist_channel *ch = run->ch;
+	struct erldist_rx *rx = &ch->rx;
+	struct erldist_seq *seq = rx->seq;
+	int err = 0;
+
+	if (seq && rx->frag > 1) {
+		seq->next = rx->frag - 1;
+		rx_next_frame(rx);
+		return;
+	}
+	if (rx->msg)
+		err = rx_deliver(run);
+	if (err == -EAGAIN) {
+		rx_defer(run);
+		return;
+	}
+	if (seq) {
+		seq->msg = NULL;
+		seq->to = NULL;
+		seq_free(ch, seq);
+	}
+	rx_next_frame(rx);
+	if (err < 0)
+		rx_fail(run, -err);
+	ch->rx_messages++;
+	if (--run->budget <= 0)
+		run->stop = true;
+}
+
+/* Returns how many bytes were taken; stop says that no more are. */
+static size_t rx_feed(struct rx_run *run, const u8 *p, size_t len)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+	size_t pos = 0;
+
+	while (!run->stop) {
+		if (rx->state == RX_COMPLETE)
+			rx_complete(run);
+		else if (rx->state == RX_BEGIN)
+			rx_begin(run);
+		else if (pos == len)
+			break;
+		else if (rx->state == RX_LENGTH)
+			pos += rx_length(run, p + pos, len - pos);
+		else if (rx->state == RX_HEAD)
+			pos += rx_head(run, p + pos, len - pos);
+		else if (rx->state == RX_BODY)
+			pos += rx_body(run, p + pos, len - pos);
+		else
+			pos += rx_skip(run, len - pos);
+	}
+	run->ch->rx_bytes += pos;
+	return pos;
+}
+
+static unsigned int rx_linear(struct rx_run *run, struct sk_buff *skb,
+			      unsigned int offset, unsigned int len)
+{
+	unsigned int n = skb_headlen(skb);
+
+	if (offset >= n || run->stop)
+		return 0;
+	return rx_feed(run, skb->data + offset, min(len, n - offset));
+}
+
+static unsigned int rx_frag(struct rx_run *run, skb_frag_t *frag,
+			    unsigned int offset, unsigned int len)
+{
+	u32 p_off, p_len, copied;
+	unsigned int taken = 0;
+	struct page *page;
+	u8 *p;
+
+	skb_frag_foreach_page(frag, skb_frag_off(frag) + offset, len,
+			      page, p_off, p_len, copied) {
+		p = kmap_local_page(page);
+		taken += rx_feed(run, p + p_off, p_len);
+		kunmap_local(p);
+		if (run->stop)
+			break;
+	}
+	return taken;
+}
+
+/*
+ * The bytes from offset on of one buffer without its list of others. Unlike
+ * skb_seq_read() this may sleep.
+ */
+static unsigned int rx_skb(struct rx_run *run, struct sk_buff *skb,
+			   unsigned int offset, unsigned int len)
+{
+	unsigned int taken = rx_linear(run, skb, offset, len);
+	unsigned int start = skb_headlen(skb), end, pos;
+	int i;
+
+	for (i = 0; i < skb_shinfo(skb)->nr_frags && !run->stop; i++) {
+		skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+
+		end = start + skb_frag_size(frag);
+		pos = offset + taken;
+		if (pos < end && taken < len)
+			taken += rx_frag(run, frag, pos - start,
+					 min(len - taken, end - pos));
+		start = end;
+	}
+	return taken;
+}
+
+static int rx_actor(read_descriptor_t *desc, struct sk_buff *skb,
+		    unsigned int offset, size_t len)
+{
+	struct rx_run *run = desc->arg.data;
+	unsigned int taken, start, pos;
+	struct sk_buff *frag;
+
+	if (run->stop)
+		return 0;
+	taken = rx_skb(run, skb, offset, len);
+	start = skb_pagelen(skb);
+	skb_walk_frags(skb, frag) {
+		pos = offset + taken;
+		if (taken < len && !run->stop && pos < start + frag->len)
+			taken += rx_skb(run, frag, pos - start, len - taken);
+		start += frag->len;
+	}
+	return taken;
+}
+
+static int rx_tcp_read(struct rx_run *run, struct sock *sk)
+{
+	read_descriptor_t desc = { .arg.data = run, .count = 1 };
+
+	return tcp_read_sock(sk, &desc, rx_actor);
+}
+
+static struct rx_run rx_run_init(struct erldist_channel *ch, bool may_sleep)
+{
+	return (struct rx_run) {
+		.ch = ch,
+		.may_sleep = may_sleep,
+		.gfp = may_sleep ? GFP_KERNEL : GFP_ATOMIC | __GFP_NOMEMALLOC,
+		.budget = RX_BUDGET,
+	};
+}
+
+/* A frame that the work began, because it is large or in parts, is the work's. */
+static bool rx_is_works(const struct erldist_rx *rx)
+{
+	return rx->parsed || rx->seq ||
+	       (rx->msg && rx->msg->room > ERLDIST_PIECE_SIZE / 2);
+}
+
+static void rx_softirq(struct erldist_channel *ch, struct sock *sk)
+{
+	struct rx_run run = rx_run_init(ch, false);
+
+	if (rx_is_works(&ch->rx))
+		rx_defer(&run);
+	else
+		rx_tcp_read(&run, sk);
+	if (run.reason)
+		erldist_channel_abort(ch, run.reason, 0);
+	else if (run.stop || ch->rx.work)
+		erldist_channel_queue(ch, &ch->rx_work);
+}
+
+/**
+ * erldist_rx_ready() - the stream has data
+ * @ch: the channel
+ * @sk: its stream, locked if it is TCP (softirq, or backlog of an owner)
+ *
+ * Context: any; the callback lock is held.
+ */
+void erldist_rx_ready(struct erldist_channel *ch, struct sock *sk)
+{
+	if (ch->carrier != CARRIER_TCP) {
+		erldist_channel_queue(ch, &ch->rx_work);
+		return;
+	}
+	if (ch->rx.work || sock_owned_by_user_nocheck(sk)) {
+		ch->rx.work = true;
+		erldist_channel_queue(ch, &ch->rx_work);
+		return;
+	}
+	rx_softirq(ch, sk);
+}
+
+static void rx_leftover(struct rx_run *run)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+
+	rx->buf_pos += rx_feed(run, rx->buf + rx->buf_pos,
+			       rx->buf_len - rx->buf_pos);
+}
+
+/* The reason for the end of a TCP stream; 0: it goes on. */
+static u8 tcp_end(struct rx_run *run, struct sock *sk, int n)
+{
+	if (tcp_inq(sk) > 0)
+		return n || run->stop ? 0 : ERLDIST_REASON_URGENT_DATA;
+	if (sk->sk_err)
+		return ERLDIST_REASON_RECEIVE_ERROR;
+	if (sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE)
+		return ERLDIST_REASON_CONNECTION_CLOSED;
+	return 0;
+}
+
+/* Returns true when the work is to be queued again. */
+static bool rx_work_tcp(struct rx_run *run)
+{
+	struct erldist_channel *ch = run->ch;
+	struct sock *sk = ch->sock->sk;
+	bool again = false;
+	int n = 0;
+
+	lock_sock(sk);
+	stall_end(ch);
+	rx_sweep(ch);
+	rx_leftover(run);
+	if (!run->stop)
+		n = rx_tcp_read(run, sk);
+	if (!run->reason)
+		run->reason = tcp_end(run, sk, n);
+	/* What release_sock() brings sets work again. */
+	ch->rx.work = run->stop || ch->rx.buf_pos < ch->rx.buf_len;
+	again = ch->rx.work && !ch->rx.stalled;
+	release_sock(sk);
+	return again;
+}
+
+static int rx_recv(struct erldist_channel *ch)
+{
+	struct erldist_rx *rx = &ch->rx;
+	int n;
+
+	if (!rx->buf)
+		rx->buf = kvmalloc(RX_BUF, GFP_KERNEL_ACCOUNT);
+	if (!rx->buf)
+		return -ENOMEM;
+	n = erldist_transport_recv(ch, rx->buf, RX_BUF);
+	rx->buf_pos = 0;
+	rx->buf_len = max(n, 0);
+	return n;
+}
+
+static u8 recv_end(int n)
+{
+	switch (n) {
+	case 0:
+		return ERLDIST_REASON_CONNECTION_CLOSED;
+	case -EAGAIN:
+		return ERLDIST_REASON_NONE;
+	case -EBADMSG:
+		return ERLDIST_REASON_TLS_RECORD;
+	case -ENOMEM:
+		return ERLDIST_REASON_NO_MEMORY;
+	case -ECONNRESET:
+		return ERLDIST_REASON_CONNECTION_CLOSED;
+	default:
+		return ERLDIST_REASON_RECEIVE_ERROR;
+	}
+}
+
+static bool rx_work_recv(struct rx_run *run)
+{
+	struct erldist_channel *ch = run->ch;
+	int n;
+
+	stall_end(ch);
+	rx_sweep(ch);
+	for (;;) {
+		rx_leftover(run);
+		if (run->stop || test_bit(CHANNEL_CLOSING, &ch->flags))
+			break;
+		n = rx_recv(ch);
+		if (n <= 0) {
+			run->reason = recv_end(n);
+			break;
+		}
+	}
+	/* An idle channel holds no buffer. */
+	if (ch->rx.buf_pos == ch->rx.buf_len) {
+		kvfree(ch->rx.buf);
+		ch->rx.buf = NULL;
+		ch->rx.buf_pos = 0;
+		ch->rx.buf_len = 0;
+	}
+	return run->stop && !ch->rx.stalled;
+}
+
+static void rx_frames(struct erldist_channel *ch)
+{
+	struct rx_run run = rx_run_init(ch, true);
+	bool again;
+
+	if (ch->carrier == CARRIER_TCP)
+		again = rx_work_tcp(&run);
+	else
+		again = rx_work_recv(&run);
+	if (run.reason)
+		erldist_channel_abort(ch, run.reason,
+				      erldist_transport_error(ch));
+	else if (again)
+		erldist_channel_queue(ch, &ch->rx_work);
+}
+
+/* Bytes of the handshake message that are still to come; 0: it is complete */
+static int hs_wanted(struct erldist_channel *ch, u8 framing)
+{
+	const u8 *buf = ch->rx.hs_buf;
+	u32 len;
+
+	if (ch->rx.hs_have < framing)
+		return framing - ch->rx.hs_have;
+	len = framing == 4 ? get_unaligned_be32(buf) : get_unaligned_be16(buf);
+	if (!len || len > ERLDIST_HS_MSG_MAX)
+		return -EMSGSIZE;
+	return framing + len - ch->rx.hs_have;
+}
+
+static u8 hs_end(const struct erldist_channel *ch, int n)
+{
+	if (n && n != -ECONNRESET)
+		return recv_end(n);
+	return ch->hs->state == HS_ST_WAIT_ACK ?
+	       ERLDIST_REASON_CLOSED_AFTER_PROOF :
+	       ERLDIST_REASON_CONNECTION_CLOSED;
+}
+
+/* Returns the length of a whole message, 0: not yet, negative: closed. */
+static int hs_read(struct erldist_channel *ch)
+{
+	struct erldist_rx *rx = &ch->rx;
+	u8 framing = ch->hs->framing;
+	int n, want;
+
+	while ((want = hs_wanted(ch, framing)) > 0) {
+		n = erldist_transport_recv(ch, rx->hs_buf + rx->hs_have, want);
+		if (n == -EAGAIN)
+			return 0;
+		if (n <= 0) {
+			erldist_channel_abort(ch, hs_end(ch, n),
+					      erldist_transport_error(ch));
+			return -EPIPE;
+		}
+		rx->hs_have += n;
+		ch->rx_bytes += n;
+	}
+	if (want < 0) {
+		erldist_channel_abort(ch, ERLDIST_REASON_BAD_HANDSHAKE, 0);
+		return want;
+	}
+	n = rx->hs_have - framing;
+	rx->hs_have = 0;
+	return n;
+}
+
+static bool hs_reads(const struct erldist_channel *ch)
+{
+	return ch->state == CHANNEL_HANDSHAKE && ch->hs->state != HS_ST_DECIDING;
+}
+
+/* Returns 0 when frames may follow. */
+static int rx_handshake(struct erldist_channel *ch)
+{
+	u8 framing = ch->hs->framing;
+	int err, len;
+
+	err = erldist_channel_handshake(ch, NULL, 0);
+	while (!err && hs_reads(ch)) {
+		len = hs_read(ch);
+		if (len <= 0)
+			return len ?: -EAGAIN;
+		err = erldist_channel_handshake(ch, ch->rx.hs_buf + framing,
+						len);
+	}
+	if (err)
+		return err;
+	return ch->state == CHANNEL_UP ? 0 : -EAGAIN;
+}
+
+/**
+ * erldist_rx_run() - the receiving work
+ * @work: rx_work
+ */
+void erldist_rx_run(struct work_struct *work)
+{
+	struct erldist_channel *ch = container_of(work, struct erldist_channel,
+						  rx_work);
+
+	if (test_bit(CHANNEL_DEAD, &ch->flags) ||
+	    test_bit(CHANNEL_CLOSING, &ch->flags))
+		goto out;
+	if (ch->state != CHANNEL_UP && rx_handshake(ch))
+		goto out;
+	rx_frames(ch);
+out:
+	erldist_channel_put(ch);
+}

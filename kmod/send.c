@@ -1,0 +1,792 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sending: flows of items to a peer, and pushing them into its stream.
+ */
+#include <linux/hash.h>
+#include <linux/wait_bit.h>
+
+#include "channel.h"
+#include "node.h"
+#include "peer.h"
+#include "process.h"
+#include "relation.h"
+
+/* Bytes a flow may send before it is another's turn */
+#define QUANTUM			16384
+/* Payload of a fragment: as BEAM's; less while others wait */
+#define FRAGMENT		65536
+#define FRAGMENT_SHARED		16384
+/*
+ * Longest head of a frame: node names are ASCII of at most 255 bytes, so only
+ * one atom in it can be longer.
+ */
+#define HEAD_MAX		2048
+/* Frames the work pushes before it makes room for others */
+#define PUSH_BUDGET		1024
+/* What an item counts beyond its payload */
+#define ITEM_OVERHEAD		64
+
+#define RETRY_MIN		msecs_to_jiffies(10)
+#define RETRY_MAX		msecs_to_jiffies(1000)
+
+static struct hlist_head *flow_bucket(struct erldist_peer *peer, u64 key)
+{
+	return &peer->flow_hash[hash_64(key, ilog2(ERLDIST_FLOW_BUCKETS))];
+}
+
+static struct erldist_out *flow_find(struct erldist_peer *peer, u64 key)
+{
+	struct erldist_out *head;
+
+	hlist_for_each_entry(head, flow_bucket(peer, key), hash) {
+		if (head->key == key)
+			return head;
+	}
+	return NULL;
+}
+
+static void flow_start(struct erldist_peer *peer, struct erldist_out *out)
+{
+	out->deficit = QUANTUM;
+	hlist_add_head(&out->hash, flow_bucket(peer, out->key));
+	list_add_tail(&out->ring, &peer->flows);
+}
+
+/* @out takes the place of @head, which is not in the flow any more. */
+static void flow_pass_on(struct erldist_peer *peer, struct erldist_out *head,
+			 struct erldist_out *out)
+{
+	out->deficit = head->deficit;
+	hlist_del_init(&head->hash);
+	hlist_add_head(&out->hash, flow_bucket(peer, out->key));
+	list_replace_init(&head->ring, &out->ring);
+	list_splice_init(&head->items, &out->items);
+}
+
+static void flow_append(struct erldist_peer *peer, struct erldist_out *out)
+{
+	struct erldist_out *head = flow_find(peer, out->key);
+
+	if (head)
+		list_add_tail(&out->list, &head->items);
+	else
+		flow_start(peer, out);
+	peer->queued += out->size;
+	peer->n_queued++;
+}
+
+/* Back to the front, to go on with its next fragment when it is its turn. */
+static void flow_return(struct erldist_peer *peer, struct erldist_out *out)
+{
+	struct erldist_out *head = flow_find(peer, out->key);
+
+	if (head) {
+		flow_pass_on(peer, head, out);
+		list_add(&head->list, &out->items);
+		list_move_tail(&out->ring, &peer->flows);
+	} else {
+		flow_start(peer, out);
+	}
+	peer->queued += out->size;
+	peer->n_queued++;
+}
+
+/* The next item, deficit round robin. */
+static struct erldist_out *flow_pop(struct erldist_peer *peer)
+{
+	struct erldist_out *out, *next;
+
+	out = list_first_entry_or_null(&peer->flows, struct erldist_out, ring);
+	if (!out)
+		return NULL;
+	peer->queued -= out->size;
+	peer->n_queued--;
+	out->deficit -= out->size;
+	next = list_first_entry_or_null(&out->items, struct erldist_out, list);
+	if (!next) {
+		hlist_del_init(&out->hash);
+		list_del_init(&out->ring);
+		return out;
+	}
+	list_del_init(&next->list);
+	flow_pass_on(peer, out, next);
+	if (next->deficit <= 0) {
+		next->deficit = QUANTUM;
+		list_move_tail(&next->ring, &peer->flows);
+	}
+	return out;
+}
+
+/**
+ * erldist_send_queue_locked() - append an item to its sender's flow
+ * @peer: the peer, locked
+ * @out: the item; key, size and kind are set
+ */
+void erldist_send_queue_locked(struct erldist_peer *peer,
+			       struct erldist_out *out)
+{
+	lockdep_assert_held(&peer->lock);
+	flow_append(peer, out);
+}
+
+/**
+ * erldist_send_take_locked() - take everything that is queued
+ * @peer: the peer, locked
+ * @items: list to add it to
+ */
+void erldist_send_take_locked(struct erldist_peer *peer,
+			      struct list_head *items)
+{
+	struct erldist_out *out, *next;
+
+	list_for_each_entry_safe(out, next, &peer->flows, ring) {
+		hlist_del_init(&out->hash);
+		list_del_init(&out->ring);
+		list_add_tail(&out->list, items);
+		list_splice_tail_init(&out->items, items);
+	}
+	peer->queued = 0;
+	peer->n_queued = 0;
+}
+
+static struct erldist_msg *out_msg(struct erldist_out *out)
+{
+	return container_of(out, struct erldist_msg, out);
+}
+
+static struct erldist_relation *out_relation(struct erldist_out *out)
+{
+	return container_of(out, struct erldist_relation, out);
+}
+
+/* Returns 1 for a message of a process. */
+static u32 out_free(struct erldist_out *out)
+{
+	bool message = out->kind == OUT_MESSAGE;
+
+	if (out->kind == OUT_RELATION)
+		erldist_relation_put(out_relation(out));
+	else
+		erldist_msg_put(out_msg(out));
+	return message;
+}
+
+/**
+ * erldist_send_drop() - free items that will not be sent
+ * @peer: the peer
+ * @items: list of them
+ *
+ * Context: process context, no lock held.
+ * Return: how many were messages of processes.
+ */
+u32 erldist_send_drop(struct erldist_peer *peer, struct list_head *items)
+{
+	struct erldist_out *out;
+	u32 n = 0;
+
+	while (!list_empty(items)) {
+		out = list_first_entry(items, struct erldist_out, list);
+		list_del_init(&out->list);
+		n += out_free(out);
+		cond_resched();
+	}
+	return n;
+}
+
+/**
+ * erldist_tx_free() - drop what was being sent
+ * @ch: the channel; nobody pushes any more
+ */
+void erldist_tx_free(struct erldist_channel *ch)
+{
+	if (ch->tx.item && out_free(ch->tx.item))
+		atomic64_inc(&ch->node->lost);
+	ch->tx.item = NULL;
+	kfree(ch->tx.buf);
+	ch->tx.buf = NULL;
+}
+
+static struct etf_pid key_pid(const struct erldist_channel *ch, u64 key)
+{
+	return (struct etf_pid) {
+		.node = ch->node->atom,
+		.id = lower_32_bits(key),
+		.serial = upper_32_bits(key),
+		.creation = ch->node->creation,
+	};
+}
+
+static void msg_control(const struct erldist_channel *ch,
+			struct erldist_msg *msg, struct erldist_ctl_out *ctl)
+{
+	ctl->op = msg->to_kind == CTL_NAME ? OP_REG_SEND : OP_SEND;
+	ctl->to_kind = msg->to_kind;
+	if (msg->to_kind == CTL_NAME) {
+		ctl->name = erldist_msg_name(msg);
+	} else if (msg->to_kind == CTL_PID) {
+		ctl->to.node = ch->peer->atom;
+		ctl->to.id = msg->to_id;
+		ctl->to.serial = msg->to_serial;
+		ctl->to.creation = msg->to_creation;
+	} else {
+		ctl->to_ref.node = ch->peer->atom;
+		ctl->to_ref.creation = msg->to_creation;
+		ctl->to_ref.n = msg->ref_n;
+		memcpy(ctl->to_ref.word, msg->ref_word, sizeof(msg->ref_word));
+	}
+}
+
+static void relation_control(struct erldist_relation *rel,
+			     struct erldist_ctl_out *ctl)
+{
+	ctl->op = rel->type == RELATION_LINK ? OP_EXIT : OP_MONITOR_P_EXIT;
+	if (rel->by_name) {
+		ctl->from_kind = CTL_NAME;
+		ctl->name = rel->name;
+	}
+	ctl->to_kind = CTL_PID;
+	ctl->to.node = rel->peer->atom;
+	ctl->to.id = rel->id;
+	ctl->to.serial = rel->serial;
+	ctl->to.creation = rel->creation;
+	ctl->ref = &rel->ref_id;
+}
+
+/* The control message; for OUT_RAW it is in the payload. NULL: not possible. */
+static u8 *put_control(struct erldist_channel *ch, struct erldist_out *out,
+		       u8 *p)
+{
+	struct erldist_ctl_out ctl = {
+		.from_kind = CTL_PID,
+		.from = key_pid(ch, out->key),
+	};
+	bool payload = true;
+
+	if (out->kind == OUT_RAW)
+		return p;
+	if (out->kind == OUT_MESSAGE) {
+		msg_control(ch, out_msg(out), &ctl);
+	} else {
+		relation_control(out_relation(out), &ctl);
+		payload = ch->dflags & DFLAG_EXIT_PAYLOAD;
+	}
+	p = erldist_ctl_write(p, &ctl, ch->dflags);
+	if (p && payload && !ch->header_mode)
+		*p++ = ETF_VERSION;
+	return p;
+}
+
+static size_t out_len(struct erldist_out *out)
+{
+	if (out->kind == OUT_RELATION)
+		return out_relation(out)->reason->len;
+	if (out->kind == OUT_RAW)
+		return out_msg(out)->used;
+	return out_msg(out)->len;
+}
+
+static struct erldist_span out_span(struct erldist_out *out, size_t pos)
+{
+	struct erldist_blob *blob;
+
+	if (out->kind != OUT_RELATION)
+		return erldist_msg_span(out_msg(out), pos);
+	blob = out_relation(out)->reason;
+	return (struct erldist_span){ blob->data + pos, blob->len - pos };
+}
+
+/* In how many fragments, of which size, an item leaves */
+static void plan_fragments(struct erldist_channel *ch, struct erldist_out *out,
+			   bool shared)
+{
+	bool may = ch->dflags & DFLAG_FRAGMENTS && out->kind != OUT_RAW &&
+		   (out->kind == OUT_MESSAGE || ch->dflags & DFLAG_EXIT_PAYLOAD);
+
+	out->frag_size = shared ? FRAGMENT_SHARED : FRAGMENT;
+	out->frag = 1;
+	if (may && out_len(out) > FRAGMENT)
+		out->frag = DIV_ROUND_UP(out_len(out), out->frag_size);
+}
+
+static size_t frame_payload(struct erldist_out *out)
+{
+	size_t left = out_len(out) - out->pos;
+
+	return out->frag > 1 ? out->frag_size : left;
+}
+
+static u8 *put_frag_head(u8 *p, const struct erldist_out *out, u8 type)
+{
+	*p++ = FRAME_VERSION;
+	*p++ = type;
+	put_unaligned_be64(out->key, p);
+	put_unaligned_be64(out->frag, p + 8);
+	return p + 16;
+}
+
+/* What stands between the length and the control message */
+static u8 *put_frame_head(struct erldist_channel *ch, u8 *p,
+			  const struct erldist_out *out)
+{
+	if (!ch->header_mode) {
+		*p++ = FRAME_PASS_THROUGH;
+		*p++ = FRAME_VERSION;
+		return p;
+	}
+	if (out->frag > 1) {
+		p = put_frag_head(p, out, FRAME_FRAG_FIRST);
+	} else {
+		*p++ = FRAME_VERSION;
+		*p++ = FRAME_NORMAL;
+	}
+	*p++ = 0;	/* no atom cache references */
+	return p;
+}
+
+/* Length and head of the item's next frame. False: the peer cannot take it. */
+static bool put_head(struct erldist_channel *ch, struct erldist_out *out)
+{
+	u8 *start = ch->tx.buf + ch->tx.len, *p = start + 4;
+
+	if (out->pos) {
+		p = put_frag_head(p, out, FRAME_FRAG_NEXT);
+	} else {
+		p = put_frame_head(ch, p, out);
+		p = put_control(ch, out, p);
+		if (!p)
+			return false;
+	}
+	put_unaligned_be32(p - start - 4 + frame_payload(out), start);
+	ch->tx.len = p - ch->tx.buf;
+	return true;
+}
+
+/* Small payloads travel with their heads, in one piece. */
+static void put_small(struct erldist_channel *ch, struct erldist_out *out)
+{
+	struct erldist_span span;
+	size_t pos, n = out_len(out);
+
+	for (pos = 0; pos < n; pos += span.len) {
+		span = out_span(out, pos);
+		memcpy(ch->tx.buf + ch->tx.len, span.p, span.len);
+		ch->tx.len += span.len;
+	}
+}
+
+static void tx_take(struct erldist_channel *ch, struct erldist_out *out,
+		    bool shared)
+{
+	struct erldist_tx *tx = &ch->tx;
+
+	if (!out->pos)
+		plan_fragments(ch, out, shared);
+	if (!put_head(ch, out)) {
+		atomic64_add(out_free(out), &ch->node->lost);
+		return;
+	}
+	if (out->frag == 1 && !out->pos &&
+	    out_len(out) <= ERLDIST_TX_BUF - tx->len) {
+		put_small(ch, out);
+		out_free(out);
+		ch->tx_messages++;
+		return;
+	}
+	tx->item = out;
+	tx->frame_left = frame_payload(out);
+}
+
+static struct erldist_out *tx_next(struct erldist_channel *ch, bool *shared)
+{
+	struct erldist_peer *peer = ch->peer;
+	struct erldist_out *out = NULL;
+
+	spin_lock_bh(&peer->lock);
+	if (peer->channel == ch && peer->open)
+		out = flow_pop(peer);
+	*shared = !list_empty(&peer->flows);
+	spin_unlock_bh(&peer->lock);
+	return out;
+}
+
+/* Wake senders when half of the queue is free. */
+static void tx_room(struct erldist_peer *peer)
+{
+	if (wq_has_sleeper(&peer->wait) &&
+	    READ_ONCE(peer->queued) < READ_ONCE(peer->node->limits.send_queue) / 2)
+		wake_up_all(&peer->wait);
+}
+
+/* Fill the buffer. Returns false when there is nothing to send. */
+static bool tx_fill(struct erldist_channel *ch, int *budget)
+{
+	struct erldist_tx *tx = &ch->tx;
+	struct erldist_out *out;
+	bool shared;
+
+	tx->pos = 0;
+	tx->len = 0;
+	while (!tx->item && tx->len <= ERLDIST_TX_BUF - HEAD_MAX &&
+	       *budget > 0) {
+		out = tx_next(ch, &shared);
+		if (!out)
+			break;
+		(*budget)--;
+		tx_take(ch, out, shared);
+	}
+	tx_room(ch->peer);
+	if (test_and_clear_bit(CHANNEL_TICK, &ch->flags) && !tx->len) {
+		put_unaligned_be32(0, tx->buf);
+		tx->len = 4;
+	}
+	return tx->len;
+}
+
+static int tx_send(struct erldist_channel *ch, const u8 *p, size_t len,
+		   bool more)
+{
+	int n = erldist_transport_send(ch, p, len, more);
+
+	if (n > 0)
+		WRITE_ONCE(ch->tx_bytes, ch->tx_bytes + n);
+	return n;
+}
+
+/* The frame's payload has gone: is that all of the item? */
+static void tx_frame_done(struct erldist_channel *ch)
+{
+	struct erldist_peer *peer = ch->peer;
+	struct erldist_out *out = ch->tx.item;
+	bool back = false;
+
+	ch->tx.item = NULL;
+	if (--out->frag) {
+		spin_lock_bh(&peer->lock);
+		back = peer->channel == ch;
+		if (back)
+			flow_return(peer, out);
+		spin_unlock_bh(&peer->lock);
+		if (back)
+			return;
+		atomic64_add(out_free(out), &ch->node->lost);
+		return;
+	}
+	out_free(out);
+	ch->tx_messages++;
+}
+
+static int tx_payload(struct erldist_channel *ch)
+{
+	struct erldist_tx *tx = &ch->tx;
+	struct erldist_span span = out_span(tx->item, tx->item->pos);
+	size_t len = min(span.len, tx->frame_left);
+	int n;
+
+	n = tx_send(ch, span.p, len, len < tx->frame_left);
+	if (n < 0)
+		return n;
+	tx->item->pos += n;
+	tx->frame_left -= n;
+	if (!tx->frame_left)
+		tx_frame_done(ch);
+	return 0;
+}
+
+/*
+ * One step of sending. Returns 1 when there is nothing to do, 0 after
+ * progress, or an error of the stream.
+ */
+static int tx_step(struct erldist_channel *ch, int *budget)
+{
+	struct erldist_tx *tx = &ch->tx;
+	int n;
+
+	if (tx->pos < tx->len) {
+		n = tx_send(ch, tx->buf + tx->pos, tx->len - tx->pos,
+			    tx->item || ch->peer->n_queued);
+		if (n < 0)
+			return n;
+		tx->pos += n;
+		return 0;
+	}
+	if (tx->item)
+		return tx_payload(ch);
+	return tx_fill(ch, budget) ? 0 : 1;
+}
+
+static int tx_steps(struct erldist_channel *ch, int *budget)
+{
+	int err;
+
+	do {
+		err = tx_step(ch, budget);
+	} while (!err);
+	return err;
+}
+
+static bool tx_pending(const struct erldist_channel *ch)
+{
+	return ch->tx.pos < ch->tx.len || ch->tx.item ||
+	       (ch->peer->open && !list_empty(&ch->peer->flows)) ||
+	       test_bit(CHANNEL_TICK, &ch->flags);
+}
+
+static bool tx_take_turn_locked(struct erldist_channel *ch)
+{
+	if (ch->pushing || ch->peer->channel != ch || !ch->peer->open)
+		return false;
+	if (test_and_clear_bit(CHANNEL_WAKE, &ch->flags))
+		ch->blocked = false;
+	if (ch->blocked)
+		return false;
+	ch->pushing = true;
+	return true;
+}
+
+/* The stream has no room. Returns true when it has again already. */
+static bool tx_blocked_locked(struct erldist_channel *ch)
+{
+	ch->blocked = true;
+	if (test_and_clear_bit(CHANNEL_WAKE, &ch->flags)) {
+		ch->blocked = false;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * The stream said EAGAIN. It calls back when room comes, but not if nothing
+ * is in flight: then only time helps.
+ */
+static void tx_arm_retry(struct erldist_channel *ch)
+{
+	ch->retry = clamp(ch->retry * 2, RETRY_MIN, RETRY_MAX);
+	erldist_channel_queue_delayed(ch, &ch->retry_work,
+				      erldist_transport_idle(ch) ? ch->retry :
+								   RETRY_MAX);
+}
+
+/* Give the turn back, or go on. Returns true to go on. */
+static bool tx_release(struct erldist_channel *ch, int err, int budget)
+{
+	bool again = false;
+
+	if (err == -EAGAIN)
+		tx_arm_retry(ch);
+	else
+		ch->retry = 0;
+	spin_lock_bh(&ch->peer->lock);
+	if (err == -EAGAIN)
+		again = tx_blocked_locked(ch);
+	else if (err > 0 && tx_pending(ch))
+		again = true;
+	if (again && budget <= 0) {
+		again = false;
+		erldist_channel_queue(ch, &ch->tx_work);
+	}
+	if (!again)
+		smp_store_release(&ch->pushing, false);
+	spin_unlock_bh(&ch->peer->lock);
+	if (!again)
+		wake_up_var(&ch->pushing);
+	return again;
+}
+
+/* The caller has the turn. */
+static void tx_push(struct erldist_channel *ch, int budget)
+{
+	int err;
+
+	ch->pushed_rx = READ_ONCE(ch->rx_bytes);
+	do {
+		err = tx_steps(ch, &budget);
+		if (err < 0 && err != -EAGAIN)
+			erldist_channel_abort(ch, ERLDIST_REASON_SEND_ERROR,
+					      -err);
+	} while (tx_release(ch, err, budget));
+}
+
+static void tx_try(struct erldist_channel *ch)
+{
+	bool turn;
+
+	if (test_bit(CHANNEL_DEAD, &ch->flags) || !ch->peer)
+		return;
+	spin_lock_bh(&ch->peer->lock);
+	turn = tx_take_turn_locked(ch);
+	spin_unlock_bh(&ch->peer->lock);
+	if (turn)
+		tx_push(ch, PUSH_BUDGET);
+}
+
+/**
+ * erldist_tx_run() - the pushing work
+ * @work: tx_work
+ */
+void erldist_tx_run(struct work_struct *work)
+{
+	struct erldist_channel *ch = container_of(work, struct erldist_channel,
+						  tx_work);
+
+	tx_try(ch);
+	erldist_channel_put(ch);
+}
+
+/**
+ * erldist_tx_retry() - try again though nothing called back
+ * @work: retry_work
+ */
+void erldist_tx_retry(struct work_struct *work)
+{
+	struct erldist_channel *ch = container_of(to_delayed_work(work),
+						  struct erldist_channel,
+						  retry_work);
+
+	set_bit(CHANNEL_WAKE, &ch->flags);
+	tx_try(ch);
+	erldist_channel_put(ch);
+}
+
+/**
+ * erldist_tx_tick() - send a tick, unless something else is on its way
+ * @ch: the channel, up
+ *
+ * Context: any.
+ */
+void erldist_tx_tick(struct erldist_channel *ch)
+{
+	set_bit(CHANNEL_TICK, &ch->flags);
+	erldist_channel_queue(ch, &ch->tx_work);
+}
+
+/**
+ * erldist_send_kick() - something was queued: have it pushed
+ * @peer: the peer
+ *
+ * Context: any.
+ */
+void erldist_send_kick(struct erldist_peer *peer)
+{
+	spin_lock_bh(&peer->lock);
+	if (peer->open)
+		erldist_channel_queue(peer->channel, &peer->channel->tx_work);
+	spin_unlock_bh(&peer->lock);
+}
+
+/**
+ * erldist_send_raw() - queue an answer whose bytes are ready
+ * @ch: the connection it answers on
+ * @key: the sender's flow, 0: the node's
+ * @msg: data is the frame's body; taken
+ *
+ * Context: process context.
+ */
+void erldist_send_raw(struct erldist_channel *ch, u64 key,
+		      struct erldist_msg *msg)
+{
+	struct erldist_peer *peer = ch->peer;
+	bool queued;
+
+	msg->out.kind = OUT_RAW;
+	msg->out.key = key;
+	msg->out.size = msg->used + ITEM_OVERHEAD;
+	spin_lock_bh(&peer->lock);
+	queued = peer->channel == ch;
+	if (queued)
+		flow_append(peer, &msg->out);
+	spin_unlock_bh(&peer->lock);
+	if (queued)
+		erldist_send_kick(peer);
+	else
+		erldist_msg_put(msg);
+}
+
+/**
+ * erldist_send_room() - may a message of this size be queued
+ * @peer: the peer
+ * @bytes: its payload; any size is admitted to an empty queue
+ * Return: true if so.
+ */
+bool erldist_send_room(const struct erldist_peer *peer, size_t bytes)
+{
+	return !READ_ONCE(peer->n_queued) ||
+	       READ_ONCE(peer->queued) + bytes + ITEM_OVERHEAD <=
+	       READ_ONCE(peer->node->limits.send_queue);
+}
+
+/* Returns 1 when the message has been dropped, as to a node that is not there. */
+static int send_admit_locked(struct erldist_peer *peer,
+			     struct erldist_process *from,
+			     struct erldist_msg *msg, bool noconnect, bool *news)
+{
+	int err;
+
+	if (peer->dead)
+		return READ_ONCE(peer->node->dead) ? -ENETDOWN : -ESTALE;
+	if (!erldist_process_alive(from))
+		return -EPIPE;
+	if (noconnect && !peer->open)
+		return -EHOSTUNREACH;
+	err = erldist_peer_want_locked(peer, from, news);
+	if (err == -EUSERS)
+		return err;
+	if (err) {
+		peer->lost_messages++;
+		return 1;
+	}
+	return erldist_send_room(peer, msg->len) ? 0 : -EAGAIN;
+}
+
+/**
+ * erldist_send() - queue a process's message, push it if that is best now
+ * @peer: where to
+ * @from: the sender
+ * @msg: the message, to_kind and so on are set; taken when 0 is returned
+ * @noconnect: only if connected
+ * @batch: more follow: do not push now
+ *
+ * Pushing at once pays when the message would travel alone; else the work,
+ * queued now, takes all there is.
+ *
+ * Context: process context.
+ * Return: 0; -EAGAIN no room; -EHOSTUNREACH; -EUSERS; -EPIPE the sender has
+ * ended; -ESTALE the peer was forgotten, look it up again; -ENETDOWN.
+ */
+int erldist_send(struct erldist_peer *peer, struct erldist_process *from,
+		 struct erldist_msg *msg, bool noconnect, bool batch)
+{
+	struct erldist_channel *ch = NULL;
+	bool news = false, alone;
+	int err;
+
+	msg->out.kind = OUT_MESSAGE;
+	msg->out.key = erldist_process_key(from);
+	msg->out.size = msg->len + ITEM_OVERHEAD;
+	spin_lock_bh(&peer->lock);
+	err = send_admit_locked(peer, from, msg, noconnect, &news);
+	if (!err) {
+		alone = !batch && list_empty(&peer->flows);
+		flow_append(peer, &msg->out);
+		ch = peer->open ? peer->channel : NULL;
+		if (ch && alone && erldist_transport_idle(ch) &&
+		    tx_take_turn_locked(ch)) {
+			erldist_channel_get(ch);
+		} else if (ch) {
+			erldist_channel_queue(ch, &ch->tx_work);
+			ch = NULL;
+		}
+	}
+	spin_unlock_bh(&peer->lock);
+	if (news)
+		erldist_peer_wanted(peer);
+	if (err > 0) {
+		atomic64_inc(&peer->node->lost);
+		erldist_msg_put(msg);
+		return 0;
+	}
+	if (ch) {
+		tx_push(ch, 1);
+		erldist_channel_put(ch);
+	}
+	return err;
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Streams that user space hands over: what is accepted, taking over their
+ * callbacks and giving them back, sending and receiving.
+ */
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/module.h>
+#include <linux/net.h>
+#include <net/af_unix.h>
+#include <net/inet_sock.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+#include <net/tls.h>
+
+#include "channel.h"
+
+#define ULP_NAME		"erldist"
+/* What may wait in TCP behind the frame that is being sent */
+#define NOTSENT_LOWAT		65536
+
+static void channel_data_ready(struct sock *sk)
+{
+	struct erldist_channel *ch;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	ch = rcu_dereference_sk_user_data(sk);
+	if (ch) {
+		ch->saved_data_ready(sk);
+		erldist_rx_ready(ch, sk);
+	}
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+static void channel_write_space(struct sock *sk)
+{
+	struct erldist_channel *ch;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	ch = rcu_dereference_sk_user_data(sk);
+	if (ch) {
+		ch->saved_write_space(sk);
+		set_bit(CHANNEL_WAKE, &ch->flags);
+		erldist_channel_queue(ch, &ch->tx_work);
+	}
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+static void channel_state_change(struct sock *sk)
+{
+	struct erldist_channel *ch;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	ch = rcu_dereference_sk_user_data(sk);
+	if (ch) {
+		ch->saved_state_change(sk);
+		erldist_channel_queue(ch, &ch->rx_work);
+	}
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+/*
+ * The upper layer protocol exists to hold its place: as long as the socket
+ * lives, TLS, sockmap and listen() are refused, and the module stays.
+ */
+static int ulp_init(struct sock *sk)
+{
+	return sk->sk_data_ready == channel_data_ready ? 0 : -EPERM;
+}
+
+static struct tcp_ulp_ops erldist_ulp __read_mostly = {
+	.name = ULP_NAME,
+	.owner = THIS_MODULE,
+	.init = ulp_init,
+};
+
+/**
+ * erldist_transport_init() - register the upper layer protocol
+ * Return: 0 or a negative errno.
+ */
+int __init erldist_transport_init(void)
+{
+	return tcp_register_ulp(&erldist_ulp);
+}
+
+/**
+ * erldist_transport_exit() - take the upper layer protocol back
+ */
+void erldist_transport_exit(void)
+{
+	tcp_unregister_ulp(&erldist_ulp);
+}
+
+static int tls_check(const struct sock *sk)
+{
+	const struct tls_context *ctx = tls_get_ctx(sk);
+
+	if (!ctx || ctx->tx_conf == TLS_BASE || ctx->rx_conf == TLS_BASE)
+		return -EBUSY;
+	return CARRIER_TLS;
+}
+
+static int tcp_check(const struct sock *sk)
+{
+	const struct tcp_ulp_ops *ulp = inet_csk(sk)->icsk_ulp_ops;
+
+	if (!((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
+		return -ENOTCONN;
+	if (tcp_sk(sk)->repair)
+		return -EBUSY;
+	if (!ulp)
+		return CARRIER_TCP;
+	return strcmp(ulp->name, "tls") ? -EBUSY : tls_check(sk);
+}
+
+static int carrier_of(const struct socket *sock)
+{
+	const struct sock *sk = sock->sk;
+
+	if (sock->type != SOCK_STREAM)
+		return -EPROTONOSUPPORT;
+	if ((sk->sk_family == AF_INET || sk->sk_family == AF_INET6) &&
+	    sk->sk_protocol == IPPROTO_TCP)
+		return tcp_check(sk);
+	if (sk->sk_family == AF_UNIX)
+		return sk->sk_state == TCP_ESTABLISHED ? CARRIER_UNIX :
+							 -ENOTCONN;
+	return -EPROTONOSUPPORT;
+}
+
+/* Called with the socket locked. */
+static void tcp_normalise(struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	tp->nonagle &= ~TCP_NAGLE_CORK;
+	tp->nonagle |= TCP_NAGLE_OFF;
+	WRITE_ONCE(tp->notsent_lowat, NOTSENT_LOWAT);
+	WRITE_ONCE(sk->sk_rcvlowat, 1);
+}
+
+static int callbacks_take(struct erldist_channel *ch)
+{
+	struct sock *sk = ch->sock->sk;
+	int err = 0;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	if (sk->sk_user_data) {
+		err = -EBUSY;
+	} else {
+		ch->saved_data_ready = sk->sk_data_ready;
+		ch->saved_write_space = sk->sk_write_space;
+		ch->saved_state_change = sk->sk_state_change;
+		erldist_channel_get(ch);
+		__rcu_assign_sk_user_data_with_flags(sk, ch,
+						     SK_USER_DATA_NOCOPY);
+		sk->sk_data_ready = channel_data_ready;
+		sk->sk_write_space = channel_write_space;
+		sk->sk_state_change = channel_state_change;
+		ch->attached = true;
+	}
+	write_unlock_bh(&sk->sk_callback_lock);
+	return err;
+}
+
+/**
+ * erldist_transport_detach() - give the callbacks back
+ * @ch: the channel; no callback runs on it afterwards
+ *
+ * The upper layer protocol stays until the socket is destroyed.
+ *
+ * Context: process context.
+ */
+void erldist_transport_detach(struct erldist_channel *ch)
+{
+	struct sock *sk = ch->sock->sk;
+
+	if (!ch->attached)
+		return;
+	write_lock_bh(&sk->sk_callback_lock);
+	sk->sk_data_ready = ch->saved_data_ready;
+	sk->sk_write_space = ch->saved_write_space;
+	sk->sk_state_change = ch->saved_state_change;
+	rcu_assign_sk_user_data(sk, NULL);
+	write_unlock_bh(&sk->sk_callback_lock);
+	ch->attached = false;
+	erldist_channel_put(ch);
+}
+
+static int ulp_take(struct erldist_channel *ch)
+{
+	char name[] = ULP_NAME;
+
+	return ch->sock->ops->setsockopt(ch->sock, SOL_TCP, TCP_ULP,
+					 KERNEL_SOCKPTR(name), sizeof(name));
+}
+
+/**
+ * erldist_transport_attach() - take over a stream
+ * @ch: the channel, with sock; carrier is set
+ *
+ * The hand-over contract: connected, TCP without a user (our upper layer
+ * protocol takes that place), TLS with both directions set, or AF_UNIX.
+ *
+ * Context: process context.
+ * Return: 0; -EPROTONOSUPPORT, -ENOTCONN, -EBUSY.
+ */
+int erldist_transport_attach(struct erldist_channel *ch)
+{
+	struct sock *sk = ch->sock->sk;
+	int err;
+
+	lock_sock(sk);
+	err = carrier_of(ch->sock);
+	if (err >= 0) {
+		ch->carrier = err;
+		err = callbacks_take(ch);
+	}
+	if (!err && ch->carrier != CARRIER_UNIX)
+		tcp_normalise(sk);
+	release_sock(sk);
+	if (err || ch->carrier != CARRIER_TCP)
+		return err;
+	err = ulp_take(ch);
+	if (!err)
+		return 0;
+	erldist_transport_detach(ch);
+	return err == -EEXIST ? -EBUSY : err;
+}
+
+/**
+ * erldist_transport_send() - give bytes to the stream
+ * @ch: the channel
+ * @p: bytes
+ * @len: how many
+ * @more: more follow at once
+ *
+ * With the credentials of who handed the stream over, so that no security
+ * module judges one process's frames by another's profile.
+ *
+ * Context: process context; does not wait.
+ * Return: bytes taken, at least 1; -EAGAIN; another negative errno.
+ */
+int erldist_transport_send(struct erldist_channel *ch, const void *p,
+			   size_t len, bool more)
+{
+	struct msghdr mh = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	struct kvec vec = { .iov_base = (void *)p, .iov_len = len };
+	const struct cred *saved;
+	int n;
+
+	if (more)
+		mh.msg_flags |= MSG_MORE;
+	iov_iter_kvec(&mh.msg_iter, ITER_SOURCE, &vec, 1, len);
+	saved = override_creds(ch->cred);
+	n = sock_sendmsg(ch->sock, &mh);
+	revert_creds(saved);
+	return n ?: -EAGAIN;
+}
+
+/* What kTLS says of a record: 0 data, -ERESTART skip it, else the end */
+static int tls_record(const struct msghdr *mh, const void *control)
+{
+	const struct cmsghdr *cmsg = control;
+	u8 type;
+
+	if ((const u8 *)mh->msg_control - (const u8 *)control <
+	    (long)CMSG_LEN(sizeof(type)))
+		return 0;
+	if (cmsg->cmsg_level != SOL_TLS ||
+	    cmsg->cmsg_type != TLS_GET_RECORD_TYPE)
+		return 0;
+	type = *(const u8 *)CMSG_DATA(cmsg);
+	switch (type) {
+	case 23: /* application data */
+		return 0;
+	case 22: /* handshake: tickets are none of our business */
+		return -ERESTART;
+	case 21: /* alert: close_notify for all we care */
+		return -EPIPE;
+	default:
+		return -EBADMSG;
+	}
+}
+
+/* A TLS 1.3 handshake record that is not a ticket changes keys: it ends us. */
+static int tls_verdict(int record, const u8 *p, int n)
+{
+	if (record == -ERESTART && (n < 1 || p[0] != 4))
+		return -EBADMSG;
+	return record ?: n;
+}
+
+/**
+ * erldist_transport_recv() - take bytes from the stream
+ * @ch: the channel; a kTLS or AF_UNIX stream, or TCP in handshake
+ * @p: room
+ * @len: how much
+ *
+ * Context: process context; does not wait.
+ * Return: bytes; 0 at the end of the stream; -EAGAIN nothing there; -EBADMSG
+ * a TLS record that is no data; another negative errno.
+ */
+int erldist_transport_recv(struct erldist_channel *ch, void *p, size_t len)
+{
+	char control[CMSG_SPACE(sizeof(u8))] __aligned(8);
+	struct kvec vec = { .iov_base = p, .iov_len = len };
+	const struct cred *saved;
+	struct msghdr mh;
+	int n;
+
+	do {
+		mh = (struct msghdr) {};
+		if (ch->carrier == CARRIER_TLS) {
+			mh.msg_control = control;
+			mh.msg_controllen = sizeof(control);
+		}
+		iov_iter_kvec(&mh.msg_iter, ITER_DEST, &vec, 1, len);
+		saved = override_creds(ch->cred);
+		n = sock_recvmsg(ch->sock, &mh, MSG_DONTWAIT);
+		revert_creds(saved);
+		if (n > 0 && ch->carrier == CARRIER_TLS)
+			n = tls_verdict(tls_record(&mh, control), p, n);
+	} while (n == -ERESTART);
+	return n == -EPIPE ? 0 : n;
+}
+
+/**
+ * erldist_transport_idle() - would a push now travel alone
+ * @ch: the channel
+ *
+ * A hint: TCP has nothing unacknowledged; elsewhere, something came in since
+ * the last push.
+ *
+ * Return: true if so.
+ */
+bool erldist_transport_idle(const struct erldist_channel *ch)
+{
+	if (ch->carrier == CARRIER_TCP)
+		return !READ_ONCE(tcp_sk(ch->sock->sk)->packets_out);
+	return READ_ONCE(ch->rx_bytes) != ch->pushed_rx;
+}
+
+/**
+ * erldist_transport_error() - why the stream ended
+ * @ch: the channel
+ * Return: a positive errno, or 0.
+ */
+int erldist_transport_error(struct erldist_channel *ch)
+{
+	return -sock_error(ch->sock->sk);
+}

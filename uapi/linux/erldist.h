@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * AF_ERLDIST: processes and nodes of the Erlang distribution as sockets.
+ *
+ * The number of the address family is not in this header: a module outside the
+ * kernel tree borrows one when it is loaded. Ask the generic netlink family
+ * "erldist" for it (family-get).
+ *
+ * A node is a SOCK_RAW socket, a process a SOCK_RDM socket. An address is an
+ * external term without its version byte: a pid, a reference (an alias),
+ * {Name, Node} or an atom. Where a term is longer than sed_term, the options
+ * ERLDIST_BIND, ERLDIST_CONNECT, ERLDIST_SELF and ERLDIST_PEERNAME and the control
+ * messages ERLDIST_DEST, ERLDIST_FROM and ERLDIST_TO carry it.
+ *
+ * Integers are in host order, times in milliseconds, sizes in bytes. Structures
+ * may grow at their end: what is missing reads as zero, and bytes that the
+ * kernel does not know must be zero (E2BIG).
+ */
+#ifndef _UAPI_LINUX_ERLDIST_H
+#define _UAPI_LINUX_ERLDIST_H
+
+#include <linux/types.h>
+#include <linux/socket.h>
+
+#define SOL_ERLDIST		0x4544
+
+#define ERLDIST_TERM_MAX	126	/* longest term in a sockaddr_erldist */
+#define ERLDIST_NAME_MAX	255	/* node name, characters */
+#define ERLDIST_COOKIE_MAX	255
+
+struct sockaddr_erldist {
+	__kernel_sa_family_t sed_family;
+	__u8 sed_term[ERLDIST_TERM_MAX];	/* addrlen = 2 + its length */
+};
+
+/* recvmsg() msg_flags: the kernel made this message, no process sent it */
+#define ERLDIST_MSG_SIGNAL	0x8000
+
+/* Options of a node socket. (r) can be read, (b) only before bind() */
+enum {
+	ERLDIST_CREATION = 1,	/* __u32, not 0 (r, b) */
+	ERLDIST_FLAGS,		/* __u64, distribution flags offered (r, b) */
+	ERLDIST_COOKIE,		/* 1 to 255 bytes, cannot be read */
+	ERLDIST_TICKTIME,	/* struct erldist_ticktime (r) */
+	ERLDIST_LIMITS,		/* struct erldist_limits (r) */
+	ERLDIST_MODE,		/* __u32, permission bits to bind processes (r) */
+	ERLDIST_CHANNEL,	/* struct erldist_hand_over: give a stream */
+	ERLDIST_PEER,		/* struct erldist_peer_request: settings, answers */
+	ERLDIST_REPLAY,		/* no value: every peer's state is pending again */
+	ERLDIST_ADMIT,		/* __u32, 1: ask before accepting a node (r) */
+};
+
+/* Options of a process socket */
+enum {
+	ERLDIST_BIND = 32,	/* address term, as for bind() */
+	ERLDIST_CONNECT,	/* address term, as for connect() */
+	ERLDIST_SELF,		/* the process's pid (read only) */
+	ERLDIST_PEERNAME,	/* the default destination (read only) */
+	ERLDIST_NAME,		/* atom: register, rename; empty: drop (r) */
+	ERLDIST_TRAP_EXIT,	/* __u32, 1: exit signals become messages (r) */
+	ERLDIST_EXIT_REASON,	/* term, up to 64 KiB: reason at last close */
+	ERLDIST_EXIT_STATUS,	/* the reason an ended process has (read only) */
+	ERLDIST_MAILBOX,	/* struct erldist_mailbox_limits (r) */
+	ERLDIST_REFS,		/* struct erldist_refs (read only) */
+	ERLDIST_NODE,		/* atom: the node the process is bound to (read only) */
+	ERLDIST_RECVTO,		/* __u32, 1: deliver ERLDIST_TO (r) */
+};
+
+struct erldist_ticktime {
+	__u32 ticktime;		/* silence after which a peer is down; 0: default */
+	__u32 intensity;	/* ticks in a ticktime, 4 to 1000 */
+	__u32 setup;		/* longest step of a handshake, and of "wanted" */
+	__u32 retry;		/* how long a failure to connect is remembered */
+};
+
+struct erldist_limits {
+	__aligned_u64 max_message;	/* bytes of one message */
+	__aligned_u64 mailbox_pool;	/* unread bytes that came from peers */
+	__aligned_u64 mailbox;		/* default of ERLDIST_MAILBOX local */
+	__aligned_u64 send_queue;	/* bytes queued to one peer */
+	__u32 stall;			/* time a full pool may hold up a channel a minute */
+	__u32 peers;
+	__u32 handshakes;		/* channels that are not up yet */
+	__u32 processes;
+	__u32 relations;		/* links and monitors of one process */
+	__u32 node_relations;		/* of all processes of the node */
+	__u32 wanted;			/* peers being connected */
+	__u32 process_wanted;		/* of these, on behalf of one process */
+	__u32 fragments;		/* incomplete messages on one channel */
+	__u32 reserved;
+};
+
+enum erldist_role {
+	ERLDIST_ROLE_INITIATOR = 1,
+	ERLDIST_ROLE_ACCEPTOR,
+	ERLDIST_ROLE_READY,	/* the handshake was done in user space */
+};
+
+/*
+ * ERLDIST_CHANNEL. fd is a connected stream: TCP, TCP with kTLS in both
+ * directions, or AF_UNIX. Afterwards it is good for close() and getsockopt();
+ * whatever else is done to it has the effect of the same thing done by the
+ * network. data holds the peer's name (roles INITIATOR and READY), then, for
+ * READY, bytes already read behind the handshake.
+ */
+struct erldist_hand_over {
+	__s32 fd;
+	__u8  role;		/* enum erldist_role */
+	__u8  framing;		/* handshake length: 2 bytes, or 4 inside TLS */
+	__u16 name_len;
+	__aligned_u64 tag;	/* comes back in every event of this connection */
+	__aligned_u64 flags;	/* READY: what the peer offered */
+	__u32 creation;		/* READY: the peer's */
+	__u32 data_len;		/* READY */
+	__u8  data[];
+};
+
+/* ERLDIST_PEER actions */
+#define ERLDIST_PEER_COOKIE		0x01	/* set its cookie; empty: the node's */
+#define ERLDIST_PEER_ALLOW		0x02	/* answer to asks */
+#define ERLDIST_PEER_DENY		0x04	/* answer to asks */
+#define ERLDIST_PEER_DISCONNECT		0x08
+#define ERLDIST_PEER_UNREACHABLE	0x10	/* answer to wanted: error says why */
+
+struct erldist_peer_request {
+	__u32 action;		/* ERLDIST_PEER_*, COOKIE goes with ALLOW */
+	__s32 error;		/* UNREACHABLE: a positive errno */
+	__aligned_u64 tag;	/* ALLOW, DENY: the connection that asks; 0: any */
+	__u16 name_len;
+	__u16 cookie_len;
+	__u32 reserved;
+	__u8  data[];		/* name, cookie */
+};
+
+struct erldist_mailbox_limits {
+	__aligned_u64 local;	/* bytes of local senders before they wait */
+	__aligned_u64 hard;	/* bytes in all before the process ends; 0: none */
+};
+
+/*
+ * References nobody else has: for each sequence number n from first to
+ * first + count - 1 the words {n & 0x3ffff, id, serial, n >> 18}, with the
+ * process's node and creation.
+ */
+struct erldist_refs {
+	__aligned_u64 first;
+	__u32 count;
+	__u32 id;
+	__u32 serial;
+	__u32 creation;
+};
+
+/* Control messages, level SOL_ERLDIST */
+enum {
+	ERLDIST_DEST = 1,	/* to send: the destination, a term */
+	ERLDIST_FROM,		/* received: the sender, where msg_name is too short */
+	ERLDIST_TO,		/* received: the pid, name or alias addressed */
+	ERLDIST_SIGNAL,		/* struct erldist_signal, both ways */
+};
+
+enum erldist_signal_op {
+	ERLDIST_SIG_MESSAGE,
+	ERLDIST_SIG_EXIT,	/* received: {'EXIT', Pid, Reason} */
+	ERLDIST_SIG_DOWN,	/* received: {'DOWN', Ref, process, Object, Reason} */
+};
+
+#define ERLDIST_SIG_F_NOCONNECT	0x1	/* to send: EHOSTUNREACH rather than connect */
+
+struct erldist_signal {
+	__u16 op;		/* enum erldist_signal_op */
+	__u16 flags;		/* ERLDIST_SIG_F_* */
+	__u32 reserved;
+	__aligned_u64 user_data;
+};
+
+#endif /* _UAPI_LINUX_ERLDIST_H */
