@@ -171,6 +171,7 @@ static void channel_close(struct work_struct *work)
 	ch->state = CHANNEL_CLOSED;
 	erldist_rx_free(ch);
 	erldist_tx_free(ch);
+	erldist_node_quiet(ch->node);
 	erldist_channel_put(ch);
 }
 
@@ -207,6 +208,7 @@ static void channel_tick(struct erldist_channel *ch)
 	unsigned long interval = max(tick_interval(ch->node), 1UL);
 	unsigned long silent;
 	u64 rx = READ_ONCE(ch->rx_bytes), tx = READ_ONCE(ch->tx_bytes);
+	u64 data = tx - READ_ONCE(ch->tx_ticks);
 
 	if (rx != ch->ticked_rx || ch->rx.stalled)
 		ch->last_rx = jiffies;
@@ -216,9 +218,10 @@ static void channel_tick(struct erldist_channel *ch)
 		erldist_channel_abort(ch, ERLDIST_REASON_NET_TICK_TIMEOUT, 0);
 		return;
 	}
-	if (tx == ch->ticked_tx)
+	if (data == ch->ticked_data)
 		erldist_tx_tick(ch);
-	ch->ticked_tx = READ_ONCE(ch->tx_bytes);
+	ch->ticked_data = data;
+	WRITE_ONCE(ch->ticked_tx, tx);
 	tick_look_for_data(ch);
 	erldist_channel_queue_delayed(ch, &ch->timer,
 				      min(interval, ticktime - silent));
@@ -256,12 +259,35 @@ static int channel_send_hs(struct erldist_channel *ch)
 	return 0;
 }
 
+/**
+ * erldist_hs_end_reason() - why a handshake ended with its stream
+ * @ch: the channel, in handshake
+ * @err: 0 or a negative errno of the stream
+ * Return: enum erldist_reason.
+ */
+u8 erldist_hs_end_reason(const struct erldist_channel *ch, int err)
+{
+	switch (err) {
+	case 0:
+	case -EPIPE:
+	case -ECONNRESET:
+		return ch->hs->state == HS_ST_WAIT_ACK ?
+		       ERLDIST_REASON_CLOSED_AFTER_PROOF :
+		       ERLDIST_REASON_CONNECTION_CLOSED;
+	case -EBADMSG:
+		return ERLDIST_REASON_TLS_RECORD;
+	default:
+		return ERLDIST_REASON_RECEIVE_ERROR;
+	}
+}
+
 static void channel_up(struct erldist_channel *ch)
 {
 	channel_uncount(ch);
 	ch->last_rx = jiffies;
 	ch->ticked_rx = ch->rx_bytes;
 	ch->ticked_tx = ch->tx_bytes;
+	ch->ticked_data = ch->tx_bytes;
 	WRITE_ONCE(ch->state, CHANNEL_UP);
 	kfree_sensitive(ch->hs);
 	ch->hs = NULL;
@@ -297,7 +323,7 @@ static int channel_finish(struct erldist_channel *ch)
 	if (err >= 0)
 		err = channel_send_hs(ch);
 	if (err < 0) {
-		erldist_channel_abort(ch, ERLDIST_REASON_SEND_ERROR, -err);
+		erldist_channel_abort(ch, erldist_hs_end_reason(ch, err), -err);
 		return err;
 	}
 	channel_up(ch);
@@ -419,7 +445,7 @@ static int hs_step(struct erldist_channel *ch, int verdict)
 	if (verdict != HS_UP && verdict != HS_PROVEN) {
 		err = channel_send_hs(ch);
 		if (err) {
-			erldist_channel_abort(ch, ERLDIST_REASON_SEND_ERROR,
+			erldist_channel_abort(ch, erldist_hs_end_reason(ch, err),
 					      -err);
 			return err;
 		}
@@ -676,6 +702,8 @@ static int channel_list(struct erldist_channel *ch)
 		err = -ENETDOWN;
 	else
 		list_add_tail(&ch->list, &node->channels);
+	if (!err)
+		atomic_inc(&node->busy);
 	spin_unlock_bh(&node->channel_lock);
 	return err;
 }

@@ -76,6 +76,7 @@ struct erldist_rx {
 	/* handshake: one message */
 	u16 hs_have;
 	u8 *hs_buf;
+	bool ticket;		/* within a TLS session ticket */
 	/* carriers read by recvmsg: what was read and not taken */
 	u8 *buf;
 	u32 buf_pos;
@@ -142,7 +143,9 @@ struct erldist_channel {
 	u64 rx_messages;
 	u64 tx_bytes;
 	u64 tx_messages;
+	u64 tx_ticks;			/* of tx_bytes */
 	u64 ticked_tx;			/* tx_bytes at the last tick check */
+	u64 ticked_data;		/* likewise, without ticks */
 	u64 ticked_rx;
 	unsigned long last_rx;		/* jiffies */
 	unsigned long stall_start;	/* of the present stall */
@@ -185,6 +188,7 @@ void erldist_channel_queue(struct erldist_channel *ch, struct work_struct *work)
 void erldist_channel_queue_delayed(struct erldist_channel *ch,
 				   struct delayed_work *work,
 				   unsigned long delay);
+u8 erldist_hs_end_reason(const struct erldist_channel *ch, int err);
 void erldist_channel_resume(struct erldist_channel *ch);
 int erldist_channel_answer(struct erldist_node *node, const struct etf_atom *name,
 			   u64 tag, bool allow);

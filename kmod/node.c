@@ -21,6 +21,20 @@
 #define RETRY_DEFAULT		1000
 
 /**
+ * erldist_tick_default() - times of a node that sets none
+ * @tick: filled in
+ */
+void erldist_tick_default(struct erldist_ticktime *tick)
+{
+	*tick = (struct erldist_ticktime) {
+		.ticktime = TICKTIME_DEFAULT,
+		.intensity = INTENSITY_DEFAULT,
+		.setup = SETUP_DEFAULT,
+		.retry = RETRY_DEFAULT,
+	};
+}
+
+/**
  * erldist_limits_default() - limits of a node that sets none
  * @limits: filled in
  */
@@ -71,18 +85,14 @@ static void node_init(struct erldist_node *node, struct net *net)
 	spin_lock_init(&node->reap_lock);
 	INIT_LIST_HEAD(&node->reaped);
 	INIT_WORK(&node->reaper, erldist_process_reap);
+	atomic_set(&node->busy, 1);
 	node->net = get_net_track(net, &node->ns_tracker, GFP_KERNEL);
 	node->uid = current_fsuid();
 	node->gid = current_fsgid();
 	node->next_id = 1;
 	node->flags = DFLAG_DEFAULT;
 	node->mode = 0600;
-	node->tick = (struct erldist_ticktime) {
-		.ticktime = TICKTIME_DEFAULT,
-		.intensity = INTENSITY_DEFAULT,
-		.setup = SETUP_DEFAULT,
-		.retry = RETRY_DEFAULT,
-	};
+	erldist_tick_default(&node->tick);
 	erldist_limits_default(&node->limits);
 }
 
@@ -193,6 +203,20 @@ int erldist_node_publish(struct erldist_node *node)
 }
 
 /**
+ * erldist_node_quiet() - a channel is over, a peer is drained, the node closed
+ * @node: the node
+ *
+ * The last of them tells that the node is gone: after every peer-down.
+ *
+ * Context: process context.
+ */
+void erldist_node_quiet(struct erldist_node *node)
+{
+	if (atomic_dec_and_test(&node->busy))
+		erldist_netlink_node(node, ERLDIST_CMD_NODE_DEL_NTF);
+}
+
+/**
  * erldist_node_close() - the node socket goes, the node with it
  * @node: the node; the caller's reference is kept
  *
@@ -213,7 +237,7 @@ void erldist_node_close(struct erldist_node *node)
 	erldist_processes_close(node);
 	erldist_channels_close(node);
 	erldist_peers_close(node);
-	erldist_netlink_node(node, ERLDIST_CMD_NODE_DEL_NTF);
+	erldist_node_quiet(node);
 }
 
 /**

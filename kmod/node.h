@@ -98,6 +98,7 @@ struct erldist_node {
 	spinlock_t channel_lock;	/* a leaf: channels */
 	struct list_head channels;
 	atomic_t n_stalled;
+	atomic_t busy;			/* channels, drains, and 1 until closed */
 
 	spinlock_t reap_lock;
 	struct list_head reaped;	/* ended processes */
@@ -112,6 +113,7 @@ struct erldist_node *erldist_node_new(struct net *net, const char *name,
 int erldist_node_publish(struct erldist_node *node);
 void erldist_node_close(struct erldist_node *node);
 void erldist_node_put(struct erldist_node *node);
+void erldist_node_quiet(struct erldist_node *node);
 struct erldist_node *erldist_node_find(struct net *net,
 				       const struct etf_atom *name);
 struct erldist_node *erldist_node_default(struct net *net);
@@ -120,6 +122,7 @@ bool erldist_node_may_see(const struct erldist_node *node, struct net *net);
 bool erldist_node_is_owner(const struct erldist_node *node);
 bool erldist_node_is(const struct erldist_node *node,
 		     const struct etf_atom *name);
+void erldist_tick_default(struct erldist_ticktime *tick);
 void erldist_limits_default(struct erldist_limits *limits);
 
 static inline void erldist_node_get(struct erldist_node *node)

@@ -87,19 +87,21 @@ static int node_release(struct socket *sock)
 	return 0;
 }
 
-static void tick_defaults(struct erldist_ticktime *tick,
-			  const struct erldist_ticktime *set)
+/* In both structures 0 stands for the default. */
+static void set_tick(struct erldist_ticktime *tick,
+		     const struct erldist_ticktime *set)
 {
+	erldist_tick_default(tick);
 	tick->ticktime = set->ticktime ?: tick->ticktime;
 	tick->intensity = set->intensity ?: tick->intensity;
 	tick->setup = set->setup ?: tick->setup;
 	tick->retry = set->retry ?: tick->retry;
 }
 
-static void limits_defaults(struct erldist_limits *limits,
-			    const struct erldist_limits *set)
+static void set_limits(struct erldist_limits *limits,
+		       const struct erldist_limits *set)
 {
-	limits->max_message = set->max_message ?: limits->max_message;
+	erldist_limits_default(limits);
 	limits->mailbox_pool = set->mailbox_pool ?: limits->mailbox_pool;
 	limits->mailbox = set->mailbox ?: limits->mailbox;
 	limits->send_queue = set->send_queue ?: limits->send_queue;
@@ -113,9 +115,8 @@ static void limits_defaults(struct erldist_limits *limits,
 	limits->process_wanted = set->process_wanted ?: limits->process_wanted;
 	limits->fragments = set->fragments ?: limits->fragments;
 	/* A message has to fit twice: one that is read, one that comes. */
-	if (!set->max_message)
-		limits->max_message = min(limits->max_message,
-					  limits->mailbox_pool / 2);
+	limits->max_message = set->max_message ?: min(limits->max_message,
+						      limits->mailbox_pool / 2);
 }
 
 static void node_configure(struct erldist_node *node,
@@ -129,8 +130,8 @@ static void node_configure(struct erldist_node *node,
 		node->mode = config->mode;
 	node->admit = config->admit;
 	node->cookie = config->cookie;
-	tick_defaults(&node->tick, &config->tick);
-	limits_defaults(&node->limits, &config->limits);
+	set_tick(&node->tick, &config->tick);
+	set_limits(&node->limits, &config->limits);
 }
 
 static int node_bind_locked(struct sock *sk, const struct etf_atom *name)
@@ -359,7 +360,7 @@ static int set_flags(struct erldist_node_sock *ns, sockptr_t optval,
 	if ((flags & DFLAG_MANDATORY) != DFLAG_MANDATORY)
 		return -EINVAL;
 	if (flags & (DFLAG_REFUSED | DFLAG_SPAWN | DFLAG_NAME_ME))
-		return -EOPNOTSUPP;
+		return -EINVAL;
 	ns->config.flags = flags;
 	return 0;
 }
@@ -413,12 +414,12 @@ static int set_ticktime(struct erldist_node_sock *ns, sockptr_t optval,
 		return 0;
 	}
 	mutex_lock(&node->conf_lock);
-	tick_defaults(&node->tick, &tick);
+	set_tick(&node->tick, &tick);
 	mutex_unlock(&node->conf_lock);
 	return 0;
 }
 
-static int set_limits(struct erldist_node_sock *ns, sockptr_t optval,
+static int opt_limits(struct erldist_node_sock *ns, sockptr_t optval,
 		      unsigned int optlen)
 {
 	struct erldist_node *node = ns->node;
@@ -430,11 +431,7 @@ static int set_limits(struct erldist_node_sock *ns, sockptr_t optval,
 		return err;
 	if (limits.reserved)
 		return -E2BIG;
-	if (node)
-		all = node->limits;
-	else
-		erldist_limits_default(&all);
-	limits_defaults(&all, &limits);
+	set_limits(&all, &limits);
 	if (all.max_message > all.mailbox_pool / 2 || all.max_message > INT_MAX)
 		return -EINVAL;
 	if (!node) {
@@ -442,7 +439,7 @@ static int set_limits(struct erldist_node_sock *ns, sockptr_t optval,
 		return 0;
 	}
 	mutex_lock(&node->conf_lock);
-	limits_defaults(&node->limits, &limits);
+	set_limits(&node->limits, &limits);
 	mutex_unlock(&node->conf_lock);
 	return 0;
 }
@@ -675,7 +672,7 @@ static int node_config_set(struct erldist_node_sock *ns, int name,
 	case ERLDIST_TICKTIME:
 		return set_ticktime(ns, optval, optlen);
 	case ERLDIST_LIMITS:
-		return set_limits(ns, optval, optlen);
+		return opt_limits(ns, optval, optlen);
 	case ERLDIST_MODE:
 		return set_mode(ns, optval, optlen);
 	case ERLDIST_ADMIT:
@@ -729,9 +726,8 @@ static void node_effective(struct erldist_node_sock *ns,
 	now->flags = ns->config.flags ?: DFLAG_DEFAULT;
 	now->mode = ns->config.mode_set ? ns->config.mode : 0600;
 	now->admit = ns->config.admit;
-	now->tick = ns->config.tick;
-	erldist_limits_default(&now->limits);
-	limits_defaults(&now->limits, &ns->config.limits);
+	set_tick(&now->tick, &ns->config.tick);
+	set_limits(&now->limits, &ns->config.limits);
 }
 
 static int node_getsockopt(struct socket *sock, int level, int name,

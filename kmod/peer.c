@@ -721,6 +721,7 @@ static void peer_went_down(struct erldist_peer *peer,
 			   struct erldist_channel *ch, struct list_head *drop)
 {
 	peer_lose(peer, drop);
+	atomic_inc(&peer->node->busy);
 	peer_queue_drain(peer);
 	erldist_channel_put(ch);
 }
@@ -840,6 +841,7 @@ static void peer_drain(struct work_struct *work)
 	erldist_peer_event(peer, ERLDIST_PENDING_DOWN, peer->tag,
 			   peer->connection);
 	peer_drained(peer);
+	erldist_node_quiet(peer->node);
 	erldist_peer_put(peer);
 }
 

@@ -296,6 +296,8 @@ static int do_bind(struct sock *sk, const u8 *term, size_t len)
 	err = bind_parse(term, len, &to);
 	if (err)
 		return err;
+	if (sk_process(sk))
+		return -EINVAL;
 	node = bind_node(sk, &to);
 	if (IS_ERR(node))
 		return PTR_ERR(node);

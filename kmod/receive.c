@@ -193,7 +193,7 @@ static size_t rx_head(struct rx_run *run, const u8 *p, size_t len)
 	n = rx_gather(rx, need, p, len);
 	rx->left -= n;
 	need = head_size(run->ch);
-	if (!need)
+	if (!need || rx->left < need - rx->have)
 		rx_fail(run, ERLDIST_REASON_BAD_FRAME);
 	else if (rx->have == need)
 		rx->state = RX_BEGIN;
@@ -794,6 +794,9 @@ static void rx_softirq(struct erldist_channel *ch, struct sock *sk)
 		rx_defer(&run);
 	else
 		rx_tcp_read(&run, sk);
+	/* Data behind an urgent mark does not come; the work sees to that. */
+	if (unlikely(tcp_sk(sk)->urg_data))
+		rx_defer(&run);
 	if (run.reason)
 		erldist_channel_abort(ch, run.reason, 0);
 	else if (run.stop || ch->rx.work)
@@ -832,11 +835,14 @@ static void rx_leftover(struct rx_run *run)
 /* The reason for the end of a TCP stream; 0: it goes on. */
 static u8 tcp_end(struct rx_run *run, struct sock *sk, int n)
 {
-	if (tcp_inq(sk) > 0)
-		return n || run->stop ? 0 : ERLDIST_REASON_URGENT_DATA;
+	if (tcp_sk(sk)->urg_data)
+		return ERLDIST_REASON_URGENT_DATA;
+	if (tcp_inq(sk) > 0 && (n > 0 || run->stop))
+		return 0;
 	if (sk->sk_err)
 		return ERLDIST_REASON_RECEIVE_ERROR;
-	if (sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE)
+	/* Also when it is our side that was shut down, by the giver */
+	if (sk->sk_shutdown || sk->sk_state == TCP_CLOSE)
 		return ERLDIST_REASON_CONNECTION_CLOSED;
 	return 0;
 }
@@ -910,6 +916,9 @@ static bool rx_work_recv(struct rx_run *run)
 			break;
 		n = rx_recv(ch);
 		if (n <= 0) {
+			/* Our side may have been shut down, by the giver. */
+			if (n == -EAGAIN && READ_ONCE(ch->sock->sk->sk_shutdown))
+				n = 0;
 			run->reason = recv_end(n);
 			break;
 		}
@@ -954,15 +963,6 @@ static int hs_wanted(struct erldist_channel *ch, u8 framing)
 	return framing + len - ch->rx.hs_have;
 }
 
-static u8 hs_end(const struct erldist_channel *ch, int n)
-{
-	if (n && n != -ECONNRESET)
-		return recv_end(n);
-	return ch->hs->state == HS_ST_WAIT_ACK ?
-	       ERLDIST_REASON_CLOSED_AFTER_PROOF :
-	       ERLDIST_REASON_CONNECTION_CLOSED;
-}
-
 /* Returns the length of a whole message, 0: not yet, negative: closed. */
 static int hs_read(struct erldist_channel *ch)
 {
@@ -975,7 +975,7 @@ static int hs_read(struct erldist_channel *ch)
 		if (n == -EAGAIN)
 			return 0;
 		if (n <= 0) {
-			erldist_channel_abort(ch, hs_end(ch, n),
+			erldist_channel_abort(ch, erldist_hs_end_reason(ch, n),
 					      erldist_transport_error(ch));
 			return -EPIPE;
 		}

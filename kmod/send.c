@@ -438,6 +438,7 @@ static bool tx_fill(struct erldist_channel *ch, int *budget)
 	if (test_and_clear_bit(CHANNEL_TICK, &ch->flags) && !tx->len) {
 		put_unaligned_be32(0, tx->buf);
 		tx->len = 4;
+		WRITE_ONCE(ch->tx_ticks, ch->tx_ticks + 4);
 	}
 	return tx->len;
 }

@@ -258,37 +258,38 @@ int erldist_transport_send(struct erldist_channel *ch, const void *p,
 	return n ?: -EAGAIN;
 }
 
-/* What kTLS says of a record: 0 data, -ERESTART skip it, else the end */
-static int tls_record(const struct msghdr *mh, const void *control)
+/* What type kTLS says a record has; 23: data */
+static u8 tls_record_type(const struct msghdr *mh, const void *control)
 {
 	const struct cmsghdr *cmsg = control;
-	u8 type;
 
 	if ((const u8 *)mh->msg_control - (const u8 *)control <
-	    (long)CMSG_LEN(sizeof(type)))
-		return 0;
-	if (cmsg->cmsg_level != SOL_TLS ||
+	    (long)CMSG_LEN(sizeof(u8)) ||
+	    cmsg->cmsg_level != SOL_TLS ||
 	    cmsg->cmsg_type != TLS_GET_RECORD_TYPE)
-		return 0;
-	type = *(const u8 *)CMSG_DATA(cmsg);
-	switch (type) {
-	case 23: /* application data */
-		return 0;
-	case 22: /* handshake: tickets are none of our business */
-		return -ERESTART;
-	case 21: /* alert: close_notify for all we care */
-		return -EPIPE;
-	default:
-		return -EBADMSG;
-	}
+		return 23;
+	return *(const u8 *)CMSG_DATA(cmsg);
 }
 
-/* A TLS 1.3 handshake record that is not a ticket changes keys: it ends us. */
-static int tls_verdict(int record, const u8 *p, int n)
+/*
+ * Data: @n; a session ticket: -ERESTART, it is none of our business;
+ * close_notify: 0, the end; all else, a change of keys above all, ends us.
+ */
+static int tls_verdict(struct erldist_channel *ch, const struct msghdr *mh,
+		       const void *control, const u8 *p, int n)
 {
-	if (record == -ERESTART && (n < 1 || p[0] != 4))
-		return -EBADMSG;
-	return record ?: n;
+	u8 type = tls_record_type(mh, control);
+
+	if (type == 23)
+		return n;
+	if (type == 22 && (ch->rx.ticket || p[0] == 4)) {
+		/* Its rest comes with the next call. */
+		ch->rx.ticket = !(mh->msg_flags & MSG_EOR);
+		return -ERESTART;
+	}
+	if (type == 21 && n > 1 && p[1] == 0)
+		return 0;
+	return -EBADMSG;
 }
 
 /**
@@ -320,9 +321,9 @@ int erldist_transport_recv(struct erldist_channel *ch, void *p, size_t len)
 		n = sock_recvmsg(ch->sock, &mh, MSG_DONTWAIT);
 		revert_creds(saved);
 		if (n > 0 && ch->carrier == CARRIER_TLS)
-			n = tls_verdict(tls_record(&mh, control), p, n);
+			n = tls_verdict(ch, &mh, control, p, n);
 	} while (n == -ERESTART);
-	return n == -EPIPE ? 0 : n;
+	return n;
 }
 
 /**
