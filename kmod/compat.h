@@ -11,28 +11,23 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#if __has_include(<linux/unaligned.h>)
+#ifdef ERLDIST_HAVE_LINUX_UNALIGNED
 #include <linux/unaligned.h>
 #else
 #include <asm/unaligned.h>
 #endif
 
-#if __has_include(<crypto/utils.h>)
+#ifdef ERLDIST_HAVE_CRYPTO_UTILS
 #include <crypto/utils.h>
 #else
 #include <crypto/algapi.h>
 #endif
 
+/* What proto_ops' bind and connect take */
 #ifdef ERLDIST_HAVE_SOCKADDR_UNSIZED
-typedef struct sockaddr_unsized erldist_sockaddr;
+#define erldist_sockaddr	struct sockaddr_unsized
 #else
-typedef struct sockaddr erldist_sockaddr;
-#endif
-
-#ifdef ERLDIST_HAVE_ASSIGN_STR1
-#define erldist_assign_str(dst, src)	__assign_str(dst)
-#else
-#define erldist_assign_str(dst, src)	__assign_str(dst, src)
+#define erldist_sockaddr	struct sockaddr
 #endif
 
 /* kvrealloc() takes the old size on some kernels and not on others. */

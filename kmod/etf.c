@@ -664,6 +664,9 @@ u8 *etf_put_u64(u8 *p, u64 value)
 #define SCAN_FREE_MAX		255
 #define SCAN_HASH_SLICE		65536
 #define SCAN_FIRST_KEYS		64
+/* OTP 25 hashes the keys of larger maps, and three words of a reference */
+#define SCAN_SMALL_MAP		32
+#define SCAN_BRIEF_WORDS	3
 #define SCAN_NO_MATCH		0xffff
 
 enum scan_state {
@@ -706,7 +709,9 @@ struct etf_scan_frame {
 	u32 slots;		/*	and how many there are, a power of 2 */
 	u8 kind;
 	u8 part;		/* of a fun or export; map: 1 in a value */
-	bool hashing;		/* this stands in a key */
+	bool large;		/* map: more keys than SCAN_SMALL_MAP */
+	bool hashing;		/* s->hashing and s->brief outside of it */
+	bool brief;
 };
 
 struct etf_scan_heap {
@@ -808,6 +813,7 @@ static int scan_push(struct etf_scan *s, enum scan_frame_kind kind, u32 count)
 		.kind = kind,
 		.count = count,
 		.hashing = s->hashing,
+		.brief = s->brief,
 	};
 	s->left = 1;
 	return 0;
@@ -820,6 +826,7 @@ static int scan_pop(struct etf_scan *s)
 
 	s->left = f->left;
 	s->hashing = f->hashing;
+	s->brief = f->brief;
 	s->heap->depth--;
 	return 1;
 }
@@ -922,9 +929,10 @@ static int keys_start(struct etf_scan_heap *h, struct etf_scan_frame *f)
  * Parts of a term
  */
 
-static void map_start_key(struct etf_scan *s)
+static void map_start_key(struct etf_scan *s, const struct etf_scan_frame *f)
 {
 	s->hashing = true;
+	s->brief = f->brief || f->large;
 	s->hash = 0;
 	s->left = 1;
 }
@@ -933,6 +941,7 @@ static int map_key_end(struct etf_scan *s, struct etf_scan_frame *f)
 {
 	f->part = 1;
 	s->hashing = f->hashing;
+	s->brief = f->brief;
 	s->left = 1;
 	return keys_add(s->heap, f, s->hash);
 }
@@ -944,7 +953,7 @@ static int map_value_end(struct etf_scan *s, struct etf_scan_frame *f)
 		f->sum += s->hash;
 	f->part = 0;
 	if (--f->count) {
-		map_start_key(s);
+		map_start_key(s, f);
 		return 0;
 	}
 	if (f->hashing) {
@@ -1317,8 +1326,8 @@ static int scan_ref_tail(struct etf_scan *s, const u8 *p)
 		return -EINVAL;
 	if (!s->hashing)
 		return 0;
-	/* Missing words are 0, and OTP 25 hashes three of them: see etf.h */
-	for (i = 0; i < 3; i++)
+	/* Words that are missing are 0 */
+	for (i = 0; i < (s->brief ? SCAN_BRIEF_WORDS : ETF_REF_WORDS); i++)
 		hash_data(s, ref.word[i]);
 	hash_token(s, TOKEN_REF, ref.creation);
 	return 0;
@@ -1488,7 +1497,8 @@ static int scan_map(struct etf_scan *s, struct etf_cursor *c, u32 pairs)
 		return err;
 	f = scan_top(s);
 	f->hash = s->hash;
-	map_start_key(s);
+	f->large = pairs > SCAN_SMALL_MAP;
+	map_start_key(s, f);
 	return keys_start(s->heap, f);
 }
 

@@ -135,9 +135,9 @@ static inline struct etf_atom etf_ascii(const char *s)
  * a NEW_FLOAT would take decimal conversion) and with a decimal comma; a fun
  * whose Size is not its size; an arity of EXPORT_EXT or an index of NEW_FUN_EXT
  * in an unusual encoding; RECORD_EXT, as no node here offers NATIVE_RECORDS.
- * And keys that differ only in the fourth and fifth word of a reference: OTP 25
- * hashes three words, and a map of more than 32 keys with two that hash alike
- * overflows its stack and ends the VM.
+ * And maps of more than 32 keys with two that differ only in the fourth or fifth
+ * word of a reference: OTP 25 decodes these, and ends with its stack overflown,
+ * as it hashes three words only and has no place for keys that hash alike.
  */
 
 /* Parts open at one time: maps, funs, and lists within keys. Else -E2BIG */
@@ -189,6 +189,7 @@ struct etf_scan {
 	u8 have;		/* bytes in buf */
 	u8 nword;		/* bytes in word */
 	bool hashing;		/* within a key */
+	bool brief;		/* as OTP 25 would: not all of a reference */
 	bool done;
 	u8 buf[32];		/* head of an item that was cut */
 };

@@ -133,7 +133,6 @@ static int __init protos_init(void)
 {
 	int err;
 
-	erldist_sockets_init(family);
 	err = proto_register(&erldist_node_proto, 0);
 	if (err)
 		return err;

@@ -22,13 +22,5 @@ bool erldist_may_make_nodes(void);
 /* node_socket.c, process_socket.c */
 extern struct proto erldist_node_proto;
 extern struct proto erldist_process_proto;
-void erldist_node_socket_init(int family);
-void erldist_process_socket_init(int family);
-
-static inline void erldist_sockets_init(int family)
-{
-	erldist_node_socket_init(family);
-	erldist_process_socket_init(family);
-}
 
 #endif /* _ERLDIST_MAIN_H */

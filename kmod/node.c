@@ -287,8 +287,8 @@ static bool mode_allows(const struct erldist_node *node, u32 owner_bit)
 	if (uid_eq(node->uid, current_fsuid()))
 		return mode & owner_bit;
 	if (in_group_p(node->gid))
-		return mode & owner_bit >> 3;
-	return mode & owner_bit >> 6;
+		return mode & (owner_bit >> 3);
+	return mode & (owner_bit >> 6);
 }
 
 /**

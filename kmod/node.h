@@ -65,7 +65,7 @@ struct erldist_node {
 	kuid_t uid;
 	kgid_t gid;
 
-	struct mutex conf_lock;
+	struct mutex conf_lock;		/* see above */
 	struct erldist_cookie cookie;
 	struct erldist_ticktime tick;
 	struct erldist_limits limits;
@@ -91,7 +91,7 @@ struct erldist_node {
 	atomic64_t failed;
 	u32 last_reason;
 
-	spinlock_t event_lock;
+	spinlock_t event_lock;		/* a leaf: see above */
 	struct list_head events;	/* peers with something pending */
 	struct sock __rcu *sk;		/* the node socket */
 
@@ -100,7 +100,7 @@ struct erldist_node {
 	atomic_t n_stalled;
 	atomic_t busy;			/* channels, drains, and 1 until closed */
 
-	spinlock_t reap_lock;
+	spinlock_t reap_lock;		/* a leaf: reaped */
 	struct list_head reaped;	/* ended processes */
 	struct work_struct reaper;
 

@@ -154,6 +154,7 @@ static int node_bind_locked(struct sock *sk, const struct etf_atom *name)
 		return err;
 	}
 	memzero_explicit(&ns->config.cookie, sizeof(ns->config.cookie));
+	/* Everyone sees a node that is complete. */
 	smp_store_release(&ns->node, node);
 	return 0;
 }
@@ -766,7 +767,8 @@ static int node_getsockopt(struct socket *sock, int level, int name,
 	}
 }
 
-static struct proto_ops node_ops __ro_after_init = {
+static const struct proto_ops node_ops = {
+	.family = AF_ERLDIST,
 	.owner = THIS_MODULE,
 	.release = node_release,
 	.bind = node_bind,
@@ -791,15 +793,6 @@ struct proto erldist_node_proto = {
 	.owner = THIS_MODULE,
 	.obj_size = sizeof(struct erldist_node_sock),
 };
-
-/**
- * erldist_node_socket_init() - learn the address family's number
- * @family: the number
- */
-void __init erldist_node_socket_init(int family)
-{
-	node_ops.family = family;
-}
 
 /**
  * erldist_node_socket_create() - socket(SOCK_RAW)

@@ -41,6 +41,7 @@ const struct rhashtable_params erldist_peer_params = {
 
 #define TO(state)	BIT(ERLDIST_PEER_STATE_##state)
 
+/* From each state, which may follow */
 static const u8 peer_transitions[] = {
 	[ERLDIST_PEER_STATE_DOWN] = TO(WANTED) | TO(CONNECTING) | TO(UP),
 	[ERLDIST_PEER_STATE_WANTED] = TO(CONNECTING) | TO(UP) | TO(DOWN),
@@ -80,35 +81,35 @@ static void peer_set_state(struct erldist_peer *peer, u8 state)
 /**
  * erldist_reason_errno() - what connect() returns for a reason
  * @reason: enum erldist_reason
- * Return: a positive errno.
+ * Return: a negative errno.
  */
 int erldist_reason_errno(u8 reason)
 {
 	switch (reason) {
 	case ERLDIST_REASON_BAD_DIGEST:
 	case ERLDIST_REASON_CLOSED_AFTER_PROOF:
-		return EKEYREJECTED;
+		return -EKEYREJECTED;
 	case ERLDIST_REASON_NOT_ALLOWED:
 	case ERLDIST_REASON_NOK:
 	case ERLDIST_REASON_ALIVE:
 	case ERLDIST_REASON_NOT_WANTED:
 	case ERLDIST_REASON_DENIED:
-		return ECONNREFUSED;
+		return -ECONNREFUSED;
 	case ERLDIST_REASON_SETUP_TIMEOUT:
 	case ERLDIST_REASON_NET_TICK_TIMEOUT:
-		return ETIMEDOUT;
+		return -ETIMEDOUT;
 	case ERLDIST_REASON_UNREACHABLE:
-		return EHOSTUNREACH;
+		return -EHOSTUNREACH;
 	case ERLDIST_REASON_NODE_DOWN:
-		return ENETDOWN;
+		return -ENETDOWN;
 	case ERLDIST_REASON_NO_MEMORY:
-		return ENOMEM;
+		return -ENOMEM;
 	case ERLDIST_REASON_CONNECTION_CLOSED:
 	case ERLDIST_REASON_DISCONNECT:
 	case ERLDIST_REASON_REPLACED:
-		return ECONNRESET;
+		return -ECONNRESET;
 	default:
-		return EPROTO;
+		return -EPROTO;
 	}
 }
 
@@ -279,8 +280,10 @@ struct erldist_peer *erldist_peer_make(struct erldist_node *node,
 /* The caller is the one who set dead. */
 static void peer_remove(struct erldist_peer *peer)
 {
-	if (rhashtable_remove_fast(&peer->node->peers, &peer->hash,
-				   erldist_peer_params))
+	int err = rhashtable_remove_fast(&peer->node->peers, &peer->hash,
+					 erldist_peer_params);
+
+	if (err)
 		return;
 	atomic_dec(&peer->node->n_peers);
 	erldist_peer_put(peer);
@@ -326,8 +329,8 @@ static u32 peer_present_state(struct erldist_peer *peer)
 	}
 }
 
-static void for_each_peer(struct erldist_node *node,
-			  void (*fn)(struct erldist_peer *peer))
+static void peers_do(struct erldist_node *node,
+		     void (*fn)(struct erldist_peer *peer))
 {
 	struct rhashtable_iter iter;
 	struct erldist_peer *peer;
@@ -361,7 +364,7 @@ static void peer_replay(struct erldist_peer *peer)
  */
 void erldist_peer_replay(struct erldist_node *node)
 {
-	for_each_peer(node, peer_replay);
+	peers_do(node, peer_replay);
 }
 
 /* Nobody is connected, and nobody tries. Queued messages go to @drop. */
@@ -370,7 +373,7 @@ static void peer_fail_locked(struct erldist_peer *peer, u8 reason, int error,
 {
 	peer_set_state(peer, ERLDIST_PEER_STATE_DOWN);
 	peer->reason = reason;
-	peer->error = error ?: erldist_reason_errno(reason);
+	peer->error = error ?: -erldist_reason_errno(reason);
 	peer->failed++;
 	peer->remember = true;
 	peer->retry = jiffies + msecs_to_jiffies(peer->node->tick.retry);
@@ -404,6 +407,7 @@ static bool peer_unused_locked(struct erldist_peer *peer)
 	return peer->state == ERLDIST_PEER_STATE_DOWN && !peer->remember &&
 	       !peer->n_queued && list_empty(&peer->relations) &&
 	       list_empty(&peer->event) && !peer->cookie &&
+	       /* who is about to wait made the peer wanted, under the lock */
 	       !waitqueue_active(&peer->wait);
 }
 
@@ -758,6 +762,7 @@ void erldist_peer_detach(struct erldist_peer *peer, struct erldist_channel *ch,
 		 * waits for the real one.
 		 */
 		wanted = !initiator && !peer->dead &&
+			 /* who is about to wait finds the state changed */
 			 (peer->n_queued || waitqueue_active(&peer->wait));
 		if (wanted)
 			peer_set_state(peer, ERLDIST_PEER_STATE_WANTED);
@@ -969,6 +974,6 @@ static void events_close(struct erldist_node *node)
  */
 void erldist_peers_close(struct erldist_node *node)
 {
-	for_each_peer(node, peer_close);
+	peers_do(node, peer_close);
 	events_close(node);
 }

@@ -32,7 +32,7 @@ struct erldist_peer {
 	struct rcu_head rcu;
 	struct erldist_node *node;
 
-	spinlock_t lock;
+	spinlock_t lock;		/* a leaf: see above */
 	u8 state;			/* enum erldist_peer_state */
 	bool dead;			/* not in the table any more */
 	u8 reason;			/* enum erldist_reason, of the last end */

@@ -20,7 +20,7 @@ struct erldist_watch;
  * messages that are still coming. wait is where local senders wait for room.
  */
 struct erldist_mailbox {
-	spinlock_t lock;
+	spinlock_t lock;		/* a leaf: all of this */
 	struct list_head queue;
 	u32 n;
 	size_t local_bytes;
@@ -68,7 +68,7 @@ struct erldist_process {
 	struct erldist_blob *exit_reason;
 	struct erldist_name *name;
 	struct erldist_mailbox mailbox;
-	spinlock_t lock;
+	spinlock_t lock;		/* a leaf: see above */
 	struct rb_root relations;
 	u32 n_relations;
 	atomic_t n_wanted;

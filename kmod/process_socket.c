@@ -31,13 +31,13 @@ enum block_kind {
 
 /*
  * A process socket. process is set once, by bind, and stays until release.
- * target, recvto and the block are guarded by lock, but for kind, which the
- * wake clears: the socket is then writable, the references are dropped later.
+ * target is guarded by lock, the block by the socket's lock, but for kind, which
+ * the wake clears: the socket is then writable, the references are dropped later.
  */
 struct erldist_sock {
 	struct sock sk;			/* first */
 	struct erldist_process *process;
-	spinlock_t lock;
+	spinlock_t lock;		/* target */
 	struct erldist_target *target;	/* default destination */
 	bool recvto;
 	struct {
@@ -647,6 +647,22 @@ static int wait_verdict(long left)
 	return left ? 0 : -EAGAIN;
 }
 
+static long wait_peer(struct erldist_peer *peer, size_t bytes, long t)
+{
+	return wait_event_interruptible_timeout(peer->wait,
+						erldist_send_room(peer, bytes) ||
+						READ_ONCE(peer->dead), t);
+}
+
+static long wait_mailbox(struct erldist_process *to, size_t bytes, long t)
+{
+	wait_queue_head_t *wait = &to->mailbox.wait;
+
+	return wait_event_interruptible_timeout(*wait,
+						erldist_mailbox_has_room(to, bytes),
+						t);
+}
+
 static int send_remote(struct send_op *op, struct erldist_msg *msg)
 {
 	bool batch = op->mh->msg_flags & MSG_BATCH;
@@ -659,9 +675,7 @@ static int send_remote(struct send_op *op, struct erldist_msg *msg)
 		if (err != -EAGAIN)
 			return err;
 		if (t)
-			t = wait_event_interruptible_timeout(peer->wait,
-				erldist_send_room(peer, op->len) ||
-				READ_ONCE(peer->dead), t);
+			t = wait_peer(peer, op->len, t);
 		err = wait_verdict(t);
 		if (err == -EAGAIN)
 			block_on(op->es, BLOCK_PEER, NULL, peer, op->len);
@@ -681,8 +695,7 @@ static int send_mailbox(struct send_op *op, struct erldist_process *to,
 		if (err != -EAGAIN)
 			return err;
 		if (t)
-			t = wait_event_interruptible_timeout(to->mailbox.wait,
-				erldist_mailbox_has_room(to, op->len), t);
+			t = wait_mailbox(to, op->len, t);
 		err = wait_verdict(t);
 		if (err == -EAGAIN)
 			block_on(op->es, BLOCK_MAILBOX, to, NULL, op->len);
@@ -1198,7 +1211,8 @@ static int process_getsockopt(struct socket *sock, int level, int name,
 	}
 }
 
-static struct proto_ops process_ops __ro_after_init = {
+static const struct proto_ops process_ops = {
+	.family = AF_ERLDIST,
 	.owner = THIS_MODULE,
 	.release = process_release,
 	.bind = process_bind,
@@ -1223,15 +1237,6 @@ struct proto erldist_process_proto = {
 	.owner = THIS_MODULE,
 	.obj_size = sizeof(struct erldist_sock),
 };
-
-/**
- * erldist_process_socket_init() - learn the address family's number
- * @family: the number
- */
-void __init erldist_process_socket_init(int family)
-{
-	process_ops.family = family;
-}
 
 /**
  * erldist_process_socket_create() - socket(SOCK_RDM)

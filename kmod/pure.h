@@ -44,6 +44,7 @@ typedef __u64 u64;
 typedef __s32 s32;
 typedef __s64 s64;
 
+#define BIT_ULL(n)	(1ULL << (n))
 #define min(a, b) ({		\
 	__auto_type _x = (a);	\
 	__auto_type _y = (b);	\

@@ -585,8 +585,10 @@ static bool tx_release(struct erldist_channel *ch, int err, int budget)
 		again = false;
 		erldist_channel_queue(ch, &ch->tx_work);
 	}
-	if (!again)
+	if (!again) {
+		/* Pairs with the wait in channel_close(). */
 		smp_store_release(&ch->pushing, false);
+	}
 	spin_unlock_bh(&ch->peer->lock);
 	if (!again)
 		wake_up_var(&ch->pushing);

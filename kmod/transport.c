@@ -19,12 +19,23 @@
 /* What may wait in TCP behind the frame that is being sent */
 #define NOTSENT_LOWAT		65536
 
+/* The callback lock is held: what is there stays until it is dropped. */
+static struct erldist_channel *callback_channel(struct sock *sk)
+{
+	struct erldist_channel *ch;
+
+	rcu_read_lock();
+	ch = rcu_dereference_sk_user_data(sk);
+	rcu_read_unlock();
+	return ch;
+}
+
 static void channel_data_ready(struct sock *sk)
 {
 	struct erldist_channel *ch;
 
 	read_lock_bh(&sk->sk_callback_lock);
-	ch = rcu_dereference_sk_user_data(sk);
+	ch = callback_channel(sk);
 	if (ch) {
 		ch->saved_data_ready(sk);
 		erldist_rx_ready(ch, sk);
@@ -37,7 +48,7 @@ static void channel_write_space(struct sock *sk)
 	struct erldist_channel *ch;
 
 	read_lock_bh(&sk->sk_callback_lock);
-	ch = rcu_dereference_sk_user_data(sk);
+	ch = callback_channel(sk);
 	if (ch) {
 		ch->saved_write_space(sk);
 		set_bit(CHANNEL_WAKE, &ch->flags);
@@ -51,7 +62,7 @@ static void channel_state_change(struct sock *sk)
 	struct erldist_channel *ch;
 
 	read_lock_bh(&sk->sk_callback_lock);
-	ch = rcu_dereference_sk_user_data(sk);
+	ch = callback_channel(sk);
 	if (ch) {
 		ch->saved_state_change(sk);
 		erldist_channel_queue(ch, &ch->rx_work);
@@ -173,10 +184,11 @@ static int callbacks_take(struct erldist_channel *ch)
  */
 void erldist_transport_detach(struct erldist_channel *ch)
 {
-	struct sock *sk = ch->sock->sk;
+	struct sock *sk;
 
 	if (!ch->attached)
 		return;
+	sk = ch->sock->sk;
 	write_lock_bh(&sk->sk_callback_lock);
 	sk->sk_data_ready = ch->saved_data_ready;
 	sk->sk_write_space = ch->saved_write_space;

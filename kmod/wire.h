@@ -3,6 +3,8 @@
 #ifndef _ERLDIST_WIRE_H
 #define _ERLDIST_WIRE_H
 
+#include "pure.h"
+
 /* Distribution flags, erts/emulator/beam/dist.h */
 #define DFLAG_PUBLISHED			0x1ULL
 #define DFLAG_ATOM_CACHE		0x2ULL
@@ -28,12 +30,12 @@
 #define DFLAG_HANDSHAKE_23		0x1000000ULL
 #define DFLAG_UNLINK_ID			0x2000000ULL
 #define DFLAG_MANDATORY_25_DIGEST	0x4000000ULL
-#define DFLAG_SPAWN			(1ULL << 32)
-#define DFLAG_NAME_ME			(1ULL << 33)
-#define DFLAG_V4_NC			(1ULL << 34)
-#define DFLAG_ALIAS			(1ULL << 35)
-#define DFLAG_ALTACT_SIG		(1ULL << 37)
-#define DFLAG_NATIVE_RECORDS		(1ULL << 38)
+#define DFLAG_SPAWN			BIT_ULL(32)
+#define DFLAG_NAME_ME			BIT_ULL(33)
+#define DFLAG_V4_NC			BIT_ULL(34)
+#define DFLAG_ALIAS			BIT_ULL(35)
+#define DFLAG_ALTACT_SIG		BIT_ULL(37)
+#define DFLAG_NATIVE_RECORDS		BIT_ULL(38)
 
 /* What the digest flag stands for */
 #define DFLAG_MANDATORY_25		0x01070F94ULL
@@ -48,7 +50,7 @@
 /* Never to be offered: this implementation cannot serve them */
 #define DFLAG_REFUSED			(DFLAG_ATOM_CACHE | \
 					 DFLAG_DIST_HDR_ATOM_CACHE | 0x40ULL | \
-					 DFLAG_NATIVE_RECORDS | (1ULL << 36))
+					 DFLAG_NATIVE_RECORDS | BIT_ULL(36))
 
 /* Handshake message tags */
 #define HS_NAME				'N'

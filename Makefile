@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# AF_ERLDIST: the kernel module (Kbuild), the library and tools (userlib), the
+# tests. What is fetched or built for a test kernel is kept in ERLDIST_CACHE,
+# ~/.cache/erldist unless set.
+
+KERNELS	?= 6.12 6.1
+VM	:= selftests/vm
+
+all: module userlib
+
+help:
+	@echo 'Targets:'
+	@echo '  demo       - install what is missing, build, and show a cluster in a guest'
+	@echo '  check      - all tests: on the host, and in guests with 6.12, 6.1 and debug'
+	@echo ''
+	@echo '  all        - module and userlib'
+	@echo '  module     - erldist.ko for the kernels in KERNELS ($(KERNELS)), in the cache,'
+	@echo '               or here, with KDIR=<kernel build directory>'
+	@echo '  userlib    - the library, the command erldist and the examples'
+	@echo '  install    - userlib, to PREFIX, DESTDIR; with KDIR= the module too'
+	@echo '  lint       - checkpatch, sparse, W=1, shellcheck'
+	@echo '  ynl        - generate the netlink files from the specification'
+	@echo '  ynl-check  - succeed if that would change nothing'
+	@echo '  deps       - install the Debian packages that all this needs'
+	@echo '  clean      - remove what was built here; the cache stays'
+	@echo ''
+	@echo 'One test: selftests/check --help; a command in a guest: $(VM)/run --help'
+
+deps:
+	@$(VM)/deps
+
+ifdef KDIR
+module:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+else
+module:
+	@set -e; for kernel in $(KERNELS); do $(VM)/module $$kernel; done
+endif
+
+userlib:
+	$(MAKE) -C userlib all
+
+check: deps
+	@selftests/check
+
+demo: deps
+	@$(VM)/run --timeout 900 -- selftests/demo
+
+lint: deps
+	@$(VM)/lint $(KERNELS)
+
+ynl: deps
+	@$(VM)/ynl
+
+ynl-check: deps
+	@$(VM)/ynl --check
+
+install:
+	$(MAKE) -C userlib install
+	$(if $(KDIR),$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install)
+
+clean:
+	$(MAKE) -C userlib clean
+	$(MAKE) -C selftests/unit clean
+	@$(VM)/clean
+
+.PHONY: all help deps module userlib check demo lint ynl ynl-check install clean

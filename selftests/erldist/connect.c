@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Connecting on first reference: who sends to a node that is not connected
+ * makes it wanted, and the node socket's holder answers.
+ */
+#include "kselftest_harness.h"
+#include "wire_peer.h"
+
+#define SETUP_MS	600
+#define RETRY_MS	700
+
+FIXTURE(connect) {
+	int node;
+	int p;
+	struct wire w;
+};
+
+FIXTURE_SETUP(connect)
+{
+	SETUP_ERLDIST();
+	self->node = node_open(&(struct node_config){
+		.name = "k@h", .setup = SETUP_MS, .retry = RETRY_MS });
+	ASSERT_LE(0, self->node);
+	self->p = proc("svc", NULL);
+	wire_init(&self->w, -1, "w@h");
+}
+
+FIXTURE_TEARDOWN(connect)
+{
+}
+
+static ssize_t send_to(int p, const char *node, int n)
+{
+	DEFINE_BUF(d);
+	DEFINE_BUF(msg);
+
+	return proc_send(p, fmt(&d, "{aa}", "x", node), fmt(&msg, "i", n));
+}
+
+static struct buf *address(struct buf *b)
+{
+	return term(b, "{aa}", "x", "w@h");
+}
+
+TEST_F(connect, queued_messages_arrive_after_connecting)
+{
+	struct peer_info i;
+
+	for (int n = 0; n < 50; n++)
+		ASSERT_LT(0, send_to(self->p, "w@h", n));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, &i));
+	EXPECT_STREQ("w@h", i.name);
+	EXPECT_EQ(ERLDIST_PEER_STATE_WANTED, i.state);
+	EXPECT_LT(0, i.queued);
+	EXPECT_EQ(-EAGAIN, node_event(self->node, &i, QUIET_MS)) {
+		TH_LOG("wanted is told once");
+	}
+	ASSERT_EQ(0, wire_connect(&self->w, self->node, CARRIER_TCP4,
+				  ERLDIST_ROLE_INITIATOR));
+	ASSERT_LT(0, send_to(self->p, "w@h", 50));
+	for (int n = 0; n <= 50; n++) {
+		DEFINE_FRAME(f);
+		DEFINE_BUF(want);
+
+		ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+		EXPECT_TRUE(buf_eq(&f.msg, fmt(&want, "i", n))) {
+			TH_LOG("message %d", n);
+		}
+	}
+}
+
+/* The peer dials while it is wanted: that will do */
+TEST_F(connect, wanted_and_it_comes_by_itself)
+{
+	DEFINE_FRAME(f);
+
+	ASSERT_LT(0, send_to(self->p, "w@h", 7));
+	ASSERT_EQ(0, wire_connect(&self->w, self->node, CARRIER_TCP4,
+				  ERLDIST_ROLE_ACCEPTOR));
+	EXPECT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+}
+
+TEST_F(connect, nobody_answers)
+{
+	struct peer_info i;
+	uint64_t begin = now_ms();
+
+	for (int n = 0; n < 10; n++)
+		ASSERT_LT(0, send_to(self->p, "w@h", n));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, &i));
+	EXPECT_LE(SETUP_MS - 50, now_ms() - begin);
+	EXPECT_GT(SETUP_MS + 2000, now_ms() - begin);
+	EXPECT_EQ(ERLDIST_REASON_SETUP_TIMEOUT, i.reason);
+	EXPECT_EQ(10, i.lost);
+	EXPECT_EQ(0, i.queued);
+	struct node_info k;
+
+	ASSERT_EQ(0, node_info("k@h", &k));
+	EXPECT_EQ(10, k.lost);
+}
+
+static int unreachable(int node, int error)
+{
+	return node_peer(node, ERLDIST_PEER_UNREACHABLE, "w@h", NULL, 0, error);
+}
+
+/* The answer is remembered for so long, and then asked for again */
+TEST_F(connect, answer_is_remembered)
+{
+	struct peer_info i;
+
+	ASSERT_LT(0, send_to(self->p, "w@h", 1));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, NULL));
+	ASSERT_EQ(0, unreachable(self->node, ENETUNREACH));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, &i));
+	EXPECT_EQ(ERLDIST_REASON_UNREACHABLE, i.reason);
+	EXPECT_EQ(ENETUNREACH, i.error);
+	EXPECT_EQ(1, i.lost);
+
+	EXPECT_LT(0, send_to(self->p, "w@h", 2)) {
+		TH_LOG("sending to where nobody is succeeds");
+	}
+	EXPECT_EQ(-EAGAIN, node_event(self->node, &i, RETRY_MS / 3));
+	sleep_ms(RETRY_MS);
+	EXPECT_LT(0, send_to(self->p, "w@h", 3));
+	EXPECT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, &i));
+}
+
+TEST_F(connect, not_wanted_at_all)
+{
+	struct to to = { .sig_flags = ERLDIST_SIG_F_NOCONNECT };
+	struct peer_info i;
+	DEFINE_BUF(d);
+
+	to.dest = address(&d);
+	EXPECT_EQ(-EHOSTUNREACH, proc_sendto(self->p, &to, &d));
+	EXPECT_EQ(-EAGAIN, node_event(self->node, &i, QUIET_MS));
+	ASSERT_EQ(0, wire_up(&self->w, self->node));
+	EXPECT_EQ(d.len, proc_sendto(self->p, &to, &d));
+}
+
+/* connect() waits, and its errno says why not */
+
+struct caller {
+	int node;
+	int p;
+	const struct buf *to;
+};
+
+static int call_connect(void *arg)
+{
+	struct caller *c = arg;
+
+	close(c->node);
+	return -proc_connect(c->p, c->to);
+}
+
+#define CALL()								\
+	DEFINE_BUF(d_);							\
+	struct caller c_ = { self->node, self->p, address(&d_) };			\
+	pid_t child_ = spawn(call_connect, &c_);			\
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, NULL))
+
+#define EXPECT_RESULT(err)	EXPECT_EQ(err, reap(child_))
+
+TEST_F(connect, up)
+{
+	DEFINE_FRAME(f);
+
+	CALL();
+	ASSERT_EQ(0, wire_connect(&self->w, self->node, CARRIER_TCP4,
+				  ERLDIST_ROLE_INITIATOR));
+	EXPECT_RESULT(0);
+	EXPECT_EQ(2, write(self->p, "\x61\x07", 2));
+	EXPECT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	/* once it is up, and for the own node, there is nothing to wait for */
+	EXPECT_EQ(0, proc_connect(self->p, &d_));
+	EXPECT_EQ(0, proc_connect(self->p, term(&d_, "{aa}", "y", "k@h")));
+}
+
+TEST_F(connect, unreachable)
+{
+	CALL();
+	ASSERT_EQ(0, unreachable(self->node, ENETUNREACH));
+	EXPECT_RESULT(ENETUNREACH);
+	EXPECT_EQ(-ENETUNREACH, proc_connect(self->p, &d_)) {
+		TH_LOG("remembered");
+	}
+}
+
+TEST_F(connect, unreachable_for_no_reason)
+{
+	CALL();
+	ASSERT_EQ(0, unreachable(self->node, 0));
+	EXPECT_RESULT(EHOSTUNREACH);
+}
+
+TEST_F(connect, timeout)
+{
+	CALL();
+	EXPECT_RESULT(ETIMEDOUT);
+}
+
+/* Hand over a stream for w, as initiator; the kernel's name was read */
+static int dialled(FIXTURE_DATA(connect) *self)
+{
+	int sv[2], err;
+	DEFINE_BUF(b);
+
+	stream_pair(CARRIER_TCP4, sv);
+	self->w.fd = sv[1];
+	err = node_dial(self->node, sv[0], "w@h", 0);
+	close(sv[0]);
+	return err ? err : hs_recv(&self->w, &b, WAIT_MS);
+}
+
+TEST_F(connect, refused)
+{
+	DEFINE_BUF(b);
+
+	CALL();
+	ASSERT_EQ(0, dialled(self));
+	hs_status(&b, "not_allowed");
+	ASSERT_EQ(0, hs_send(&self->w, &b));
+	EXPECT_RESULT(ECONNREFUSED);
+}
+
+TEST_F(connect, another_cookie)
+{
+	DEFINE_BUF(b);
+
+	CALL();
+	ASSERT_EQ(0, dialled(self));
+	hs_status(&b, "ok");
+	ASSERT_EQ(0, hs_send(&self->w, &b));
+	b.len = 0;
+	hs_challenge(&self->w, &b);
+	ASSERT_EQ(0, hs_send(&self->w, &b));
+	/* a BEAM that got a wrong digest closes without a word */
+	ASSERT_EQ(0, hs_recv(&self->w, &b, WAIT_MS));
+	close(self->w.fd);
+	EXPECT_RESULT(EKEYREJECTED);
+}
+
+TEST_F(connect, another_name)
+{
+	DEFINE_BUF(b);
+
+	CALL();
+	ASSERT_EQ(0, dialled(self));
+	hs_status(&b, "ok");
+	ASSERT_EQ(0, hs_send(&self->w, &b));
+	self->w.name[0] = 'v';
+	b.len = 0;
+	hs_challenge(&self->w, &b);
+	ASSERT_EQ(0, hs_send(&self->w, &b));
+	EXPECT_RESULT(EPROTO);
+}
+
+TEST_F(connect, node_closed)
+{
+	CALL();
+	close(self->node);
+	EXPECT_RESULT(ENETDOWN);
+}
+
+TEST_F(connect, closed_in_the_handshake)
+{
+	int err;
+
+	CALL();
+	ASSERT_EQ(0, dialled(self));
+	close(self->w.fd);
+	err = reap(child_);
+	EXPECT_TRUE(err == EPROTO || err == ECONNREFUSED || err == ECONNRESET ||
+		    err == EHOSTUNREACH) {
+		TH_LOG("errno %d", err);
+	}
+}
+
+TEST_F(connect, without_blocking)
+{
+	int err = -1;
+	socklen_t len = sizeof(err);
+	DEFINE_BUF(d);
+
+	fcntl(self->p, F_SETFL, O_NONBLOCK);
+	EXPECT_EQ(-EINPROGRESS, proc_connect(self->p, address(&d)));
+	EXPECT_FALSE(poll_for(self->p, POLLOUT, QUIET_MS));
+	ASSERT_EQ(0, wire_connect(&self->w, self->node, CARRIER_TCP4,
+				  ERLDIST_ROLE_INITIATOR));
+	EXPECT_TRUE(poll_for(self->p, POLLOUT, WAIT_MS));
+	ASSERT_EQ(0, getsockopt(self->p, SOL_SOCKET, SO_ERROR, &err, &len));
+	EXPECT_EQ(0, err);
+	EXPECT_EQ(0, proc_connect(self->p, &d));
+
+	/* and one that fails */
+	EXPECT_EQ(-EINPROGRESS, proc_connect(self->p, term(&d, "{aa}", "x", "v@h")));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, NULL));
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_UNREACHABLE, "v@h", NULL, 0,
+			       ENETUNREACH));
+	EXPECT_TRUE(poll_for(self->p, POLLOUT, WAIT_MS));
+	ASSERT_EQ(0, getsockopt(self->p, SOL_SOCKET, SO_ERROR, &err, &len));
+	EXPECT_EQ(ENETUNREACH, err);
+	ASSERT_EQ(0, getsockopt(self->p, SOL_SOCKET, SO_ERROR, &err, &len));
+	EXPECT_EQ(0, err);
+}
+
+static void on_alarm(int sig)
+{
+}
+
+TEST_F(connect, interrupted)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct peer_info i;
+	DEFINE_BUF(d);
+
+	sigaction(SIGUSR1, &sa, NULL);
+	pid_t me = getpid(), child = fork();
+
+	if (!child) {
+		sleep_ms(200);
+		kill(me, SIGUSR1);
+		_exit(0);
+	}
+	EXPECT_EQ(-EINTR, proc_connect(self->p, address(&d)));
+	EXPECT_EQ(0, reap(child));
+	/* the attempt goes on */
+	EXPECT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, &i));
+	EXPECT_EQ(ERLDIST_PEER_STATE_WANTED, i.state);
+}
+
+/* Events are state: one entry for a peer, whatever happened */
+TEST_F(connect, events_are_coalesced)
+{
+	struct peer_info i;
+	int sv[2], n = 0;
+
+	for (int round = 0; round < 5; round++) {
+		stream_pair(CARRIER_UNIX, sv);
+		self->w.fd = sv[1];
+		ASSERT_EQ(0, node_accept(self->node, sv[0], round));
+		close(sv[0]);
+		ASSERT_EQ(0, wire_initiate(&self->w));
+		close(sv[1]);
+		do {
+			ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+		} while (i.state != ERLDIST_PEER_STATE_DOWN);
+	}
+	while (!node_event(self->node, &i, 0))
+		n++;
+	EXPECT_EQ(1, n);
+	EXPECT_EQ(ERLDIST_PENDING_UP | ERLDIST_PENDING_DOWN, i.pending);
+	EXPECT_EQ(4, i.tag);
+
+	/* all there is, for a holder that starts anew */
+	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_REPLAY, NULL, 0));
+	ASSERT_EQ(0, node_event(self->node, &i, WAIT_MS));
+	EXPECT_STREQ("w@h", i.name);
+	EXPECT_NE(0, i.pending);
+	EXPECT_EQ(-EAGAIN, node_event(self->node, &i, 0));
+}
+
+TEST_F(connect, event_that_does_not_fit_stays)
+{
+	struct peer_info i;
+	char small[8];
+
+	ASSERT_LT(0, send_to(self->p, "w@h", 1));
+	ASSERT_TRUE(poll_for(self->node, POLLIN, WAIT_MS));
+	EXPECT_EQ(-1, recv(self->node, small, sizeof(small), 0));
+	EXPECT_EQ(EMSGSIZE, errno);
+	EXPECT_EQ(0, node_event(self->node, &i, 0));
+	EXPECT_EQ(ERLDIST_PENDING_WANTED, i.pending);
+}
+
+TEST_F(connect, disconnect_by_the_holder)
+{
+	struct peer_info i;
+
+	ASSERT_EQ(0, wire_up(&self->w, self->node));
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_DISCONNECT, "w@h", NULL, 0, 0));
+	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, &i));
+	EXPECT_EQ(ERLDIST_REASON_DISCONNECT, i.reason);
+	EXPECT_GT(0, node_peer(self->node, ERLDIST_PEER_DISCONNECT, "x@h", NULL, 0, 0));
+}
+
+/* A queue dies with its connection and is never sent on the next one */
+TEST_F_TIMEOUT(connect, nothing_is_sent_again, 60)
+{
+	struct epid to = wire_pid(&self->w, 5);
+	struct peer_info i;
+	DEFINE_BUF(d);
+	DEFINE_BUF(big);
+	DEFINE_FRAME(f);
+
+	ASSERT_EQ(0, wire_up(&self->w, self->node));
+	fmt(&d, "p", &to);
+	buf_u8(&big, 109);
+	buf_be32(&big, 200000);
+	memset(buf_grow(&big, 200000), 0, 200000);
+	while (proc_sendto(self->p, &(struct to){ &d, .flags = MSG_DONTWAIT }, &big) > 0)
+		;
+	close(self->w.fd);
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, &i));
+	EXPECT_LT(0, i.lost);
+	EXPECT_EQ(0, i.queued);
+	ASSERT_EQ(0, wire_up(&self->w, self->node));
+	ASSERT_LT(0, send_to(self->p, "w@h", 77));
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	EXPECT_TRUE(buf_eq(&f.msg, term(&d, "i", 77)));
+}
+
+TEST_HARNESS_MAIN

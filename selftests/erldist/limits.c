@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Each limit of a node and of a process: what happens at it, and beyond. */
+#include "kselftest_harness.h"
+#include "wire_peer.h"
+
+FIXTURE(limits) {
+	int node;
+	struct wire w;
+	struct erldist_limits l;
+};
+
+FIXTURE_SETUP(limits)
+{
+	SETUP_ERLDIST();
+	self->node = node("k@h");
+	ASSERT_EQ(0, wire_up(&self->w, self->node));
+	ASSERT_EQ(0, node_limits(self->node, &self->l));
+}
+
+FIXTURE_TEARDOWN(limits)
+{
+}
+
+static struct buf *binary(struct buf *b, size_t size)
+{
+	b->len = 0;
+	buf_u8(b, 109);
+	buf_be32(b, size);
+	memset(buf_grow(b, size), 'x', size);
+	return b;
+}
+
+#define SET(field, value)						\
+	do {								\
+		self->l.field = value;					\
+		ASSERT_EQ(0, node_set_limits(self->node, &self->l));	\
+	} while (0)
+
+TEST_F(limits, largest_message)
+{
+	int p = proc("p", NULL), q = proc("q", NULL);
+	struct node_info i;
+	struct epid pid;
+	DEFINE_BUF(d);
+	DEFINE_BUF(msg);
+	DEFINE_BUF(reason);
+	DEFINE_MSG(m);
+
+	SET(max_message, 100000);
+	term(&d, "a", "p");
+	EXPECT_EQ(-EMSGSIZE, proc_send(q, &d, binary(&msg, 100001)));
+	EXPECT_EQ(99005, proc_send(q, &d, binary(&msg, 99000)));
+	EXPECT_TRUE(proc_expect(p, &msg));
+	term(&d, "{aa}", "x", "w@h");
+	EXPECT_EQ(-EMSGSIZE, proc_send(q, &d, binary(&msg, 100001)));
+	ASSERT_EQ(0, node_info("k@h", &i));
+	EXPECT_EQ(100000, i.max_message);
+
+	/* a larger one from outside ends its receiver, and nobody else */
+	ASSERT_EQ(0, wire_reg_send(&self->w, "p", binary(&msg, 200000)));
+	EXPECT_EQ(-ENOBUFS, proc_recv(p, &m, WAIT_MS));
+	ASSERT_EQ(0, proc_term(p, ERLDIST_EXIT_STATUS, &reason));
+	EXPECT_TRUE(buf_eq(&reason, term(&d, "a", "mailbox_overflow")));
+	proc_self(q, &pid);
+	ASSERT_EQ(0, wire_pid_send(&self->w, &pid, term(&msg, "a", "next")));
+	EXPECT_TRUE(proc_expect(q, &msg));
+}
+
+#define MANY	10000
+
+static ssize_t send_now(int fd, const struct buf *d, const struct buf *msg)
+{
+	return proc_sendto(fd, &(struct to){ d, .flags = MSG_DONTWAIT }, msg);
+}
+
+/*
+ * Send until there is no room, and still none when what the stream could take
+ * has left the queue.
+ */
+static int fill(int fd, const struct buf *d, const struct buf *msg)
+{
+	int sent = 0, full = 0;
+
+	while (sent < MANY && full < 5) {
+		if (send_now(fd, d, msg) > 0) {
+			sent++;
+			full = 0;
+		} else {
+			full++;
+			sleep_ms(20);
+		}
+	}
+	return sent;
+}
+
+/* A peer that does not read: its queue fills, and has room again when it does */
+TEST_F(limits, send_queue)
+{
+	struct epid to = wire_pid(&self->w, 5);
+	int p = proc(NULL, NULL), sent = 0, got = 0;
+	DEFINE_BUF(d);
+	DEFINE_BUF(msg);
+
+	SET(send_queue, 256 << 10);
+	fmt(&d, "p", &to);
+	binary(&msg, 10000);
+	sent = fill(p, &d, &msg);
+	EXPECT_LT(10, sent);
+	EXPECT_GT(MANY, sent);
+	EXPECT_EQ(0, poll_now(p) & POLLOUT) {
+		TH_LOG("not writable until that destination has room");
+	}
+	while (got < sent) {
+		DEFINE_FRAME(f);
+
+		ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+		EXPECT_EQ(msg.len, f.msg.len);
+		got++;
+	}
+	EXPECT_TRUE(poll_for(p, POLLOUT, WAIT_MS));
+	EXPECT_EQ(msg.len, send_now(p, &d, &msg));
+	/* one message of any size goes into an empty queue */
+	DEFINE_FRAME(f);
+
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	binary(&msg, 1 << 20);
+	EXPECT_EQ(msg.len, send_now(p, &d, &msg));
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	EXPECT_TRUE(buf_eq(&msg, &f.msg));
+}
+
+/* The peer goes while a sender waits for room: the sender is let go */
+static int close_later(void *arg)
+{
+	int *fd = arg;
+
+	sleep_ms(200);
+	shutdown(*fd, SHUT_RDWR);
+	return 0;
+}
+
+TEST_F(limits, send_queue_of_a_peer_that_goes)
+{
+	struct epid to = wire_pid(&self->w, 5);
+	int p = proc(NULL, NULL);
+	uint64_t begin;
+	DEFINE_BUF(d);
+	DEFINE_BUF(msg);
+
+	SET(send_queue, 64 << 10);
+	SET(stall, 15000);
+	fmt(&d, "p", &to);
+	binary(&msg, 60000);
+	fill(p, &d, &msg);
+	pid_t child = spawn(close_later, &self->w.fd);
+
+	begin = now_ms();
+	proc_send(p, &d, &msg);
+	EXPECT_GT(10000, now_ms() - begin);
+	EXPECT_EQ(0, reap(child));
+}
+
+TEST_F(limits, peers)
+{
+	struct wire w2, w3;
+	DEFINE_BUF(b);
+	int sv[2];
+
+	SET(peers, 2);
+	ASSERT_EQ(0, wire_up_as(&w2, self->node, "w2@h"));
+	wire_init(&w3, -1, "w3@h");
+	stream_pair(CARRIER_TCP4, sv);
+	w3.fd = sv[1];
+	ASSERT_EQ(0, node_accept(self->node, sv[0], 0));
+	hs_name(&w3, &b);
+	ASSERT_EQ(0, hs_send(&w3, &b));
+	close(sv[0]);
+	EXPECT_TRUE(wire_ends(&w3, WAIT_MS));
+	struct node_info i;
+
+	ASSERT_EQ(0, node_info("k@h", &i));
+	EXPECT_EQ(ERLDIST_REASON_LIMIT, i.last_reason);
+	EXPECT_EQ(2, i.peers);
+	/* whom it knows may come again */
+	close(w2.fd);
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, NULL));
+	EXPECT_EQ(0, wire_up_as(&w2, self->node, "w2@h"));
+}
+
+TEST_F(limits, processes)
+{
+	int p[8], n = 0;
+
+	SET(processes, 5);
+	while (n < 8 && (p[n] = proc_open(NULL, NULL)) >= 0)
+		n++;
+	EXPECT_EQ(5, n);
+	close(p[0]);
+	EXPECT_LE(0, proc_open(NULL, NULL));
+}
+
+static int link_to(struct wire *w, const struct epid *to, uint32_t id)
+{
+	struct epid from = wire_pid(w, id);
+	DEFINE_BUF(ctl);
+
+	return wire_send(w, fmt(&ctl, "{ipp}", OP_LINK, &from, to), NULL);
+}
+
+static int monitor(struct wire *w, const struct epid *to, uint32_t n)
+{
+	struct epid from = wire_pid(w, 9);
+	struct eref ref = { .creation = w->creation, .n = 3, .word = { n, 1, 1 } };
+	DEFINE_BUF(ctl);
+
+	snprintf(ref.node, sizeof(ref.node), "%s", w->name);
+	return wire_send(w, fmt(&ctl, "{ippr}", OP_MONITOR_P, &from, to, &ref), NULL);
+}
+
+/* A request that finds no room is answered at once */
+TEST_F(limits, relations)
+{
+	int p = proc(NULL, NULL), q = proc(NULL, NULL);
+	struct peer_info info;
+	struct epid pid, pid2;
+	DEFINE_BUF(reason);
+
+	proc_self(p, &pid);
+	proc_self(q, &pid2);
+	SET(relations, 4);
+	SET(node_relations, 6);
+	term(&reason, "a", "system_limit");
+	for (int i = 0; i < 6; i++) {
+		ASSERT_EQ(0, i & 1 ? monitor(&self->w, &pid, i) :
+				     link_to(&self->w, &pid, 100 + i));
+		DEFINE_FRAME(f);
+
+		if (i < 4)
+			continue;
+		ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+		EXPECT_EQ(i & 1 ? OP_PAYLOAD_MONITOR_P_EXIT : OP_PAYLOAD_EXIT,
+			  frame_op(&f));
+		EXPECT_TRUE(buf_eq(&f.msg, &reason));
+	}
+	for (int i = 0; i < 3; i++)
+		ASSERT_EQ(0, link_to(&self->w, &pid2, 200 + i));
+	DEFINE_FRAME(f);
+
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS)) {
+		TH_LOG("the node's limit is reached before the process's");
+	}
+	EXPECT_TRUE(buf_eq(&f.msg, &reason));
+	/* what is gone makes room */
+	close(p);
+	for (int i = 0; i < 4; i++)
+		ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	do {
+		ASSERT_EQ(0, peer_get("k@h", "w@h", &info));
+	} while (info.relations > 2);
+	ASSERT_EQ(0, link_to(&self->w, &pid2, 300));
+	ASSERT_EQ(0, wire_sync(&self->w));
+	close(q);
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+		EXPECT_TRUE(buf_eq(&f.msg, term(&reason, "a", "normal")));
+	}
+}
+
+static ssize_t send_far(int p, const char *node)
+{
+	DEFINE_BUF(d);
+	DEFINE_BUF(msg);
+
+	return proc_send(p, fmt(&d, "{aa}", "x", node), fmt(&msg, "a", "hello"));
+}
+
+TEST_F(limits, wanted)
+{
+	int p = proc(NULL, NULL), q = proc(NULL, NULL);
+
+	SET(process_wanted, 2);
+	SET(wanted, 3);
+	EXPECT_LT(0, send_far(p, "p1@h"));
+	EXPECT_LT(0, send_far(p, "p2@h"));
+	EXPECT_EQ(-EUSERS, send_far(p, "p3@h"));
+	EXPECT_LT(0, send_far(p, "p1@h")) {
+		TH_LOG("wanted already");
+	}
+	EXPECT_LT(0, send_far(q, "q1@h"));
+	EXPECT_EQ(-EUSERS, send_far(q, "q2@h"));
+	/* an answer makes room */
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_UNREACHABLE, "p1@h", NULL, 0,
+			       EHOSTUNREACH));
+	EXPECT_LT(0, send_far(q, "q3@h"));
+}
+
+/* Local senders */
+
+TEST_F(limits, mailbox)
+{
+	struct erldist_mailbox_limits box = { .local = 100000 };
+	int p = proc("p", NULL), q = proc(NULL, NULL), n = 0;
+	struct timeval t = { .tv_usec = 200000 };
+	uint64_t begin;
+	DEFINE_BUF(d);
+	DEFINE_BUF(msg);
+	DEFINE_MSG(m);
+
+	ASSERT_EQ(0, setsockopt(p, SOL_ERLDIST, ERLDIST_MAILBOX, &box, sizeof(box)));
+	term(&d, "a", "p");
+	binary(&msg, 10000);
+	while (n < 100 && send_now(q, &d, &msg) > 0)
+		n++;
+	EXPECT_LE(9, n);
+	EXPECT_GE(12, n);
+	EXPECT_EQ(-EAGAIN, send_now(q, &d, &msg));
+	EXPECT_EQ(0, poll_now(q) & POLLOUT);
+	EXPECT_NE(0, poll_now(p) & POLLOUT);
+
+	/* a sender that may wait waits so long */
+	ASSERT_EQ(0, setsockopt(q, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)));
+	begin = now_ms();
+	EXPECT_EQ(-EAGAIN, proc_send(q, &d, &msg));
+	EXPECT_LE(150, now_ms() - begin);
+	EXPECT_GE(5000, now_ms() - begin);
+
+	/* peers are not held up by what neighbours sent, nor oneself */
+	ASSERT_EQ(0, wire_reg_send(&self->w, "p", term(&m.term, "a", "remote")));
+	EXPECT_LT(0, send_now(p, &d, &msg));
+
+	while (n--)
+		EXPECT_EQ(0, proc_recv(p, &m, WAIT_MS));
+	EXPECT_TRUE(poll_for(q, POLLOUT, WAIT_MS));
+	EXPECT_EQ(msg.len, send_now(q, &d, &msg));
+}
+
+TEST_F(limits, one_message_fits_an_empty_mailbox)
+{
+	struct erldist_mailbox_limits box = { .local = 1000 };
+	int p = proc("p", NULL), q = proc(NULL, NULL);
+	DEFINE_BUF(d);
+	DEFINE_BUF(msg);
+
+	ASSERT_EQ(0, setsockopt(p, SOL_ERLDIST, ERLDIST_MAILBOX, &box, sizeof(box)));
+	term(&d, "a", "p");
+	EXPECT_LT(0, send_now(q, &d, binary(&msg, 1 << 20)));
+	EXPECT_EQ(-EAGAIN, send_now(q, &d, &msg));
+	EXPECT_TRUE(proc_expect(p, &msg));
+	EXPECT_LT(0, send_now(q, &d, &msg));
+}
+
+TEST_F(limits, hard_limit)
+{
+	struct erldist_mailbox_limits box = { .local = 1 << 20, .hard = 200000 };
+	int p = proc("p", NULL), q = proc("q", NULL);
+	DEFINE_BUF(d);
+	DEFINE_BUF(msg);
+	DEFINE_BUF(reason);
+	DEFINE_MSG(m);
+
+	ASSERT_EQ(0, setsockopt(p, SOL_ERLDIST, ERLDIST_MAILBOX, &box, sizeof(box)));
+	binary(&msg, 50000);
+	for (int i = 0; i < 6; i++)
+		ASSERT_EQ(0, wire_reg_send(&self->w, "p", &msg));
+	ASSERT_EQ(0, wire_reg_send(&self->w, "q", term(&d, "a", "x")));
+	EXPECT_TRUE(proc_expect(q, &d));
+	EXPECT_EQ(-ENOBUFS, proc_recv(p, &m, WAIT_MS));
+	ASSERT_EQ(0, proc_term(p, ERLDIST_EXIT_STATUS, &reason));
+	EXPECT_TRUE(buf_eq(&reason, term(&d, "a", "mailbox_overflow")));
+	struct node_info i;
+
+	ASSERT_EQ(0, node_info("k@h", &i));
+	EXPECT_EQ(0, i.pool_used);
+	EXPECT_EQ(1, i.overflows);
+}
+
+/* Bytes of peers count until they are read or their receiver is gone */
+TEST_F(limits, pool_is_given_back)
+{
+	int p = proc("p", NULL);
+	struct node_info i;
+	DEFINE_BUF(msg);
+
+	binary(&msg, 100000);
+	for (int n = 0; n < 10; n++)
+		ASSERT_EQ(0, wire_reg_send(&self->w, "p", &msg));
+	for (int n = 0; n < 10; n++) {
+		EXPECT_TRUE(proc_expect(p, &msg));
+		ASSERT_EQ(0, wire_reg_send(&self->w, "p", &msg));
+	}
+	do {
+		ASSERT_EQ(0, node_info("k@h", &i));
+	} while (i.pool_used < 10 * msg.len);
+	EXPECT_GT(20 * msg.len, i.pool_used);
+	close(p);
+	ASSERT_EQ(0, node_info("k@h", &i));
+	EXPECT_EQ(0, i.pool_used);
+}
+
+/* Each fills the other one's mailbox and waits for room; nobody reads */
+static int flood(void *arg)
+{
+	struct epid *to = (void *)((int *)arg + 1);
+	int fd = *(int *)arg;
+	ssize_t n;
+	DEFINE_BUF(d);
+	DEFINE_BUF(msg);
+
+	fmt(&d, "p", to);
+	binary(&msg, 100000);
+	for (int i = 0; i < 200; i++) {
+		n = proc_send(fd, &d, &msg);
+		if (n == -EAGAIN)
+			return 0;
+		if (n < 0)
+			return 1;
+	}
+	return 2;
+}
+
+TEST_F_TIMEOUT(limits, two_that_flood_each_other, 60)
+{
+	struct erldist_mailbox_limits box = { .local = 1 << 20 };
+	struct {
+		int fd;
+		struct epid to;
+	} a, b;
+	pid_t child[2];
+	uint64_t begin = now_ms();
+
+	SET(stall, 1000);
+	a.fd = proc(NULL, NULL);
+	b.fd = proc(NULL, NULL);
+	proc_self(a.fd, &b.to);
+	proc_self(b.fd, &a.to);
+	ASSERT_EQ(0, setsockopt(a.fd, SOL_ERLDIST, ERLDIST_MAILBOX, &box, sizeof(box)));
+	ASSERT_EQ(0, setsockopt(b.fd, SOL_ERLDIST, ERLDIST_MAILBOX, &box, sizeof(box)));
+	child[0] = spawn(flood, &a);
+	child[1] = spawn(flood, &b);
+	EXPECT_EQ(0, reap(child[0]));
+	EXPECT_EQ(0, reap(child[1]));
+	EXPECT_LT(900, now_ms() - begin);
+	EXPECT_GT(20000, now_ms() - begin) {
+		TH_LOG("a wait without SO_SNDTIMEO ends after the stall time");
+	}
+}
+
+/* A reply to a node that is gone must not hold up the next one */
+TEST_F(limits, reply_to_a_node_that_is_gone)
+{
+	struct epid gone, here = wire_pid(&self->w, 5);
+	int p = proc(NULL, NULL);
+	struct wire w2;
+	uint64_t begin;
+	DEFINE_BUF(d);
+	DEFINE_BUF(msg);
+
+	ASSERT_EQ(0, wire_up_as(&w2, self->node, "w2@h"));
+	gone = wire_pid(&w2, 5);
+	wire_close(&w2);
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, NULL));
+	begin = now_ms();
+	for (int i = 0; i < 100; i++) {
+		DEFINE_FRAME(f);
+
+		EXPECT_LT(0, proc_send(p, term(&d, "p", &gone), term(&msg, "i", i)));
+		EXPECT_LT(0, proc_send(p, term(&d, "p", &here), &msg));
+		ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+		EXPECT_TRUE(buf_eq(&msg, &f.msg));
+	}
+	EXPECT_GT(3000, now_ms() - begin);
+}
+
+TEST_HARNESS_MAIN

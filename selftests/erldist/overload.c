@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Readers that sleep, and readers that never read: what comes for them costs
+ * their neighbours on the same connection little, and a stated time at most.
+ */
+#include <pthread.h>
+
+#include "kselftest_harness.h"
+#include "wire_peer.h"
+
+FIXTURE(overload) {
+	int node;
+	struct wire w;
+	struct erldist_limits l;
+};
+
+FIXTURE_SETUP(overload)
+{
+	SETUP_ERLDIST();
+	self->node = node("k@h");
+	ASSERT_EQ(0, wire_up(&self->w, self->node));
+	ASSERT_EQ(0, node_limits(self->node, &self->l));
+}
+
+FIXTURE_TEARDOWN(overload)
+{
+}
+
+#define BURST	10000
+
+/* A program asleep while a burst comes for it, and a neighbour that is not */
+TEST_F_TIMEOUT(overload, burst_to_a_sleeper, 120)
+{
+	int p = proc("sleeper", NULL), q = proc("neighbour", NULL);
+	struct epid from = wire_pid(&self->w, 1);
+	uint64_t begin, waited;
+	struct node_info info;
+	DEFINE_BUF(all);
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(msg);
+
+	fmt(&ctl, "{ipaa}", OP_REG_SEND, &from, "", "sleeper");
+	for (int i = 0; i < BURST; i++) {
+		term(&msg, "{ib}", i, "0123456789012345678901234567890123456789");
+		wire_frame(&self->w, &all, &ctl, &msg);
+	}
+	begin = now_ms();
+	ASSERT_EQ(0, wire_write(&self->w, all.p, all.len));
+	ASSERT_EQ(0, wire_reg_send(&self->w, "neighbour", term(&msg, "a", "hello")));
+	ASSERT_TRUE(proc_expect(q, &msg));
+	waited = now_ms() - begin;
+	EXPECT_GT(5000, waited) {
+		TH_LOG("the neighbour waited %llu ms for the bytes ahead of its own",
+		       (unsigned long long)waited);
+	}
+	/* nothing of that is a stall */
+	for (int i = 0; i < 10; i++) {
+		begin = now_ms();
+		ASSERT_EQ(0, wire_reg_send(&self->w, "neighbour", &msg));
+		ASSERT_TRUE(proc_expect(q, &msg));
+		EXPECT_GT(500, now_ms() - begin);
+	}
+	sleep_ms(1000);
+	for (int i = 0; i < BURST; i++) {
+		term(&msg, "{ib}", i, "0123456789012345678901234567890123456789");
+		ASSERT_TRUE(proc_expect(p, &msg)) {
+			TH_LOG("message %d", i);
+		}
+	}
+	ASSERT_EQ(0, node_info("k@h", &info));
+	EXPECT_EQ(0, info.overflows);
+}
+
+#define POOL	(2 << 20)
+#define STALL	1500
+#define PIECE	10000
+
+struct writer {
+	struct wire *w;
+	int hogs;
+	int rounds;
+	bool failed;
+};
+
+/* Rounds of one message for each hog and one for the neighbour */
+static void *write_all(void *arg)
+{
+	struct writer *x = arg;
+	char name[16];
+	DEFINE_BUF(big);
+	DEFINE_BUF(small);
+
+	buf_u8(&big, 109);
+	buf_be32(&big, PIECE);
+	memset(buf_grow(&big, PIECE), 'x', PIECE);
+	for (int i = 0; i < x->rounds && !x->failed; i++) {
+		for (int h = 0; h < x->hogs && !x->failed; h++) {
+			snprintf(name, sizeof(name), "hog%d", h);
+			x->failed = wire_reg_send(x->w, name, &big);
+		}
+		if (wire_reg_send(x->w, "neighbour", term(&small, "i", i)))
+			x->failed = true;
+	}
+	return NULL;
+}
+
+/*
+ * So many processes that never read, sent several times what the pool holds.
+ * The neighbour gets all that is for it, and the whole of its waiting is one
+ * stall time; who did not read has ended, and no one else.
+ */
+static void never_read(struct __test_metadata *_metadata,
+		       FIXTURE_DATA(overload) *self, int hogs)
+{
+	struct writer x = { .w = &self->w, .hogs = hogs,
+			    .rounds = (hogs == 1 ? 4 : 12) * POOL / PIECE / hogs };
+	int fd[hogs], q = proc("neighbour", NULL), ended = 0;
+	uint64_t last, longest = 0;
+	struct peer_info peer;
+	struct node_info info;
+	pthread_t t;
+	char name[16];
+	DEFINE_MSG(m);
+
+	self->l.max_message = 1 << 20;
+	self->l.mailbox_pool = POOL;
+	self->l.stall = STALL;
+	ASSERT_EQ(0, node_set_limits(self->node, &self->l));
+	for (int i = 0; i < hogs; i++) {
+		snprintf(name, sizeof(name), "hog%d", i);
+		fd[i] = proc(name, NULL);
+	}
+	ASSERT_EQ(0, pthread_create(&t, NULL, write_all, &x));
+	last = now_ms();
+	for (int i = 0; i < x.rounds; i++) {
+		uint64_t now;
+		DEFINE_BUF(small);
+
+		ASSERT_TRUE(proc_expect(q, term(&small, "i", i))) {
+			TH_LOG("round %d", i);
+		}
+		now = now_ms();
+		if (now - last > longest)
+			longest = now - last;
+		last = now;
+	}
+	pthread_join(t, NULL);
+	EXPECT_FALSE(x.failed);
+	EXPECT_GT(STALL + 2000, longest) {
+		TH_LOG("the longest wait was %llu ms", (unsigned long long)longest);
+	}
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &peer));
+	EXPECT_LT(0, peer.stalled);
+	EXPECT_GT(STALL + 500, peer.stalled) {
+		TH_LOG("held up for %llu ms in all", (unsigned long long)peer.stalled);
+	}
+	EXPECT_EQ(ERLDIST_PEER_STATE_UP, peer.state);
+	for (int i = 0; i < hogs; i++) {
+		DEFINE_BUF(reason);
+		DEFINE_BUF(want);
+
+		if (!(poll_now(fd[i]) & POLLHUP))
+			continue;
+		ended++;
+		EXPECT_EQ(-ENOBUFS, proc_recv(fd[i], &m, 0));
+		EXPECT_EQ(0, proc_term(fd[i], ERLDIST_EXIT_STATUS, &reason));
+		EXPECT_TRUE(buf_eq(&reason, fmt(&want, "a", "mailbox_overflow")));
+	}
+	EXPECT_LT(0, ended);
+	ASSERT_EQ(0, node_info("k@h", &info));
+	EXPECT_EQ(ended, info.overflows);
+	EXPECT_GE(POOL + (1 << 20), info.pool_used);
+}
+
+TEST_F_TIMEOUT(overload, one_that_never_reads, 120)
+{
+	never_read(_metadata, self, 1);
+}
+
+TEST_F_TIMEOUT(overload, hundred_that_never_read, 300)
+{
+	never_read(_metadata, self, 100);
+}
+
+/*
+ * Large messages in fragments, interleaved, that cannot all be whole at once:
+ * waiting cannot help, so some receivers end at once and others get theirs.
+ */
+#define LARGE	(1024 * 1024)
+#define PARTS	(LARGE / 65536)
+
+struct interleave {
+	struct wire *w;
+	bool failed;
+};
+
+static void *write_interleaved(void *arg)
+{
+	struct interleave *x = arg;
+	struct epid from = wire_pid(x->w, 1);
+	DEFINE_BUF(msg);
+	DEFINE_BUF(part);
+
+	buf_u8(&msg, 109);
+	buf_be32(&msg, LARGE - 5);
+	memset(buf_grow(&msg, LARGE - 5), 'y', LARGE - 5);
+	for (int i = 0; i < PARTS && !x->failed; i++) {
+		for (int s = 0; s < 8; s++) {
+			char name[16];
+			DEFINE_BUF(ctl);
+
+			snprintf(name, sizeof(name), "p%d", s);
+			fmt(&ctl, "{ipaa}", OP_REG_SEND, &from, "", name);
+			part.len = 0;
+			wire_fragment(&part, i ? 70 : 69, s + 1, PARTS - i,
+				      i ? NULL : &ctl, msg.p + i * 65536, 65536);
+			if (wire_write(x->w, part.p, part.len))
+				x->failed = true;
+		}
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(overload, large_ones_interleaved, 120)
+{
+	struct interleave x = { .w = &self->w };
+	int p[8], q = proc("neighbour", NULL), whole = 0, ended = 0;
+	uint64_t begin = now_ms();
+	struct node_info info;
+	char name[16];
+	pthread_t t;
+	DEFINE_BUF(msg);
+
+	self->l.max_message = LARGE;
+	self->l.mailbox_pool = POOL;
+	self->l.fragments = 16;
+	self->l.stall = 500;
+	ASSERT_EQ(0, node_set_limits(self->node, &self->l));
+	for (int i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "p%d", i);
+		p[i] = proc(name, NULL);
+	}
+	ASSERT_EQ(0, pthread_create(&t, NULL, write_interleaved, &x));
+	pthread_join(t, NULL);
+	EXPECT_FALSE(x.failed);
+	ASSERT_EQ(0, wire_reg_send(&self->w, "neighbour", term(&msg, "a", "hello")));
+	EXPECT_TRUE(proc_expect(q, &msg));
+	for (int i = 0; i < 8; i++) {
+		DEFINE_MSG(m);
+		int err = proc_recv(p[i], &m, 1000);
+
+		whole += !err && m.term.len == LARGE;
+		ended += err == -ENOBUFS;
+	}
+	EXPECT_EQ(8, whole + ended);
+	EXPECT_LT(0, whole);
+	EXPECT_LT(0, ended);
+	EXPECT_GT(30000, now_ms() - begin);
+	ASSERT_EQ(0, node_info("k@h", &info));
+	EXPECT_EQ(ended, info.overflows);
+	EXPECT_EQ(0, info.pool_used);
+}
+
+/* The peer's silence clock stands still while this side does not read */
+TEST_F_TIMEOUT(overload, no_tick_timeout_in_a_stall, 60)
+{
+	struct erldist_ticktime t = { .ticktime = 1000, .intensity = 4 };
+	struct writer x = { .w = &self->w, .hogs = 1, .rounds = 2 * POOL / PIECE };
+	int hog = proc("hog0", NULL), q = proc("neighbour", NULL);
+	struct peer_info i;
+	pthread_t thread;
+
+	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t,
+				sizeof(t)));
+	self->l.max_message = 1 << 20;
+	self->l.mailbox_pool = POOL;
+	self->l.stall = 3000;
+	ASSERT_EQ(0, node_set_limits(self->node, &self->l));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, write_all, &x));
+	for (int n = 0; n < x.rounds; n++) {
+		DEFINE_BUF(small);
+
+		ASSERT_TRUE(proc_expect(q, term(&small, "i", n)));
+	}
+	pthread_join(thread, NULL);
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	EXPECT_EQ(ERLDIST_PEER_STATE_UP, i.state);
+	EXPECT_LT(2000, i.stalled);
+	EXPECT_NE(0, poll_now(hog) & POLLHUP);
+}
+
+TEST_HARNESS_MAIN

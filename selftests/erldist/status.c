@@ -1,0 +1,561 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the sides of a handshake decide: statuses, connections that cross,
+ * replacement of a live one, cookies, admission, and channels in role READY.
+ */
+#include "kselftest_harness.h"
+#include "wire_peer.h"
+
+FIXTURE(status) {
+	int node;
+	struct wire w;
+	struct wire w2;
+};
+
+FIXTURE_SETUP(status)
+{
+	SETUP_ERLDIST();
+	self->node = node("k@h");
+	wire_init(&self->w, -1, "w@h");
+	wire_init(&self->w2, -1, "w@h");
+}
+
+FIXTURE_TEARDOWN(status)
+{
+}
+
+/* The kernel dials w; it told its name when this returns 0 */
+static int dialled(int node, struct wire *w, uint64_t tag)
+{
+	int sv[2], err;
+	DEFINE_BUF(b);
+
+	stream_pair(CARRIER_TCP4, sv);
+	w->fd = sv[1];
+	err = node_dial(node, sv[0], w->name, tag);
+	close(sv[0]);
+	if (!err)
+		err = hs_recv(w, &b, WAIT_MS);
+	return err ? err : hs_take_name(w, &b) ? 0 : -EPROTO;
+}
+
+/* w dials the kernel and tells its name; the status comes back in b */
+static int dial(int node, struct wire *w, uint64_t tag, struct buf *b)
+{
+	int sv[2], err;
+
+	stream_pair(CARRIER_TCP4, sv);
+	w->fd = sv[1];
+	err = node_accept(node, sv[0], tag);
+	close(sv[0]);
+	b->len = 0;
+	hs_name(w, b);
+	if (!err)
+		err = hs_send(w, b);
+	return err ? err : hs_recv(w, b, WAIT_MS);
+}
+
+/* The acceptor's rest, after it got a status: up to the verdict of its peer */
+static int prove(struct wire *w, const char *cookie)
+{
+	DEFINE_BUF(b);
+	int err = hs_recv(w, &b, WAIT_MS);
+
+	if (err || !hs_take_challenge(w, &b))
+		return err ? err : -EPROTO;
+	w->cookie = cookie;
+	b.len = 0;
+	hs_reply(w, &b);
+	err = hs_send(w, &b);
+	if (!err)
+		err = hs_recv(w, &b, WAIT_MS);
+	if (!err && !hs_take_ack(w, &b))
+		err = -EPROTO;
+	w->header = true;
+	return err;
+}
+
+static int say(struct wire *w, const char *status)
+{
+	DEFINE_BUF(b);
+
+	hs_status(&b, status);
+	return hs_send(w, &b);
+}
+
+/* The initiator's peer goes on after its status, to the end */
+static int challenge_it(struct wire *w)
+{
+	DEFINE_BUF(b);
+	int err;
+
+	hs_challenge(w, &b);
+	err = hs_send(w, &b);
+	if (!err)
+		err = hs_recv(w, &b, WAIT_MS);
+	if (err || !hs_take_reply(w, &b))
+		return err ? err : -EPROTO;
+	b.len = 0;
+	hs_ack(w, &b);
+	w->header = true;
+	return hs_send(w, &b);
+}
+
+TEST_F(status, told_not_allowed)
+{
+	struct peer_info i;
+
+	ASSERT_EQ(0, dialled(self->node, &self->w, 7));
+	ASSERT_EQ(0, say(&self->w, "not_allowed"));
+	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, &i));
+	EXPECT_EQ(ERLDIST_REASON_NOT_ALLOWED, i.reason);
+	EXPECT_EQ(7, i.tag);
+}
+
+TEST_F(status, told_nonsense)
+{
+	static const char * const bad[] = { "okay", "named:", "", "true", "ok\n" };
+	struct peer_info i;
+
+	for (size_t n = 0; n < ARRAY_SIZE(bad); n++) {
+		ASSERT_EQ(0, dialled(self->node, &self->w, n));
+		ASSERT_EQ(0, say(&self->w, bad[n]));
+		EXPECT_TRUE(wire_ends(&self->w, WAIT_MS)) {
+			TH_LOG("status '%s'", bad[n]);
+		}
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, &i));
+		EXPECT_TRUE(i.reason == ERLDIST_REASON_BAD_STATUS ||
+			    i.reason == ERLDIST_REASON_BAD_HANDSHAKE);
+		close(self->w.fd);
+	}
+}
+
+TEST_F(status, told_ok_simultaneous)
+{
+	ASSERT_EQ(0, dialled(self->node, &self->w, 0));
+	ASSERT_EQ(0, say(&self->w, "ok_simultaneous"));
+	ASSERT_EQ(0, challenge_it(&self->w));
+	EXPECT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, NULL));
+}
+
+/* "alive": the peer believes an older connection; ours is still wanted */
+TEST_F(status, told_alive)
+{
+	DEFINE_BUF(b);
+
+	ASSERT_EQ(0, dialled(self->node, &self->w, 0));
+	ASSERT_EQ(0, say(&self->w, "alive"));
+	ASSERT_EQ(0, hs_recv(&self->w, &b, WAIT_MS));
+	EXPECT_TRUE(hs_is_status(&b, "true"));
+	ASSERT_EQ(0, challenge_it(&self->w));
+	EXPECT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, NULL));
+}
+
+TEST_F(status, told_alive_but_up_meanwhile)
+{
+	struct peer_info i;
+	DEFINE_BUF(b);
+
+	/* k@h is the smaller name: its own attempt gives way */
+	wire_init(&self->w, -1, "z@h");
+	wire_init(&self->w2, -1, "z@h");
+	ASSERT_EQ(0, dialled(self->node, &self->w, 1));
+	ASSERT_EQ(0, dial(self->node, &self->w2, 2, &b));
+	EXPECT_TRUE(hs_is_status(&b, "ok_simultaneous"));
+	say(&self->w, "alive");
+	ASSERT_EQ(0, prove(&self->w2, COOKIE));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, &i));
+	EXPECT_EQ(2, i.tag);
+	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
+}
+
+/* "nok": the peer dials us at this moment and its connection will win */
+TEST_F(status, told_nok)
+{
+	struct peer_info i;
+	DEFINE_BUF(b);
+
+	wire_init(&self->w, -1, "z@h");
+	wire_init(&self->w2, -1, "z@h");
+	ASSERT_EQ(0, dialled(self->node, &self->w, 1));
+	ASSERT_EQ(0, say(&self->w, "nok"));
+	EXPECT_FALSE(wire_ends(&self->w, QUIET_MS)) {
+		TH_LOG("an initiator that was told nok waits");
+	}
+	ASSERT_EQ(0, dial(self->node, &self->w2, 2, &b));
+	EXPECT_TRUE(hs_is_status(&b, "ok_simultaneous"));
+	ASSERT_EQ(0, prove(&self->w2, COOKIE));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, &i));
+	EXPECT_EQ(2, i.tag);
+}
+
+TEST_F(status, nok_and_nobody_comes)
+{
+	struct erldist_ticktime t = { .setup = 300 };
+	struct peer_info i;
+
+	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t,
+				sizeof(t)));
+	ASSERT_EQ(0, dialled(self->node, &self->w, 1));
+	ASSERT_EQ(0, say(&self->w, "nok"));
+	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, &i));
+	EXPECT_TRUE(i.reason == ERLDIST_REASON_NOK ||
+		    i.reason == ERLDIST_REASON_SETUP_TIMEOUT);
+}
+
+/* Both dial: the greater name keeps its own attempt */
+TEST_F(status, crossing_with_a_smaller_name)
+{
+	struct peer_info i;
+	DEFINE_BUF(b);
+
+	wire_init(&self->w, -1, "a@h");
+	wire_init(&self->w2, -1, "a@h");
+	ASSERT_EQ(0, dialled(self->node, &self->w, 1));
+	ASSERT_EQ(0, dial(self->node, &self->w2, 2, &b));
+	EXPECT_TRUE(hs_is_status(&b, "nok"));
+	EXPECT_TRUE(wire_ends(&self->w2, WAIT_MS));
+	ASSERT_EQ(0, say(&self->w, "ok"));
+	ASSERT_EQ(0, challenge_it(&self->w));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, &i));
+	EXPECT_EQ(1, i.tag);
+}
+
+TEST_F(status, crossing_with_a_greater_name)
+{
+	struct peer_info i;
+	DEFINE_BUF(b);
+
+	wire_init(&self->w, -1, "z@h");
+	wire_init(&self->w2, -1, "z@h");
+	ASSERT_EQ(0, dialled(self->node, &self->w, 1));
+	ASSERT_EQ(0, dial(self->node, &self->w2, 2, &b));
+	EXPECT_TRUE(hs_is_status(&b, "ok_simultaneous"));
+	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
+	ASSERT_EQ(0, prove(&self->w2, COOKIE));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, &i));
+	EXPECT_EQ(2, i.tag);
+}
+
+/* A message through w arrives: that connection is the one in use */
+static bool usable(struct wire *w, int p)
+{
+	static int n;
+	DEFINE_BUF(b);
+
+	return !wire_reg_send(w, "svc", term(&b, "i", ++n)) && proc_expect(p, &b);
+}
+
+TEST_F(status, alive_is_replaced_once_the_cookie_is_proven)
+{
+	int p = proc("svc", NULL);
+	struct peer_info i;
+	uint64_t first;
+	DEFINE_BUF(b);
+
+	ASSERT_EQ(0, wire_connect(&self->w, self->node, CARRIER_TCP4,
+				  ERLDIST_ROLE_ACCEPTOR));
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	first = i.connection;
+	ASSERT_TRUE(usable(&self->w, p));
+
+	/* who says false, or anything else, changes nothing */
+	ASSERT_EQ(0, dial(self->node, &self->w2, 2, &b));
+	EXPECT_TRUE(hs_is_status(&b, "alive"));
+	ASSERT_EQ(0, say(&self->w2, "false"));
+	EXPECT_TRUE(wire_ends(&self->w2, WAIT_MS));
+	close(self->w2.fd);
+	EXPECT_TRUE(usable(&self->w, p));
+
+	/* nor does who has another cookie */
+	ASSERT_EQ(0, dial(self->node, &self->w2, 3, &b));
+	EXPECT_TRUE(hs_is_status(&b, "alive"));
+	ASSERT_EQ(0, say(&self->w2, "true"));
+	EXPECT_EQ(-EPIPE, prove(&self->w2, "a guess"));
+	close(self->w2.fd);
+	EXPECT_TRUE(usable(&self->w, p));
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	EXPECT_EQ(first, i.connection);
+
+	ASSERT_EQ(0, dial(self->node, &self->w2, 4, &b));
+	EXPECT_TRUE(hs_is_status(&b, "alive"));
+	EXPECT_TRUE(usable(&self->w, p));
+	ASSERT_EQ(0, say(&self->w2, "true"));
+	ASSERT_EQ(0, prove(&self->w2, COOKIE));
+	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
+	EXPECT_TRUE(usable(&self->w2, p));
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	EXPECT_LT(first, i.connection);
+	EXPECT_EQ(4, i.tag);
+	EXPECT_EQ(ERLDIST_PEER_STATE_UP, i.state);
+}
+
+TEST_F(status, dialling_what_is_there)
+{
+	DEFINE_BUF(b);
+
+	/* accepted and not yet proven */
+	ASSERT_EQ(0, dial(self->node, &self->w, 1, &b));
+	EXPECT_EQ(-EALREADY, dialled(self->node, &self->w2, 2));
+	close(self->w2.fd);
+	ASSERT_EQ(0, prove(&self->w, COOKIE));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, NULL));
+	EXPECT_EQ(-EISCONN, dialled(self->node, &self->w2, 3));
+}
+
+TEST_F(status, own_name)
+{
+	DEFINE_BUF(b);
+
+	wire_init(&self->w, -1, "k@h");
+	ASSERT_EQ(0, dial(self->node, &self->w, 1, &b));
+	EXPECT_TRUE(hs_is_status(&b, "not_allowed"));
+	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
+	close(self->w.fd);
+	EXPECT_EQ(-EINVAL, dialled(self->node, &self->w, 1));
+}
+
+/* Cookies */
+
+TEST_F(status, cookie_of_a_peer)
+{
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_COOKIE, "w@h", "other", 0, 0));
+	EXPECT_GT(0, wire_connect(&self->w, self->node, CARRIER_TCP4,
+				  ERLDIST_ROLE_ACCEPTOR));
+	close(self->w.fd);
+	self->w.cookie = "other";
+	EXPECT_EQ(0, wire_connect(&self->w, self->node, CARRIER_TCP4,
+				  ERLDIST_ROLE_ACCEPTOR));
+	/* everybody else keeps the node's */
+	EXPECT_EQ(0, wire_up_as(&self->w2, self->node, "v@h"));
+	/* an empty one gives it back; it matters to the next connection */
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_COOKIE, "w@h", "", 0, 0));
+	close(self->w.fd);
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, NULL));
+	self->w.cookie = COOKIE;
+	EXPECT_EQ(0, wire_connect(&self->w, self->node, CARRIER_TCP4,
+				  ERLDIST_ROLE_INITIATOR));
+}
+
+TEST_F(status, no_cookie_at_all)
+{
+	int n = node_open(&(struct node_config){ .name = "n@h", .cookie = "" });
+	int sv[2];
+
+	ASSERT_LE(0, n);
+	stream_pair(CARRIER_TCP4, sv);
+	EXPECT_EQ(-ENOKEY, node_dial(n, sv[0], "w@h", 0));
+	EXPECT_FALSE(poll_for(sv[1], POLLRDHUP, 0)) {
+		TH_LOG("a stream that was refused is as it was");
+	}
+}
+
+TEST_F(status, cookie_changed_while_up)
+{
+	int p = proc("svc", NULL);
+
+	ASSERT_EQ(0, wire_connect(&self->w, self->node, CARRIER_TCP4,
+				  ERLDIST_ROLE_ACCEPTOR));
+	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_COOKIE, "new", 3));
+	EXPECT_TRUE(usable(&self->w, p));
+	wire_init(&self->w2, -1, "v@h");
+	self->w2.cookie = "new";
+	EXPECT_EQ(0, wire_connect(&self->w2, self->node, CARRIER_TCP4,
+				  ERLDIST_ROLE_ACCEPTOR));
+}
+
+/* Admission */
+
+static void ask(int node)
+{
+	uint32_t one = 1;
+
+	if (setsockopt(node, SOL_ERLDIST, ERLDIST_ADMIT, &one, sizeof(one)))
+		die("ERLDIST_ADMIT");
+}
+
+/* w told its name; the node socket was asked about it */
+static int asked(int node, struct wire *w, uint64_t tag, struct peer_info *i)
+{
+	int sv[2], err;
+	DEFINE_BUF(b);
+
+	stream_pair(CARRIER_TCP4, sv);
+	w->fd = sv[1];
+	err = node_accept(node, sv[0], tag);
+	close(sv[0]);
+	hs_name(w, &b);
+	if (!err)
+		err = hs_send(w, &b);
+	return err ? err : node_wait(node, ERLDIST_PENDING_ASKS, i);
+}
+
+TEST_F(status, admission)
+{
+	struct peer_info i;
+	DEFINE_BUF(b);
+
+	ask(self->node);
+	ASSERT_EQ(0, asked(self->node, &self->w, 11, &i));
+	EXPECT_EQ(11, i.tag);
+	EXPECT_STREQ("w@h", i.name);
+	EXPECT_EQ(-ETIMEDOUT, hs_recv(&self->w, &b, QUIET_MS));
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_DENY, "w@h", NULL, 11, 0));
+	ASSERT_EQ(0, hs_recv(&self->w, &b, WAIT_MS));
+	EXPECT_TRUE(hs_is_status(&b, "not_allowed"));
+	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, &i));
+	EXPECT_EQ(ERLDIST_REASON_DENIED, i.reason);
+	close(self->w.fd);
+
+	ASSERT_EQ(0, asked(self->node, &self->w, 12, &i));
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_ALLOW, "w@h", NULL, 0, 0));
+	ASSERT_EQ(0, hs_recv(&self->w, &b, WAIT_MS));
+	EXPECT_TRUE(hs_is_status(&b, "ok"));
+	EXPECT_EQ(0, prove(&self->w, COOKIE));
+	EXPECT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, &i));
+	EXPECT_EQ(12, i.tag);
+}
+
+TEST_F(status, admission_with_a_cookie)
+{
+	struct peer_info i;
+	DEFINE_BUF(b);
+
+	ask(self->node);
+	ASSERT_EQ(0, asked(self->node, &self->w, 1, &i));
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_ALLOW | ERLDIST_PEER_COOKIE,
+			       "w@h", "for you", 1, 0));
+	ASSERT_EQ(0, hs_recv(&self->w, &b, WAIT_MS));
+	EXPECT_EQ(0, prove(&self->w, "for you"));
+	EXPECT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, NULL));
+}
+
+TEST_F(status, admission_of_another_connection)
+{
+	struct peer_info i;
+	DEFINE_BUF(b);
+
+	ask(self->node);
+	ASSERT_EQ(0, asked(self->node, &self->w, 5, &i));
+	node_peer(self->node, ERLDIST_PEER_ALLOW, "w@h", NULL, 4, 0);
+	EXPECT_EQ(-ETIMEDOUT, hs_recv(&self->w, &b, QUIET_MS)) {
+		TH_LOG("an answer for another tag");
+	}
+	node_peer(self->node, ERLDIST_PEER_ALLOW, "v@h", NULL, 5, 0);
+	EXPECT_EQ(-ETIMEDOUT, hs_recv(&self->w, &b, QUIET_MS));
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_ALLOW, "w@h", NULL, 5, 0));
+	EXPECT_EQ(0, hs_recv(&self->w, &b, WAIT_MS));
+}
+
+TEST_F(status, admission_that_is_never_answered)
+{
+	struct erldist_ticktime t = { .setup = 300 };
+	struct peer_info i;
+
+	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t,
+				sizeof(t)));
+	ask(self->node);
+	ASSERT_EQ(0, asked(self->node, &self->w, 1, &i));
+	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, &i));
+	EXPECT_EQ(ERLDIST_REASON_SETUP_TIMEOUT, i.reason);
+}
+
+/* A stream whose handshake was done in user space */
+
+TEST_F(status, ready)
+{
+	int p = proc("svc", NULL), sv[2];
+	struct epid from = wire_pid(&self->w, 1);
+	struct peer_info i;
+	DEFINE_FRAME(f);
+	DEFINE_BUF(b);
+	DEFINE_BUF(hello);
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(dest);
+
+	/* two messages, the second one half read already */
+	self->w.header = true;
+	term(&hello, "{ab}", "hello", "early");
+	fmt(&ctl, "{ipaa}", OP_REG_SEND, &from, "", "svc");
+	wire_frame(&self->w, &b, &ctl, &hello);
+	wire_frame(&self->w, &b, &ctl, &hello);
+	stream_pair(CARRIER_TCP4, sv);
+	self->w.fd = sv[1];
+
+	size_t whole = b.len;
+
+	b.len -= 10;
+	ASSERT_EQ(0, node_channel(self->node, &(struct channel){
+		.fd = sv[0], .role = ERLDIST_ROLE_READY, .peer = "w@h", .tag = 9,
+		.flags = DEFAULT_FLAGS, .creation = self->w.creation, .data = &b }));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, &i));
+	EXPECT_EQ(9, i.tag);
+	EXPECT_EQ(self->w.creation, i.creation);
+	EXPECT_TRUE(proc_expect(p, &hello));
+	EXPECT_FALSE(poll_for(p, POLLIN, QUIET_MS));
+	ASSERT_EQ(0, wire_write(&self->w, b.p + b.len, whole - b.len));
+	EXPECT_TRUE(proc_expect(p, &hello));
+
+	term(&dest, "{aa}", "them", "w@h");
+	ASSERT_EQ(hello.len, proc_send(p, &dest, &hello));
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	EXPECT_TRUE(buf_eq(&f.msg, &hello));
+}
+
+TEST_F(status, ready_with_flags_that_do_not_suffice)
+{
+	int sv[2];
+
+	stream_pair(CARRIER_TCP4, sv);
+	EXPECT_GT(0, node_channel(self->node, &(struct channel){
+		.fd = sv[0], .role = ERLDIST_ROLE_READY, .peer = "w@h",
+		.flags = 0x4000000, .creation = 5 }));
+	EXPECT_GT(0, node_channel(self->node, &(struct channel){
+		.fd = sv[0], .role = ERLDIST_ROLE_READY, .peer = "no name",
+		.flags = DEFAULT_FLAGS, .creation = 5 }));
+	EXPECT_GT(0, node_channel(self->node, &(struct channel){
+		.fd = sv[0], .role = ERLDIST_ROLE_READY, .peer = "k@h",
+		.flags = DEFAULT_FLAGS, .creation = 5 }));
+}
+
+/* Limit */
+
+TEST_F(status, handshakes_at_a_time)
+{
+	struct node_info i;
+	int far[64], sv[2];
+
+	for (int n = 0; n < 64; n++) {
+		stream_pair(CARRIER_UNIX, sv);
+		ASSERT_EQ(0, node_accept(self->node, sv[0], 0));
+		close(sv[0]);
+		far[n] = sv[1];
+	}
+	stream_pair(CARRIER_UNIX, sv);
+	EXPECT_EQ(-EUSERS, node_accept(self->node, sv[0], 0));
+	ASSERT_EQ(0, node_info("k@h", &i));
+	EXPECT_EQ(64, i.handshakes);
+	close(far[0]);
+	for (int n = 0; n < 1000 && i.handshakes == 64; n++) {
+		sleep_ms(2);
+		ASSERT_EQ(0, node_info("k@h", &i));
+	}
+	EXPECT_EQ(0, node_accept(self->node, sv[0], 0)) {
+		TH_LOG("room again");
+	}
+	/* connections that are up do not count */
+	close(far[1]);
+	do {
+		sleep_ms(2);
+		ASSERT_EQ(0, node_info("k@h", &i));
+	} while (i.handshakes == 64);
+	self->w.fd = -1;
+	EXPECT_EQ(0, wire_connect(&self->w, self->node, CARRIER_UNIX,
+				  ERLDIST_ROLE_ACCEPTOR));
+}
+
+TEST_HARNESS_MAIN

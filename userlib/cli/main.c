@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* erldist: look at and use the Erlang nodes and processes of this machine. */
+#include <getopt.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+enum {
+	OPT_NODE = 256, OPT_COOKIE, OPT_COOKIE_FILE, OPT_LISTEN, OPT_PEER, OPT_COUNT,
+	OPT_TIMEOUT, OPT_LONG_NAMES, OPT_NO_EPMD, OPT_NO_EPMD_START, OPT_NO_LISTEN,
+	OPT_TICKTIME, OPT_MODE,
+};
+
+static const struct option all_options[] = {
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "timestamp", no_argument, NULL, 't' },
+	{ "node", required_argument, NULL, OPT_NODE },
+	{ "cookie", required_argument, NULL, OPT_COOKIE },
+	{ "cookie-file", required_argument, NULL, OPT_COOKIE_FILE },
+	{ "listen", required_argument, NULL, OPT_LISTEN },
+	{ "peer", required_argument, NULL, OPT_PEER },
+	{ "count", required_argument, NULL, OPT_COUNT },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "long-names", no_argument, NULL, OPT_LONG_NAMES },
+	{ "no-epmd", no_argument, NULL, OPT_NO_EPMD },
+	{ "no-epmd-start", no_argument, NULL, OPT_NO_EPMD_START },
+	{ "no-listen", no_argument, NULL, OPT_NO_LISTEN },
+	{ "ticktime", required_argument, NULL, OPT_TICKTIME },
+	{ "mode", required_argument, NULL, OPT_MODE },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* Options a command takes besides -j and -h */
+static const int no_opts[] = { 0 };
+static const int in_node_opts[] = { OPT_NODE, OPT_TIMEOUT, 0 };
+static const int recv_opts[] = { OPT_NODE, OPT_COUNT, OPT_TIMEOUT, 0 };
+static const int monitor_opts[] = { 't', OPT_COUNT, 0 };
+static const int run_opts[] = {
+	OPT_COOKIE, OPT_COOKIE_FILE, OPT_LISTEN, OPT_PEER, OPT_LONG_NAMES, OPT_NO_EPMD,
+	OPT_NO_EPMD_START, OPT_NO_LISTEN, OPT_TICKTIME, OPT_MODE, 0,
+};
+
+static const struct command {
+	const char *object;
+	const char *verb;	/* NULL: the object is all */
+	int (*run)(struct cli *c);
+	const int *opts;
+	int min, max;		/* arguments */
+	bool in_order;		/* what follows the first argument is no option */
+	const char *usage;
+} commands[] = {
+	{ "node", "show", node_show, no_opts, 0, 1, false, "node show [NODE]" },
+	{ "node", "run", node_run, run_opts, 1, 1, false,
+	  "node run NAME [--cookie COOKIE | --cookie-file FILE] [--listen ADDR:PORT]\n"
+	  "                   [--peer NAME=HOST:PORT]... [--long-names] [--no-epmd]\n"
+	  "                   [--no-epmd-start] [--no-listen] [--ticktime S] [--mode OCTAL]" },
+	{ "peer", "show", peer_show, no_opts, 0, 1, false, "peer show [NODE]" },
+	{ "peer", "connect", peer_connect, in_node_opts, 1, 1, false,
+	  "peer connect [--node N] NODE" },
+	{ "peer", "disconnect", peer_disconnect, in_node_opts, 1, 1, false,
+	  "peer disconnect [--node N] NODE" },
+	{ "process", "show", process_show, no_opts, 0, 0, false, "process show" },
+	{ "monitor", NULL, monitor, monitor_opts, 0, 0, false, "monitor [-t] [--count K]" },
+	{ "ping", NULL, ping, in_node_opts, 1, 1, false, "ping [--node N] NODE" },
+	{ "send", NULL, send_term, in_node_opts, 2, 2, true, "send [--node N] DEST TERM" },
+	{ "recv", NULL, receive, recv_opts, 1, 1, false,
+	  "recv [--node N] NAME [--count K]" },
+};
+
+#define COMMANDS	(sizeof(commands) / sizeof(commands[0]))
+
+int complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("erldist: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return 1;
+}
+
+static int usage(FILE *f, const char *object)
+{
+	size_t i;
+
+	fputs("usage: erldist [-j] OBJECT [VERB] ...\n", f);
+	for (i = 0; i < COMMANDS; i++)
+		if (!object || !strcmp(object, commands[i].object))
+			fprintf(f, "       erldist %s\n", commands[i].usage);
+	fputs("DEST:   NAME@NODE, {Name, 'Node'}, or a pid like <svc@host.12.0>\n"
+	      "TERM:   Erlang syntax\n"
+	      "-j:     one JSON object a line (show, monitor, recv)\n"
+	      "--node: the local node to act in, else $ERLDIST_NODE, else the default one\n"
+	      "See erldist(8).\n", f);
+	return f == stderr;
+}
+
+static bool takes(const struct command *cmd, int opt)
+{
+	const int *o;
+
+	for (o = cmd->opts; *o; o++)
+		if (*o == opt)
+			return true;
+	return false;
+}
+
+static int number(const char *what, const char *text, int base, unsigned long max,
+		  unsigned long *v)
+{
+	char *end;
+
+	*v = strtoul(text, &end, base);
+	if (!*text || *end || text[0] == '-' || *v > max)
+		return complain("%s: %s is no number up to %lu", what, text, max);
+	return 0;
+}
+
+/* The command line is shown to everyone by ps */
+static const char *take_secret(char *arg)
+{
+	char *copy = strdup(arg);
+
+	memset(arg, '*', strlen(arg));
+	return copy ? copy : "";
+}
+
+static int add_peer(struct cli *c, const char *peer)
+{
+	if (c->peers_n == PEERS_MAX)
+		return complain("more than %d peers", PEERS_MAX);
+	c->peers[c->peers_n++] = peer;
+	return 0;
+}
+
+static int take_option(struct cli *c, int opt)
+{
+	unsigned long v;
+
+	switch (opt) {
+	case 'j':
+		c->json = true;
+		return 0;
+	case 't':
+		c->stamps = true;
+		return 0;
+	case OPT_NODE:
+		c->node = optarg;
+		return 0;
+	case OPT_COOKIE:
+		c->cookie = take_secret(optarg);
+		return 0;
+	case OPT_COOKIE_FILE:
+		c->cookie_file = optarg;
+		return 0;
+	case OPT_LISTEN:
+		c->listen = optarg;
+		return 0;
+	case OPT_PEER:
+		return add_peer(c, optarg);
+	case OPT_COUNT:
+		return number("--count", optarg, 10, 1000000000, &c->count);
+	case OPT_TIMEOUT:
+		if (number("--timeout", optarg, 10, 1000000, &v))
+			return 1;
+		c->timeout_ms = (int)v * 1000;
+		return 0;
+	case OPT_LONG_NAMES:
+		c->keeper |= ERLDIST_KEEPER_LONG_NAMES;
+		return 0;
+	case OPT_NO_EPMD:
+		c->keeper |= ERLDIST_KEEPER_WITHOUT_EPMD;
+		return 0;
+	case OPT_NO_EPMD_START:
+		c->keeper |= ERLDIST_KEEPER_NO_EPMD_START;
+		return 0;
+	case OPT_NO_LISTEN:
+		c->keeper |= ERLDIST_KEEPER_NO_LISTEN;
+		return 0;
+	case OPT_TICKTIME:
+		return number("--ticktime", optarg, 10, 1000000, &c->ticktime);
+	default:
+		return number("--mode", optarg, 8, 0777, &c->mode);
+	}
+}
+
+static const struct command *find(int argc, char **argv)
+{
+	size_t i;
+
+	for (i = 0; i < COMMANDS; i++) {
+		if (strcmp(argv[0], commands[i].object))
+			continue;
+		if (!commands[i].verb || (argc > 1 && !strcmp(argv[1], commands[i].verb)))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
+{
+	/* getopt wants a program name in front: the last word of the command is that */
+	int skip = cmd->verb ? 1 : 0, opt;
+
+	argc -= skip;
+	argv += skip;
+	optind = 0;
+	while ((opt = getopt_long(argc, argv, cmd->in_order ? "+jht" : "jht", all_options,
+				  NULL)) != -1) {
+		if (opt == 'h')
+			return usage(stdout, cmd->object);
+		if (opt == '?')
+			return usage(stderr, cmd->object);
+		if (opt != 'j' && !takes(cmd, opt)) {
+			complain("%s takes no such option", argv[0]);
+			return usage(stderr, cmd->object);
+		}
+		if (take_option(c, opt))
+			return 1;
+	}
+	c->argc = argc - optind;
+	c->argv = argv + optind;
+	if (c->argc == 1 && !strcmp(c->argv[0], "help"))
+		return usage(stdout, cmd->object);
+	if (c->argc < cmd->min || c->argc > cmd->max)
+		return usage(stderr, cmd->object);
+	return cmd->run(c);
+}
+
+int main(int argc, char **argv)
+{
+	struct cli c = { .timeout_ms = TIMEOUT_MS };
+	const struct command *cmd;
+	int opt, status;
+
+	setlocale(LC_ALL, "");
+	setlinebuf(stdout);
+	while ((opt = getopt_long(argc, argv, "+jh", all_options, NULL)) != -1) {
+		if (opt == 'h')
+			return usage(stdout, NULL);
+		if (opt == '?' || (opt != 'j' && opt != OPT_NODE))
+			return usage(stderr, NULL);
+		take_option(&c, opt);
+	}
+	argc -= optind;
+	argv += optind;
+	if (!argc)
+		return usage(stderr, NULL);
+	if (!strcmp(argv[0], "help"))
+		return usage(stdout, argc > 1 ? argv[1] : NULL);
+	cmd = find(argc, argv);
+	if (!cmd) {
+		if (argc > 1 && !strcmp(argv[1], "help"))
+			return usage(stdout, argv[0]);
+		complain("no such command: %s%s%s", argv[0], argc > 1 ? " " : "",
+			 argc > 1 ? argv[1] : "");
+		return usage(stderr, NULL);
+	}
+	status = run(&c, cmd, argc, argv);
+	if (fflush(stdout) || ferror(stdout))
+		return complain("standard output: %s", strerror(errno));
+	return status;
+}

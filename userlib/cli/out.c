@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A line of text or a JSON object, from the same calls. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+
+void out_begin(struct out *o, bool json)
+{
+	o->json = json;
+	o->first = true;
+	if (json)
+		putchar('{');
+}
+
+/* Node names and reasons are ASCII and terms UTF-8, but a name may hold anything */
+static void json_string(const char *s)
+{
+	putchar('"');
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			printf("\\%c", *s);
+		else if ((unsigned char)*s < ' ' || *s == 127)
+			printf("\\u%04x", (unsigned char)*s);
+		else
+			putchar(*s);
+	}
+	putchar('"');
+}
+
+static void json_key(struct out *o, const char *key)
+{
+	if (!o->first)
+		putchar(',');
+	json_string(key);
+	putchar(':');
+}
+
+static void text_key(struct out *o, const char *key)
+{
+	if (!o->first)
+		putchar(' ');
+	if (key)
+		printf("%s ", key);
+}
+
+/* What identifies the object: text shows it without its key */
+void out_word(struct out *o, const char *key, const char *value)
+{
+	if (o->json) {
+		json_key(o, key);
+		json_string(value);
+	} else {
+		text_key(o, NULL);
+		fputs(value, stdout);
+	}
+	o->first = false;
+}
+
+void out_text(struct out *o, const char *key, const char *value)
+{
+	if (o->json) {
+		out_word(o, key, value);
+		return;
+	}
+	text_key(o, key);
+	fputs(value, stdout);
+	o->first = false;
+}
+
+/* A registered name may hold anything: text shows it as an atom is written */
+void out_name(struct out *o, const char *key, const char *name)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	char *text = NULL;
+
+	if (o->json)
+		out_text(o, key, name);
+	else if (!erldist_format(&t, "~a", name) && erldist_print(&text, t.term, t.len, 0) >= 0)
+		out_text(o, key, text);
+	free(text);
+	erldist_term_free(&t);
+}
+
+void out_number(struct out *o, const char *key, uint64_t v)
+{
+	if (o->json)
+		json_key(o, key);
+	else
+		text_key(o, key);
+	printf("%" PRIu64, v);
+	o->first = false;
+}
+
+void out_octal(struct out *o, const char *key, uint32_t v)
+{
+	if (o->json) {
+		out_number(o, key, v);
+		return;
+	}
+	text_key(o, key);
+	printf("%04o", v);
+	o->first = false;
+}
+
+void out_hex(struct out *o, const char *key, uint64_t v)
+{
+	if (o->json) {
+		out_number(o, key, v);
+		return;
+	}
+	text_key(o, key);
+	printf("0x%" PRIx64, v);
+	o->first = false;
+}
+
+void out_seconds(struct out *o, const char *key, uint64_t ms)
+{
+	if (o->json)
+		json_key(o, key);
+	else
+		text_key(o, key);
+	printf("%" PRIu64 ".%03" PRIu64 "%s", ms / 1000, ms % 1000, o->json ? "" : "s");
+	o->first = false;
+}
+
+/* In text a flag is its name */
+void out_true(struct out *o, const char *key)
+{
+	if (o->json) {
+		json_key(o, key);
+		fputs("true", stdout);
+	} else {
+		out_word(o, key, key);
+	}
+	o->first = false;
+}
+
+void out_time(struct out *o)
+{
+	struct timespec ts;
+	struct tm tm;
+	char s[64];
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (o->json) {
+		json_key(o, "time");
+		printf("%lld.%06ld", (long long)ts.tv_sec, ts.tv_nsec / 1000);
+	} else {
+		text_key(o, NULL);
+		localtime_r(&ts.tv_sec, &tm);
+		strftime(s, sizeof(s), "%Y-%m-%dT%H:%M:%S", &tm);
+		printf("%s.%06ld", s, ts.tv_nsec / 1000);
+	}
+	o->first = false;
+}
+
+void out_pid(struct out *o, const char *key, const char *node, uint32_t id,
+	     uint32_t serial, uint32_t creation)
+{
+	erlang_pid pid = { .num = id, .serial = serial, .creation = creation };
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	char *text = NULL;
+
+	memcpy(pid.node, node, strnlen(node, sizeof(pid.node) - 1));
+	if (!erldist_format(&t, "~p", &pid) &&
+	    erldist_print(&text, t.term, t.len, o->json ? ERLDIST_PRINT_CREATION : 0) >= 0)
+		out_word(o, key, text);
+	free(text);
+	erldist_term_free(&t);
+}
+
+void out_end(struct out *o)
+{
+	puts(o->json ? "}" : "");
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* erldist peer show, connect, disconnect */
+#include <string.h>
+
+#include "cli.h"
+
+struct show {
+	struct cli *c;
+	const char *only;
+	unsigned int shown;
+};
+
+static int show_peer(void *user, const struct erldist_peer_info *p)
+{
+	struct show *s = user;
+	struct out o;
+
+	if (s->only && strcmp(s->only, p->name))
+		return 0;
+	s->shown++;
+	out_begin(&o, s->c->json);
+	out_word(&o, "name", p->name);
+	out_word(&o, "state", erldist_peer_state_name(p->state));
+	out_text(&o, "node", p->node);
+	out_number(&o, "connection", p->connection);
+	out_seconds(&o, "since", p->since);
+	out_number(&o, "creation", p->creation);
+	out_hex(&o, "flags", p->flags);
+	out_number(&o, "rx-messages", p->rx_messages);
+	out_number(&o, "rx-bytes", p->rx_bytes);
+	out_number(&o, "tx-messages", p->tx_messages);
+	out_number(&o, "tx-bytes", p->tx_bytes);
+	out_number(&o, "queued", p->queued);
+	out_number(&o, "lost", p->lost);
+	out_number(&o, "relations", p->relations);
+	out_seconds(&o, "stalled", p->stalled);
+	out_number(&o, "failed", p->failed);
+	if (p->reason)
+		out_text(&o, "reason", erldist_reason_name(p->reason));
+	if (p->error)
+		out_text(&o, "error", strerror((int)p->error));
+	out_end(&o);
+	return 0;
+}
+
+int peer_show(struct cli *c)
+{
+	struct show s = { .c = c, .only = c->argc ? c->argv[0] : NULL };
+	struct erldist_observer *o;
+	int err;
+
+	err = erldist_observer_open(&o, 0);
+	if (!err)
+		err = erldist_peers(o, show_peer, &s);
+	if (err)
+		complain("peer show: %s", erldist_strerror(o, err));
+	else if (s.only && !s.shown)
+		err = complain("no local node knows %s", s.only);
+	erldist_observer_close(o);
+	return err != 0;
+}
+
+int peer_connect(struct cli *c)
+{
+	struct erldist *p;
+	erlang_pid self;
+	int err;
+
+	err = local_open(c, &p, NULL);
+	if (!err) {
+		err = erldist_connect(p, c->argv[0], c->timeout_ms);
+		if (err)
+			complain("%s", erldist_strerror(p, err));
+	}
+	if (!err) {
+		erldist_self(p, &self);
+		printf("%s is connected to %s\n", self.node, c->argv[0]);
+	}
+	erldist_close(p);
+	return err != 0;
+}
+
+int peer_disconnect(struct cli *c)
+{
+	struct erldist_observer *o;
+	int err;
+
+	err = erldist_observer_open(&o, 0);
+	if (!err)
+		err = erldist_peer_disconnect(o, c->node, c->argv[0], 0);
+	if (err)
+		complain("peer disconnect %s: %s", c->argv[0], erldist_strerror(o, err));
+	erldist_observer_close(o);
+	return err != 0;
+}

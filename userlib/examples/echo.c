@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Echo: {From, X} sent to echo comes back as X, gen_server:call(echo, X) returns X. */
+#include <erldist.h>
+#include <stdio.h>
+
+int main(void)
+{
+	struct erldist_msg m = ERLDIST_MSG_INIT;
+	struct erldist_slice x;
+	struct erldist *p;
+	erlang_pid from;
+	ssize_t err = erldist_open(&p, "echo", NULL);
+
+	while (!err && (err = erldist_recv(p, &m, -1)) >= 0) {
+		err = 0;
+		if (m.type == ERLDIST_CALL)
+			err = erldist_reply(p, &m, m.term, m.len);
+		else if (!erldist_match(m.term, m.len, "{~p,~t}", &from, &x))
+			err = erldist_send_pid(p, &from, x.term, x.len);
+		if (err == -EHOSTUNREACH)	/* who asked is gone */
+			err = 0;
+	}
+	fprintf(stderr, "echo: %s\n", erldist_strerror(p, (int)err));
+	erldist_msg_free(&m);
+	erldist_close(p);
+	return 1;
+}

@@ -1,0 +1,880 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * liberldist: Erlang processes and nodes for native programs, on AF_ERLDIST.
+ *
+ * Four layers, each usable alone: processes, terms, observation, keeper.
+ *
+ * Every function returns 0 or a length, or a negative errno; errno itself is
+ * not touched on purpose. erldist_strerror() has the sentence. The library
+ * prints nothing, starts no thread and installs no signal handler. A handle
+ * belongs to one thread at a time.
+ *
+ * Terms are in the external term format without the version byte 131; where a
+ * term is taken, one with the byte in front is accepted too.
+ */
+#ifndef ERLDIST_H
+#define ERLDIST_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <ei.h>
+
+#include <linux/erldist.h>
+#include <linux/erldist_netlink.h>
+
+#ifdef __cplusplus
+extern "C" {
+#define ERLDIST_ZERO	{}
+#else
+#define ERLDIST_ZERO	{ 0 }
+#endif
+
+#ifndef ERLDIST_API
+#if defined(__GNUC__)
+#define ERLDIST_API	__attribute__((visibility("default")))
+#else
+#define ERLDIST_API
+#endif
+#endif
+
+/* Bytes that hold any atom in UTF-8, with the NUL behind it */
+#define ERLDIST_ATOM_SIZE	1021
+
+/**
+ * struct erldist_slice - a term, or the bytes of a binary, inside other memory
+ * @term: where it begins
+ * @len: its bytes
+ */
+struct erldist_slice {
+	const char *term;
+	size_t len;
+};
+
+/**
+ * struct erldist_term - a term with memory of its own that grows
+ * @term: the bytes, without a version byte
+ * @len: how many
+ * @size: private
+ *
+ * Begin with ERLDIST_TERM_INIT and end with erldist_term_free().
+ */
+struct erldist_term {
+	char *term;
+	size_t len;
+	size_t size;
+};
+
+#define ERLDIST_TERM_INIT	ERLDIST_ZERO
+
+/**
+ * erldist_strerror() - the sentence that explains an error
+ * @handle: a struct erldist, erldist_observer or erldist_keeper, or NULL
+ * @err: what a function returned, negative
+ *
+ * With a handle, the text knows what failed, and on whom, if @err is what the
+ * last call on it returned. Good until the next call with this handle, or, for
+ * NULL, until the thread's next call of this function.
+ *
+ * Return: the text, never NULL.
+ */
+ERLDIST_API const char *erldist_strerror(const void *handle, int err);
+
+/*
+ * Terms
+ */
+
+/**
+ * erldist_term_free() - give a term's memory back
+ * @t: may be used again afterwards, it is empty
+ */
+ERLDIST_API void erldist_term_free(struct erldist_term *t);
+
+/**
+ * erldist_format() - build a term from Erlang syntax and arguments
+ * @t: receives the term; what it held is overwritten
+ * @fmt: Erlang syntax in UTF-8 with directives in place of terms
+ *
+ * Directives and their arguments:
+ *
+ * * ~i int, ~l long, ~u uint64_t, ~d double
+ * * ~a atom, const char \*
+ * * ~s string (a list of its characters), const char \*
+ * * ~B binary with the bytes of a string, const char \*
+ * * ~b binary, const void \* and size_t
+ * * ~p pid, const erlang_pid \*
+ * * ~r reference, const erlang_ref \*
+ * * ~t any term, const void \* and size_t
+ *
+ * Texts are UTF-8. Example: erldist_format(&t, "{add,~i,~i}", 1, 2).
+ *
+ * Return: 0, -EINVAL for a mistake in @fmt or an argument, -ENOMEM.
+ */
+ERLDIST_API int erldist_format(struct erldist_term *t, const char *fmt, ...);
+
+/**
+ * erldist_match() - take a term apart
+ * @term: the term
+ * @len: its bytes
+ * @pattern: Erlang syntax with directives
+ *
+ * What is no directive must be equal (1 and 1.0 are not); ``_`` matches any
+ * term. A map pattern matches a map that has these keys, and perhaps more.
+ * Directives and where they store:
+ *
+ * * ~i int \*, ~l long \*, ~u uint64_t \*, ~d double \* (a float or an integer)
+ * * ~a atom, char \* and size_t: the memory and its size
+ * * ~s text, char \* and size_t: a list of characters or a binary, as UTF-8
+ * * ~b binary, struct erldist_slice \*: its bytes
+ * * ~p pid, erlang_pid \*
+ * * ~r reference, erlang_ref \*
+ * * ~t any term, struct erldist_slice \*
+ *
+ * Slices point into @term. The tail of a list (``[a|~t]``) can be stored only
+ * where the list ends, as in an improper one; ``|_`` ignores any tail. After a
+ * mismatch the arguments hold anything.
+ *
+ * Return: 0, -ENOMSG if it does not match, -ERANGE if a number or text does not
+ * fit its argument, -EINVAL for a mistake in @pattern, -EBADMSG if @term is
+ * malformed, -EOPNOTSUPP for a tail that cannot be stored.
+ */
+ERLDIST_API int erldist_match(const void *term, size_t len, const char *pattern, ...);
+
+/**
+ * struct erldist_parse_options - how to read a term, and where it went wrong
+ * @creation: tells the creation of a node, for pids and references written
+ *	without one; returns 0 or a negative errno. NULL: it is 0
+ * @user: for @creation
+ * @offset: set on error: byte in the text
+ * @what: set on error: what is wrong there
+ */
+struct erldist_parse_options {
+	int (*creation)(void *user, const char *node, uint32_t *creation);
+	void *user;
+	size_t offset;
+	const char *what;
+};
+
+/**
+ * erldist_parse() - read a term in Erlang syntax
+ * @t: receives the term; what it held is overwritten
+ * @text: the text, UTF-8, of one term; a full stop at its end is ignored
+ * @options: may be NULL
+ *
+ * Understands what erldist_print() writes, but ports and funs that are no
+ * ``fun m:f/1``. Pids are written ``<svc@host.12.0>``, or with their creation
+ * ``<svc@host.12.0.1700000000>``; references ``#Ref<svc@host.1.2.3>``, or
+ * ``#Ref<svc@host.1.2.3/1700000000>``. A node that would be mistaken is quoted:
+ * ``<'a b@host'.12.0>``.
+ *
+ * Return: 0, -EINVAL with @options->what, -ENOMEM, or what @creation returned.
+ */
+ERLDIST_API int erldist_parse(struct erldist_term *t, const char *text,
+			      struct erldist_parse_options *options);
+
+/* Flags of erldist_print() */
+#define ERLDIST_PRINT_CREATION	0x1	/* write creations of pids and references */
+
+/**
+ * erldist_print() - write a term in Erlang syntax
+ * @text: receives the text, to be given to free()
+ * @term: the term
+ * @len: its bytes
+ * @flags: ERLDIST_PRINT_*
+ *
+ * Lists of integers are written as lists, binaries as ``<<"text">>`` where all
+ * of it is printable.
+ *
+ * Return: length of the text, -EBADMSG if the term is malformed, -EOVERFLOW if
+ * it nests deeper than 1000, -ENOMEM.
+ */
+ERLDIST_API ssize_t erldist_print(char **text, const void *term, size_t len,
+				  unsigned int flags);
+
+/**
+ * erldist_equal() - are two terms exactly equal (=:=)?
+ * @a: a term
+ * @alen: its bytes
+ * @b: another
+ * @blen: its bytes
+ *
+ * Return: 1, 0, or -EBADMSG, -EOVERFLOW.
+ */
+ERLDIST_API int erldist_equal(const void *a, size_t alen, const void *b, size_t blen);
+
+/**
+ * erldist_check() - is this one well-formed term?
+ * @term: the term
+ * @len: its bytes
+ *
+ * The ei_decode functions take no length: check what came from a peer before
+ * giving it to them.
+ *
+ * Return: 0 or -EBADMSG.
+ */
+ERLDIST_API int erldist_check(const void *term, size_t len);
+
+/*
+ * Processes
+ */
+
+struct erldist;
+
+enum erldist_msg_type {
+	ERLDIST_MESSAGE,	/* anything else: @term is all of it */
+	ERLDIST_CALL,		/* gen_server:call: @term is the request */
+	ERLDIST_CAST,		/* gen_server:cast: @term is what was cast */
+	ERLDIST_EXIT,		/* made by the kernel: @term is the reason */
+	ERLDIST_DOWN,		/* made by the kernel: @term is the reason */
+};
+
+/**
+ * struct erldist_msg - a received message, classified
+ * @type: what it is
+ * @term: the term that matters for this type
+ * @len: its bytes
+ * @from: the sender, as the kernel knows it; an empty node: unknown
+ * @raw: the whole message
+ * @caller: CALL: the pid that wants the reply; EXIT: the pid that ended
+ * @tag: CALL: the tag, goes back with the reply; DOWN: the reference
+ * @object: DOWN: the pid or {Name, Node} that was monitored
+ * @to: what was addressed, if ERLDIST_RECVTO is set on the socket
+ * @user_data: DOWN, EXIT: what was given with the monitor or link
+ * @buf: private
+ * @size: private
+ *
+ * Everything points into memory of the message, which the next erldist_recv()
+ * into it overwrites. Begin with ERLDIST_MSG_INIT.
+ */
+struct erldist_msg {
+	enum erldist_msg_type type;
+	const char *term;
+	size_t len;
+	erlang_pid from;
+	struct erldist_slice raw;
+	struct erldist_slice caller;
+	struct erldist_slice tag;
+	struct erldist_slice object;
+	struct erldist_slice to;
+	uint64_t user_data;
+	char *buf;
+	size_t size;
+};
+
+#define ERLDIST_MSG_INIT	ERLDIST_ZERO
+
+/**
+ * erldist_msg_free() - give a message's memory back
+ * @m: may be used again afterwards
+ */
+ERLDIST_API void erldist_msg_free(struct erldist_msg *m);
+
+/**
+ * erldist_open() - become an Erlang process
+ * @p: receives the handle
+ * @name: name to register, UTF-8, or NULL
+ * @node: the local node to be on, or NULL: $ERLDIST_NODE, else the default node
+ *
+ * On error @p holds a handle all the same, for erldist_strerror(); NULL only
+ * after -ENOMEM.
+ *
+ * Return: 0, -EAFNOSUPPORT (module not loaded), -EADDRNOTAVAIL (no such node
+ * here), -EADDRINUSE (name taken), -EACCES, -EINVAL, -ENOMEM.
+ */
+ERLDIST_API int erldist_open(struct erldist **p, const char *name, const char *node);
+
+/**
+ * erldist_close() - end the process
+ * @p: the handle, or NULL
+ */
+ERLDIST_API void erldist_close(struct erldist *p);
+
+/**
+ * erldist_fd() - the socket, for poll() and for options
+ * @p: the process
+ *
+ * Readable exactly when erldist_recv() would not wait: the library keeps no
+ * message back. The calls follow O_NONBLOCK.
+ *
+ * Return: the descriptor, or -EBADF if the handle was not opened.
+ */
+ERLDIST_API int erldist_fd(const struct erldist *p);
+
+/**
+ * erldist_self() - the process's own pid
+ * @p: the process
+ * @pid: receives it
+ *
+ * Return: 0 or a negative errno.
+ */
+ERLDIST_API int erldist_self(struct erldist *p, erlang_pid *pid);
+
+/**
+ * erldist_register() - take, change or drop the registered name
+ * @p: the process
+ * @name: UTF-8; NULL drops it
+ *
+ * Return: 0 or a negative errno.
+ */
+ERLDIST_API int erldist_register(struct erldist *p, const char *name);
+
+/**
+ * erldist_trap_exit() - receive exit signals as messages, or die of them
+ * @p: the process
+ * @on: 0 or 1
+ *
+ * Return: 0 or a negative errno.
+ */
+ERLDIST_API int erldist_trap_exit(struct erldist *p, int on);
+
+/**
+ * erldist_exit_reason() - what links and monitors are told at the end
+ * @p: the process
+ * @term: the reason, used when the process ends without signal or exit status
+ * @len: its bytes
+ *
+ * Return: 0 or a negative errno.
+ */
+ERLDIST_API int erldist_exit_reason(struct erldist *p, const void *term, size_t len);
+
+/**
+ * erldist_make_ref() - a reference nobody else has
+ * @p: the process
+ * @ref: receives it
+ *
+ * Return: 0 or a negative errno.
+ */
+ERLDIST_API int erldist_make_ref(struct erldist *p, erlang_ref *ref);
+
+/**
+ * erldist_recv() - receive a message
+ * @p: the process
+ * @m: receives it
+ * @timeout_ms: how long to wait; 0: not at all, -1: for ever
+ *
+ * Return: length of the whole message, -EAGAIN or -ETIMEDOUT if there is none,
+ * -EINTR, -ENOMEM, or the error of a process that has ended: -ECONNRESET (exit
+ * signal), -ENOBUFS (mailbox overflow), -ENETDOWN (its node is gone).
+ */
+ERLDIST_API ssize_t erldist_recv(struct erldist *p, struct erldist_msg *m, int timeout_ms);
+
+/**
+ * erldist_connect() - wait until a node is connected
+ * @p: the process
+ * @dest: NODE, or a destination as for erldist_send(), which becomes the default
+ * @timeout_ms: how long to wait; -1: until the kernel gives up
+ *
+ * Return: 0, -ETIMEDOUT, -EKEYREJECTED (another cookie), -ECONNREFUSED,
+ * -EHOSTUNREACH or the errno the node's keeper gave, see
+ * enum erldist_unreachable; erldist_strerror() tells what to look at.
+ */
+ERLDIST_API int erldist_connect(struct erldist *p, const char *dest, int timeout_ms);
+
+/**
+ * erldist_send() - send a message
+ * @p: the process
+ * @dest: ``NAME@NODE`` (split at the last @ but one), ``NAME`` on the own node,
+ *	``{Name, 'Node'}``, a pid or a reference as erldist_print() writes it; NULL:
+ *	the destination given to erldist_connect()
+ * @term: the message
+ * @len: its bytes
+ *
+ * Never waits for a connection. As in Erlang, sending to where nobody is
+ * succeeds. A pid written without creation is of the present one of its node.
+ *
+ * Return: 0, -EINVAL for a bad destination or term, -EAGAIN, -EMSGSIZE, -EPIPE.
+ */
+ERLDIST_API int erldist_send(struct erldist *p, const char *dest,
+			     const void *term, size_t len);
+
+/**
+ * erldist_send_pid() - send a message to a pid
+ * @p: the process
+ * @to: the pid
+ * @term: the message
+ * @len: its bytes
+ *
+ * Return: 0 or a negative errno.
+ */
+ERLDIST_API int erldist_send_pid(struct erldist *p, const erlang_pid *to,
+				 const void *term, size_t len);
+
+/**
+ * erldist_send_term() - send a message to where a term says
+ * @p: the process
+ * @dest: a pid, reference, {Name, Node} or atom; bytes of a received term will do
+ * @dest_len: its bytes
+ * @term: the message
+ * @len: its bytes
+ * @flags: ERLDIST_SIG_F_NOCONNECT or 0
+ *
+ * Return: 0 or a negative errno.
+ */
+ERLDIST_API int erldist_send_term(struct erldist *p, const void *dest, size_t dest_len,
+				  const void *term, size_t len, unsigned int flags);
+
+/**
+ * erldist_reply() - answer a call
+ * @p: the process
+ * @m: the message of type ERLDIST_CALL
+ * @term: the reply
+ * @len: its bytes
+ *
+ * Goes to the alias in the tag, so that nothing is left in the mailbox of a
+ * caller that has given up; to the pid if the tag has none. Does not connect:
+ * -EHOSTUNREACH if the caller's node is gone.
+ *
+ * Return: 0 or a negative errno.
+ */
+ERLDIST_API int erldist_reply(struct erldist *p, const struct erldist_msg *m,
+			      const void *term, size_t len);
+
+/**
+ * erldist_call() - gen_server:call
+ * @p: the process; its mailbox is not touched
+ * @dest: as for erldist_send()
+ * @term: the request
+ * @len: its bytes
+ * @m: receives the reply, type ERLDIST_MESSAGE
+ * @timeout_ms: for connecting and the reply together; -1: for ever
+ *
+ * The request comes from a process made for this call on the same node, which
+ * ends with it: other messages stay where they are, and a late reply is dropped.
+ * The call has no monitor: a server that is not there, or dies, is noticed by the
+ * timeout only.
+ *
+ * Return: length of the reply, -ETIMEDOUT, or an error of erldist_connect().
+ */
+ERLDIST_API ssize_t erldist_call(struct erldist *p, const char *dest,
+				 const void *term, size_t len,
+				 struct erldist_msg *m, int timeout_ms);
+
+/**
+ * erldist_address() - a destination as a term
+ * @t: receives the term
+ * @dest: text, as for erldist_send()
+ * @options: as for erldist_parse()
+ *
+ * Return: 0 or a negative errno.
+ */
+ERLDIST_API int erldist_address(struct erldist_term *t, const char *dest,
+				struct erldist_parse_options *options);
+
+/*
+ * Observation
+ */
+
+struct erldist_observer;
+
+/* What an observer subscribes to */
+#define ERLDIST_OBSERVE_NODES		0x1
+#define ERLDIST_OBSERVE_HANDSHAKES	0x2	/* needs CAP_NET_ADMIN */
+#define ERLDIST_OBSERVE_NAMES		0x4
+
+struct erldist_node_info {
+	const char *name;
+	uint32_t creation;
+	uint64_t flags;
+	uint32_t mode;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t ticktime;		/* ms */
+	uint32_t intensity;
+	uint32_t processes;
+	uint32_t peers;
+	uint32_t peers_up;
+	uint32_t handshakes;
+	uint64_t handshakes_failed;
+	uint32_t last_reason;		/* enum erldist_reason */
+	uint64_t pool_used;
+	uint64_t pool_limit;
+	uint64_t max_message;
+	uint64_t lost;
+	uint64_t no_receiver;
+	uint64_t overflows;
+	uint64_t seq;
+};
+
+struct erldist_peer_info {
+	const char *node;
+	const char *name;
+	uint32_t state;			/* enum erldist_peer_state */
+	uint64_t connection;
+	uint64_t tag;
+	uint32_t creation;
+	uint64_t flags;
+	uint32_t reason;		/* enum erldist_reason */
+	uint32_t error;
+	uint32_t failed;
+	uint32_t pending;		/* enum erldist_pending; node sockets */
+	uint64_t since;			/* ms */
+	uint64_t rx_bytes;
+	uint64_t rx_messages;
+	uint64_t tx_bytes;
+	uint64_t tx_messages;
+	uint64_t queued;
+	uint64_t lost;
+	uint32_t relations;
+	uint64_t stalled;		/* ms */
+	uint64_t seq;
+};
+
+struct erldist_process_info {
+	const char *node;
+	uint32_t id;
+	uint32_t serial;
+	uint32_t creation;
+	const char *name;		/* NULL: none */
+	uint32_t state;			/* enum erldist_process_state */
+	uint32_t owner;			/* process id */
+	uint32_t uid;
+	uint32_t messages;
+	uint64_t local_bytes;
+	uint64_t remote_bytes;
+	uint32_t relations;
+	uint64_t seq;
+};
+
+enum erldist_event_type {
+	ERLDIST_EVENT_RESYNC,		/* events were lost; forget, what is follows */
+	ERLDIST_EVENT_RESYNC_END,	/* that was all there is */
+	ERLDIST_EVENT_NODE_NEW,
+	ERLDIST_EVENT_NODE_DEL,
+	ERLDIST_EVENT_PEER_UP,
+	ERLDIST_EVENT_PEER_DOWN,
+	ERLDIST_EVENT_PEER_FAILED,
+	ERLDIST_EVENT_NAME_NEW,
+	ERLDIST_EVENT_NAME_DEL,
+};
+
+/**
+ * struct erldist_event - something happened
+ * @type: what
+ * @resync: it is no news but what there is, between RESYNC and RESYNC_END
+ * @node: NODE_NEW, NODE_DEL
+ * @peer: PEER_UP, PEER_DOWN, PEER_FAILED
+ * @process: NAME_NEW, NAME_DEL; of a node whose mode shuts others out the node only,
+ *	with a @name of NULL
+ */
+struct erldist_event {
+	enum erldist_event_type type;
+	int resync;
+	const struct erldist_node_info *node;
+	const struct erldist_peer_info *peer;
+	const struct erldist_process_info *process;
+};
+
+/*
+ * A callback that returns something else than 0 ends the walk, which returns
+ * it. What it is given is good until it returns.
+ */
+typedef int (*erldist_node_cb)(void *user, const struct erldist_node_info *info);
+typedef int (*erldist_peer_cb)(void *user, const struct erldist_peer_info *info);
+typedef int (*erldist_process_cb)(void *user, const struct erldist_process_info *info);
+typedef int (*erldist_event_cb)(void *user, const struct erldist_event *event);
+
+/**
+ * erldist_observer_open() - look at what there is, and at what happens
+ * @o: receives the handle; on error too (see erldist_open())
+ * @groups: ERLDIST_OBSERVE_* to receive events, or 0
+ *
+ * Return: 0 or a negative errno.
+ */
+ERLDIST_API int erldist_observer_open(struct erldist_observer **o, unsigned int groups);
+
+/**
+ * erldist_observer_close() - end observation
+ * @o: the handle, or NULL
+ */
+ERLDIST_API void erldist_observer_close(struct erldist_observer *o);
+
+/**
+ * erldist_observer_fd() - readable when erldist_observer_dispatch() has work
+ * @o: the observer
+ *
+ * Return: the descriptor, or -EBADF if the handle was not opened.
+ */
+ERLDIST_API int erldist_observer_fd(const struct erldist_observer *o);
+
+/**
+ * erldist_observer_dispatch() - deliver the events that have arrived
+ * @o: the observer
+ * @cb: called for each
+ * @user: for @cb
+ *
+ * Does not wait. Where the kernel had to drop events, it delivers RESYNC, what
+ * there is, and RESYNC_END, and goes on with what came after that.
+ *
+ * Return: 0, what @cb returned, or a negative errno.
+ */
+ERLDIST_API int erldist_observer_dispatch(struct erldist_observer *o,
+					  erldist_event_cb cb, void *user);
+
+/**
+ * erldist_observer_resync() - deliver what there is as after lost events
+ * @o: the observer
+ * @cb: called for each
+ * @user: for @cb
+ *
+ * Return: 0, what @cb returned, or a negative errno.
+ */
+ERLDIST_API int erldist_observer_resync(struct erldist_observer *o,
+					erldist_event_cb cb, void *user);
+
+/**
+ * erldist_nodes() - the local nodes of this network namespace
+ * @o: the observer
+ * @cb: called for each
+ * @user: for @cb
+ *
+ * Return: 0, what @cb returned, or a negative errno.
+ */
+ERLDIST_API int erldist_nodes(struct erldist_observer *o, erldist_node_cb cb, void *user);
+
+/**
+ * erldist_peers() - the remote nodes they know
+ * @o: the observer
+ * @cb: called for each
+ * @user: for @cb
+ *
+ * Return: 0, what @cb returned, or a negative errno.
+ */
+ERLDIST_API int erldist_peers(struct erldist_observer *o, erldist_peer_cb cb, void *user);
+
+/**
+ * erldist_processes() - their processes
+ * @o: the observer
+ * @cb: called for each
+ * @user: for @cb
+ *
+ * Return: 0, what @cb returned, or a negative errno.
+ */
+ERLDIST_API int erldist_processes(struct erldist_observer *o, erldist_process_cb cb,
+				  void *user);
+
+/**
+ * erldist_peer_disconnect() - close the connection to a peer
+ * @o: the observer
+ * @node: the local node, or NULL: every one that knows the peer
+ * @peer: the remote node
+ * @connection: only if it is this one; 0: any
+ *
+ * Return: 0, -ENOENT, -ENOTCONN, -EPERM.
+ */
+ERLDIST_API int erldist_peer_disconnect(struct erldist_observer *o, const char *node,
+					const char *peer, uint64_t connection);
+
+/**
+ * erldist_creation_of() - the creation of a node, for erldist_parse_options
+ * @user: an observer, or NULL
+ * @node: a local node, or a peer
+ * @creation: receives it
+ *
+ * Return: 0, or -ENOENT for a node that is not known.
+ */
+ERLDIST_API int erldist_creation_of(void *user, const char *node, uint32_t *creation);
+
+/**
+ * erldist_reason_name() - a reason in one word, as in the netlink specification
+ * @reason: enum erldist_reason
+ *
+ * Return: the word, never NULL.
+ */
+ERLDIST_API const char *erldist_reason_name(uint32_t reason);
+
+/**
+ * erldist_peer_state_name() - a peer's state in one word
+ * @state: enum erldist_peer_state
+ *
+ * Return: the word, never NULL.
+ */
+ERLDIST_API const char *erldist_peer_state_name(uint32_t state);
+
+/**
+ * erldist_process_state_name() - a process's state in one word
+ * @state: enum erldist_process_state
+ *
+ * Return: the word, never NULL.
+ */
+ERLDIST_API const char *erldist_process_state_name(uint32_t state);
+
+/**
+ * erldist_event_name() - an event in one word
+ * @type: enum erldist_event_type
+ *
+ * Return: the word, never NULL.
+ */
+ERLDIST_API const char *erldist_event_name(enum erldist_event_type type);
+
+/**
+ * erldist_explain() - why a connection ended or did not come up, in a sentence
+ * @text: receives it
+ * @size: of @text
+ * @info: the peer, with reason and error
+ * @cookie_source: where the local node's cookie is from, or NULL: not known
+ */
+ERLDIST_API void erldist_explain(char *text, size_t size,
+				 const struct erldist_peer_info *info,
+				 const char *cookie_source);
+
+/*
+ * Keeper: a node in one object
+ */
+
+struct erldist_keeper;
+
+/*
+ * What a keeper answers for a peer that it cannot reach; others are those of
+ * connect(2). They come back from erldist_connect().
+ */
+enum erldist_unreachable {
+	ERLDIST_NO_SUCH_HOST = EADDRNOTAVAIL,	/* the host name does not resolve */
+	ERLDIST_NO_EPMD = EHOSTDOWN,		/* no epmd answers on the host */
+	ERLDIST_NOT_REGISTERED = ENOENT,	/* epmd does not know the node */
+	ERLDIST_OTHER_NAMES = EPROTOTYPE,	/* long names here, short there, or so */
+};
+
+enum erldist_keeper_event_type {
+	ERLDIST_KEEPER_REGISTERED,	/* with epmd */
+	ERLDIST_KEEPER_NO_EPMD,		/* epmd is missing, or refused; tried again */
+	ERLDIST_KEEPER_WANTED,		/* a peer is being connected */
+	ERLDIST_KEEPER_UNREACHABLE,	/* that failed before the handshake */
+	ERLDIST_KEEPER_UP,
+	ERLDIST_KEEPER_DOWN,
+	ERLDIST_KEEPER_FAILED,		/* a handshake failed */
+	ERLDIST_KEEPER_REJECTED,	/* an accepted connection was not handed over */
+};
+
+/**
+ * struct erldist_keeper_event - news of a keeper
+ * @type: what happened
+ * @text: the sentence for a log; names the peer and what to look at
+ * @peer: the remote node, or NULL
+ * @reason: enum erldist_reason, where there is one
+ * @error: a positive errno, or 0
+ * @connection: number of the connection, or 0
+ */
+struct erldist_keeper_event {
+	enum erldist_keeper_event_type type;
+	const char *text;
+	const char *peer;
+	uint32_t reason;
+	int error;
+	uint64_t connection;
+};
+
+/* Flags of a keeper */
+#define ERLDIST_KEEPER_LONG_NAMES	0x1	/* the host part is a domain name */
+#define ERLDIST_KEEPER_WITHOUT_EPMD	0x2	/* neither register nor look up */
+#define ERLDIST_KEEPER_NO_EPMD_START	0x4	/* do not start epmd if it is missing */
+#define ERLDIST_KEEPER_NO_LISTEN	0x8	/* accept nobody */
+
+/**
+ * struct erldist_keeper_options - what a node is like
+ * @name: ``svc``, the host is filled in, or ``svc@host``
+ * @cookie: the cookie, or NULL: from a file
+ * @cookie_file: the file, or NULL: the one OTP uses, made if missing
+ * @listen: ``ADDR:PORT``, ``[ADDR]:PORT``, ``:PORT`` or NULL: any address, any port
+ * @peers: ``NODE=HOST:PORT``, addresses that need no epmd; ends with NULL; may be
+ *	NULL
+ * @options: ERLDIST_KEEPER_* flags
+ * @flags: distribution flags to offer; 0: the kernel's default
+ * @ticktime: seconds; 0: the kernel's default
+ * @mode: permission bits, who may bind processes; 0: the kernel's default, 0600
+ * @event: called from erldist_keeper_open() and _dispatch(), or NULL
+ * @user: for @event
+ *
+ * Begin with ERLDIST_KEEPER_OPTIONS_INIT.
+ */
+struct erldist_keeper_options {
+	const char *name;
+	const char *cookie;
+	const char *cookie_file;
+	const char *listen;
+	const char *const *peers;
+	unsigned int options;
+	uint32_t mode;
+	uint64_t flags;
+	uint32_t ticktime;
+	void (*event)(void *user, const struct erldist_keeper_event *event);
+	void *user;
+};
+
+#define ERLDIST_KEEPER_OPTIONS_INIT	ERLDIST_ZERO
+
+/**
+ * erldist_keeper_open() - make a node
+ * @k: receives the handle; on error too (see erldist_open())
+ * @options: what it is like
+ *
+ * Listens, registers with epmd, starting it if it is missing, and binds the
+ * node. May wait some seconds for epmd. A keeper has children for moments, which
+ * it waits for by their ids: epmd -daemon, and getent(1) to resolve host names.
+ *
+ * Return: 0, -EPERM, -EADDRINUSE (the name or the port), -ENOKEY or -EACCES (the
+ * cookie), -EINVAL, -EAFNOSUPPORT.
+ */
+ERLDIST_API int erldist_keeper_open(struct erldist_keeper **k,
+				    const struct erldist_keeper_options *options);
+
+/**
+ * erldist_keeper_close() - end the node
+ * @k: the handle, or NULL
+ */
+ERLDIST_API void erldist_keeper_close(struct erldist_keeper *k);
+
+/**
+ * erldist_keeper_fd() - readable when erldist_keeper_dispatch() has work
+ * @k: the keeper
+ *
+ * Return: the descriptor, or -EBADF if the handle was not opened.
+ */
+ERLDIST_API int erldist_keeper_fd(const struct erldist_keeper *k);
+
+/**
+ * erldist_keeper_dispatch() - do what there is to do, without waiting
+ * @k: the keeper
+ *
+ * Return: 0 or a negative errno, after which the node can be closed only.
+ */
+ERLDIST_API int erldist_keeper_dispatch(struct erldist_keeper *k);
+
+/**
+ * erldist_keeper_node() - the node's full name
+ * @k: the keeper
+ *
+ * Return: the name.
+ */
+ERLDIST_API const char *erldist_keeper_node(const struct erldist_keeper *k);
+
+/**
+ * erldist_keeper_node_fd() - the node's socket, for options
+ * @k: the keeper
+ *
+ * Return: the descriptor, or -EBADF if the handle was not opened.
+ */
+ERLDIST_API int erldist_keeper_node_fd(const struct erldist_keeper *k);
+
+/**
+ * erldist_keeper_port() - the TCP port it listens on, or 0
+ * @k: the keeper
+ *
+ * Return: the port.
+ */
+ERLDIST_API int erldist_keeper_port(const struct erldist_keeper *k);
+
+/**
+ * erldist_keeper_cookie_source() - where the cookie is from, for messages
+ * @k: the keeper
+ *
+ * Return: a file name, or words.
+ */
+ERLDIST_API const char *erldist_keeper_cookie_source(const struct erldist_keeper *k);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* ERLDIST_H */

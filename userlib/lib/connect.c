@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Waiting for a node to be connected, and telling why it is not. */
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "internal.h"
+
+static int start(struct erldist *p, const struct erldist_term *to)
+{
+	struct sockaddr_erldist sa;
+	int len = ed_sockaddr(&sa, p->family, to->term, to->len), ret;
+
+	if (len < 0)
+		ret = setsockopt(p->fd, SOL_ERLDIST, ERLDIST_CONNECT, to->term,
+				 (socklen_t)to->len);
+	else
+		ret = connect(p->fd, (struct sockaddr *)&sa, (socklen_t)len);
+	return ret ? -errno : 0;
+}
+
+static int finish(struct erldist *p, int64_t deadline)
+{
+	socklen_t len = sizeof(int);
+	int err, so_error = 0;
+
+	err = ed_wait(p->fd, POLLOUT, deadline);
+	if (err)
+		return err;
+	if (getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &so_error, &len))
+		return -errno;
+	return -so_error;
+}
+
+/* Non-blocking for the time of the call, to have a timeout of its own */
+static int connect_within(struct erldist *p, const struct erldist_term *to, int timeout_ms)
+{
+	int64_t deadline = ed_deadline(timeout_ms);
+	int fl = fcntl(p->fd, F_GETFL), err;
+
+	if (fl < 0 || fcntl(p->fd, F_SETFL, fl | O_NONBLOCK))
+		return -errno;
+	err = start(p, to);
+	if (err == -EINPROGRESS)
+		err = finish(p, deadline);
+	if (fcntl(p->fd, F_SETFL, fl) && !err)
+		err = -errno;
+	return err;
+}
+
+struct search {
+	const char *node;
+	const char *peer;
+	int err;
+	struct ed_error *e;
+};
+
+/* What the kernel remembers of the peer explains more than a number can */
+static int explain_peer(void *user, const struct erldist_peer_info *info)
+{
+	char text[sizeof(((struct ed_error *)0)->text)];
+	struct search *s = user;
+
+	if (strcmp(info->name, s->peer) || strcmp(info->node, s->node))
+		return 0;
+	if (info->reason == ERLDIST_REASON_NONE)
+		return 1;
+	erldist_explain(text, sizeof(text), info, NULL);
+	ed_fail(s->e, s->err, "%s", text);
+	return 1;
+}
+
+static const char *by_number(int err)
+{
+	switch (err) {
+	case -EKEYREJECTED:
+		return "the cookie was refused, or another one is in use there";
+	case -ECONNREFUSED:
+		return "the connection was refused";
+	case -ETIMEDOUT:
+		return "not connected in time; is the keeper of the local node running?";
+	case -EHOSTUNREACH:
+		return "the node cannot be reached";
+	case -EPROTO:
+		return "it does not speak the distribution protocol";
+	case -ENETDOWN:
+		return "the local node is gone";
+	default:
+		return ed_errno_text(err);
+	}
+}
+
+static int failed(struct erldist *p, const char *dest, const struct erldist_term *to, int err)
+{
+	struct search s = { .node = p->node, .err = err, .e = &p->error };
+	struct erldist_observer *o = NULL;
+	struct ed_reader r;
+	struct ed_atom name, node;
+	uint32_t arity;
+
+	ed_fail(&p->error, err, "%s: %s", dest, by_number(err));
+	ed_reader_init(&r, to->term, to->len);
+	if (err == -EINVAL || err == -EINTR || ed_read_tuple(&r, &arity) || arity != 2 ||
+	    ed_read_atom(&r, &name) || ed_read_atom(&r, &node))
+		return err;
+	s.peer = node.s;
+	if (!erldist_observer_open(&o, 0))
+		erldist_peers(o, explain_peer, &s);
+	erldist_observer_close(o);
+	return err;
+}
+
+int erldist_connect(struct erldist *p, const char *dest, int timeout_ms)
+{
+	struct erldist_term to = ERLDIST_TERM_INIT;
+	int err;
+
+	err = ed_resolve_address(p, &to, dest, true);
+	if (!err) {
+		err = connect_within(p, &to, timeout_ms);
+		if (err)
+			failed(p, dest, &to, err);
+	}
+	erldist_term_free(&to);
+	return err;
+}

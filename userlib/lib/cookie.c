@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The cookie, by OTP's rules (auth.erl). */
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define MADE_LENGTH	20
+#define FILE_MAX	1024
+#define PATH_SIZE	sizeof(((struct ed_cookie *)0)->source)
+
+/*
+ * Printable characters, blanks among them; behind the first line end only line
+ * ends and blanks may follow. Returns the length or -EINVAL.
+ */
+static ssize_t cookie_length(const char *s, size_t n)
+{
+	size_t len = 0, i;
+
+	while (len < n && s[len] >= ' ' && s[len] <= '~')
+		len++;
+	for (i = len; i < n; i++)
+		if (s[i] != '\n' && s[i] != '\r' && s[i] != ' ')
+			return -EINVAL;
+	return len ? (ssize_t)len : -EINVAL;
+}
+
+static int take(struct ed_error *e, struct ed_cookie *c, const char *s, size_t n)
+{
+	ssize_t len = cookie_length(s, n);
+
+	if (len < 0)
+		return ed_fail(e, -EINVAL, "%s: a cookie is a line of printable ASCII characters",
+			       c->source);
+	if (len > ERLDIST_COOKIE_MAX)
+		return ed_fail(e, -EINVAL, "%s: a cookie has at most %d characters", c->source,
+			       ERLDIST_COOKIE_MAX);
+	memcpy(c->value, s, (size_t)len);
+	c->value[len] = 0;
+	c->len = (size_t)len;
+	return 0;
+}
+
+static int check_file(struct ed_error *e, int fd, const char *path)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return ed_fail(e, -errno, "%s: %s", path, ed_errno_text(errno));
+	if (!S_ISREG(st.st_mode))
+		return ed_fail(e, -EINVAL, "cookie file %s is no regular file", path);
+	if (st.st_mode & 077)
+		return ed_fail(e, -EACCES, "cookie file %s must be accessible by its owner only "
+			       "(chmod 400)", path);
+	return 0;
+}
+
+static int read_file(struct ed_error *e, struct ed_cookie *c, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err;
+	char text[FILE_MAX];
+	ssize_t n;
+
+	if (fd < 0 && errno == ENOENT)
+		return ed_fail(e, -ENOENT, "there is no cookie file %s", path);
+	if (fd < 0)
+		return ed_fail(e, -errno, "cookie file %s: %s", path, ed_errno_text(errno));
+	snprintf(c->source, sizeof(c->source), "%s", path);
+	err = check_file(e, fd, path);
+	if (!err) {
+		n = read(fd, text, sizeof(text));
+		err = n < 0 ? ed_fail(e, -errno, "%s: %s", path, ed_errno_text(errno))
+			    : take(e, c, text, (size_t)n);
+		explicit_bzero(text, sizeof(text));
+	}
+	close(fd);
+	return err;
+}
+
+/* Capitals, each with the same chance */
+static int make_value(char *s, size_t n)
+{
+	uint8_t byte;
+	size_t i = 0;
+
+	while (i < n) {
+		if (getrandom(&byte, 1, 0) != 1)
+			return -errno;
+		if (byte < 26 * 9)
+			s[i++] = (char)('A' + byte % 26);
+	}
+	return 0;
+}
+
+/* Whoever makes the file makes it whole: under another name first */
+static int make_file(struct ed_error *e, const char *path)
+{
+	char value[MADE_LENGTH], made[PATH_SIZE + 16];
+	int fd, err;
+
+	err = make_value(value, sizeof(value));
+	if (err)
+		return ed_fail(e, err, "no random numbers: %s", ed_errno_text(err));
+	snprintf(made, sizeof(made), "%s.%ld", path, (long)getpid());
+	unlink(made);
+	fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+	if (fd < 0)
+		return ed_fail(e, -errno, "cannot make cookie file %s: %s", path,
+			       ed_errno_text(errno));
+	err = write(fd, value, sizeof(value)) == (ssize_t)sizeof(value) ? 0 : -EIO;
+	if (close(fd) || (!err && link(made, path) && errno != EEXIST))
+		err = -errno;
+	unlink(made);
+	return err ? ed_fail(e, err, "cannot make cookie file %s: %s", path,
+			     ed_errno_text(err)) : 0;
+}
+
+static const char *home(void)
+{
+	const char *dir = getenv("HOME");
+	struct passwd *pw;
+
+	if (dir && *dir)
+		return dir;
+	pw = getpwuid(geteuid());
+	return pw ? pw->pw_dir : NULL;
+}
+
+/* $HOME/.erlang.cookie, then the XDG place, else the first is made */
+static int default_file(struct ed_error *e, struct ed_cookie *c)
+{
+	const char *dir = home(), *xdg = getenv("XDG_CONFIG_HOME");
+	char path[PATH_SIZE], other[PATH_SIZE];
+	int err;
+
+	if (!dir)
+		return ed_fail(e, -ENOKEY, "no home directory to find a cookie in: set HOME, or "
+			       "give a cookie");
+	if (snprintf(path, sizeof(path), "%s/.erlang.cookie", dir) >= (int)sizeof(path))
+		return ed_fail(e, -ENAMETOOLONG, "the name of the home directory is too long");
+	if (xdg && *xdg)
+		snprintf(other, sizeof(other), "%s/erlang/.erlang.cookie", xdg);
+	else
+		snprintf(other, sizeof(other), "%.450s/.config/erlang/.erlang.cookie", dir);
+	err = read_file(e, c, path);
+	if (err != -ENOENT)
+		return err;
+	err = read_file(e, c, other);
+	if (err != -ENOENT)
+		return err;
+	err = make_file(e, path);
+	return err ? err : read_file(e, c, path);
+}
+
+int ed_cookie_get(struct ed_error *e, struct ed_cookie *c, const char *value, const char *file)
+{
+	if (!value)
+		return file ? read_file(e, c, file) : default_file(e, c);
+	snprintf(c->source, sizeof(c->source), "the options given");
+	return take(e, c, value, strlen(value));
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Why a connection ended or did not come up, in sentences for an operator. */
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+
+struct story {
+	char *text;
+	size_t size;
+	const struct erldist_peer_info *info;
+	const char *host;
+	char cookie[600];
+};
+
+/* Before the handshake: what the keeper met. See enum erldist_unreachable */
+static void unreachable(const struct story *s)
+{
+	const char *peer = s->info->name;
+
+	switch (s->info->error) {
+	case ERLDIST_NO_SUCH_HOST:
+		snprintf(s->text, s->size, "%s: the host name %s does not resolve; look at "
+			 "/etc/hosts and DNS, or give an address with --peer", peer, s->host);
+		return;
+	case ERLDIST_NO_EPMD:
+		snprintf(s->text, s->size, "%s: no epmd answers on %s; is a node running there, "
+			 "and port 4369 (or ERL_EPMD_PORT) open?", peer, s->host);
+		return;
+	case ERLDIST_NOT_REGISTERED:
+		snprintf(s->text, s->size, "%s: the epmd on %s knows no node of that name; "
+			 "look at 'epmd -names' there", peer, s->host);
+		return;
+	case ERLDIST_OTHER_NAMES:
+		snprintf(s->text, s->size, "%s: one of the nodes has a long and one a short name; "
+			 "erl -name makes long ones, erl -sname short ones", peer);
+		return;
+	case ECONNREFUSED:
+		snprintf(s->text, s->size, "%s: nothing listens on the port it is registered with "
+			 "or configured for", peer);
+		return;
+	case ETIMEDOUT:
+		snprintf(s->text, s->size, "%s: %s does not answer; is it up, or is a firewall "
+			 "in the way?", peer, s->host);
+		return;
+	case 0:
+		snprintf(s->text, s->size, "%s cannot be reached", peer);
+		return;
+	default:
+		snprintf(s->text, s->size, "%s cannot be reached: %s", peer,
+			 ed_errno_text((int)s->info->error));
+		return;
+	}
+}
+
+static void handshake(const struct story *s)
+{
+	const char *peer = s->info->name, *node = s->info->node;
+
+	switch (s->info->reason) {
+	case ERLDIST_REASON_CLOSED_AFTER_PROOF:
+		snprintf(s->text, s->size, "%s closed the connection after the cookie proof: most "
+			 "likely another cookie; %s", peer, s->cookie);
+		return;
+	case ERLDIST_REASON_BAD_DIGEST:
+		snprintf(s->text, s->size, "%s has another cookie; %s", peer, s->cookie);
+		return;
+	case ERLDIST_REASON_NOT_ALLOWED:
+		snprintf(s->text, s->size, "%s does not allow %s; look at net_kernel:allow/1 there",
+			 peer, node);
+		return;
+	case ERLDIST_REASON_NOK:
+		snprintf(s->text, s->size, "%s was connecting to %s at the same time, and its "
+			 "attempt did not come through; can it reach us?", peer, node);
+		return;
+	case ERLDIST_REASON_ALIVE:
+		snprintf(s->text, s->size, "%s holds an older connection of %s; it goes when its "
+			 "tick time is over", peer, node);
+		return;
+	case ERLDIST_REASON_SETUP_TIMEOUT:
+		snprintf(s->text, s->size, "%s: the connection was not made in time; is the keeper "
+			 "of %s running, and does %s answer?", peer, node, peer);
+		return;
+	case ERLDIST_REASON_MISSING_FLAGS:
+		snprintf(s->text, s->size, "%s lacks features of the protocol that are needed: "
+			 "OTP 25 or later is", peer);
+		return;
+	case ERLDIST_REASON_WRONG_NAME:
+		snprintf(s->text, s->size, "%s: another node answers at its address; look at "
+			 "--peer, and at the name it was started with", peer);
+		return;
+	case ERLDIST_REASON_SAME_NAME:
+		snprintf(s->text, s->size, "a node called %s like this one tried to "
+			 "connect; names must differ", node);
+		return;
+	case ERLDIST_REASON_DENIED:
+		snprintf(s->text, s->size, "%s was denied by the keeper of %s", peer, node);
+		return;
+	case ERLDIST_REASON_LIMIT:
+		snprintf(s->text, s->size, "%s: a limit of %s is reached; look at 'erldist node "
+			 "show'", peer, node);
+		return;
+	case ERLDIST_REASON_BAD_NAME:
+		snprintf(s->text, s->size, "a connection told no proper node name");
+		return;
+	default:
+		snprintf(s->text, s->size, "%s: %s%s%s", peer[0] ? peer : "a connection",
+			 erldist_reason_name(s->info->reason), s->info->error ? ": " : "",
+			 s->info->error ? ed_errno_text((int)s->info->error) : "");
+		return;
+	}
+}
+
+static void ended(const struct story *s)
+{
+	const char *peer = s->info->name;
+
+	switch (s->info->reason) {
+	case ERLDIST_REASON_CONNECTION_CLOSED:
+		snprintf(s->text, s->size, "%s closed the connection", peer);
+		return;
+	case ERLDIST_REASON_NET_TICK_TIMEOUT:
+		snprintf(s->text, s->size, "%s was silent for longer than the tick time", peer);
+		return;
+	case ERLDIST_REASON_DISCONNECT:
+		snprintf(s->text, s->size, "%s was disconnected by request", peer);
+		return;
+	case ERLDIST_REASON_NODE_DOWN:
+		snprintf(s->text, s->size, "%s: the local node %s ended", peer, s->info->node);
+		return;
+	case ERLDIST_REASON_REPLACED:
+		snprintf(s->text, s->size, "%s connected anew", peer);
+		return;
+	default:
+		handshake(s);
+		return;
+	}
+}
+
+void erldist_explain(char *text, size_t size, const struct erldist_peer_info *info,
+		     const char *cookie_source)
+{
+	const char *at = strchr(info->name, '@');
+	struct story s = { .text = text, .size = size, .info = info };
+
+	s.host = at ? at + 1 : info->name;
+	if (cookie_source)
+		snprintf(s.cookie, sizeof(s.cookie), "ours is from %s", cookie_source);
+	else
+		snprintf(s.cookie, sizeof(s.cookie), "that of %s is told by its keeper when it "
+			 "starts (erldist node run)", info->node);
+	if (info->reason == ERLDIST_REASON_UNREACHABLE)
+		unreachable(&s);
+	else
+		ended(&s);
+}

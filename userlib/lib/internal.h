@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of liberldist share. Nothing in here is exported. */
+#ifndef ERLDIST_INTERNAL_H
+#define ERLDIST_INTERNAL_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+#include <erldist.h>
+
+#define ED_ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+#define ED_VERSION_MAGIC	131
+#define ED_NODE_SIZE		(ERLDIST_NAME_MAX + 1)
+#define ED_DEPTH_MAX		1000	/* nesting of terms; keeps recursion off small stacks */
+
+/* error.c: the last error of a handle. Every handle begins with one. */
+struct ed_error {
+	int err;
+	char text[768];
+};
+
+int ed_fail(struct ed_error *e, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+const char *ed_errno_text(int err);
+
+/* utf8.c */
+int ed_utf8_next(const char **p, const char *end, uint32_t *c);
+int ed_utf8_put(char out[4], uint32_t c);
+bool ed_utf8_printable(uint32_t c);
+ssize_t ed_utf8_count(const char *s, size_t len);
+
+/* read.c: a bounded reader, for terms that come from a peer */
+struct ed_reader {
+	const uint8_t *p;
+	const uint8_t *end;
+};
+
+struct ed_atom {
+	size_t len;
+	char s[ERLDIST_ATOM_SIZE];
+};
+
+struct ed_fun {
+	struct ed_atom module;
+	uint32_t index;
+	uint32_t uniq;
+};
+
+void ed_reader_init(struct ed_reader *r, const void *term, size_t len);
+size_t ed_left(const struct ed_reader *r);
+int ed_peek(const struct ed_reader *r);
+int ed_read_bytes(struct ed_reader *r, size_t n, const uint8_t **bytes);
+int ed_read_u8(struct ed_reader *r, uint8_t *v);
+int ed_read_u16(struct ed_reader *r, uint16_t *v);
+int ed_read_u32(struct ed_reader *r, uint32_t *v);
+int ed_read_u64(struct ed_reader *r, uint64_t *v);
+int ed_skip(struct ed_reader *r);
+int ed_read_slice(struct ed_reader *r, struct erldist_slice *s);
+int ed_read_atom(struct ed_reader *r, struct ed_atom *a);
+bool ed_read_this_atom(struct ed_reader *r, const char *name);
+int ed_read_tuple(struct ed_reader *r, uint32_t *arity);
+int ed_read_map(struct ed_reader *r, uint32_t *pairs);
+int ed_read_big(struct ed_reader *r, bool *negative, const uint8_t **digits, size_t *n);
+int ed_read_int(struct ed_reader *r, bool *negative, uint64_t *magnitude);
+int ed_read_float(struct ed_reader *r, double *v);
+int ed_read_bits(struct ed_reader *r, const uint8_t **bytes, size_t *n, unsigned int *last);
+int ed_read_pid(struct ed_reader *r, erlang_pid *pid);
+int ed_read_ref(struct ed_reader *r, erlang_ref *ref);
+int ed_read_port(struct ed_reader *r, erlang_port *port);
+int ed_read_fun(struct ed_reader *r, struct ed_fun *fun);
+bool ed_is_int(int tag);
+bool ed_is_atom(int tag);
+bool ed_is_pid(int tag);
+bool ed_is_ref(int tag);
+
+/* A list in any of its encodings, element by element */
+struct ed_list {
+	uint32_t left;
+	bool string;
+	struct ed_reader *r;
+	struct ed_reader item;
+};
+
+int ed_list_begin(struct ed_list *l, struct ed_reader *r);
+struct ed_reader *ed_list_next(struct ed_list *l);
+struct ed_reader *ed_list_tail(struct ed_list *l);
+
+/* term.c: building */
+int ed_reserve(struct erldist_term *t, size_t n);
+int ed_put(struct erldist_term *t, const void *bytes, size_t n);
+int ed_put_u8(struct erldist_term *t, uint8_t v);
+int ed_put_u32(struct erldist_term *t, uint32_t v);
+void ed_patch_u32(struct erldist_term *t, size_t at, uint32_t v);
+int ed_put_atom(struct erldist_term *t, const char *s, size_t len);
+int ed_put_int(struct erldist_term *t, long long v);
+int ed_put_uint(struct erldist_term *t, unsigned long long v);
+int ed_put_float(struct erldist_term *t, double v);
+int ed_put_pid(struct erldist_term *t, const erlang_pid *pid);
+int ed_put_ref(struct erldist_term *t, const erlang_ref *ref);
+int ed_put_binary(struct erldist_term *t, const void *bytes, size_t n);
+int ed_put_string(struct erldist_term *t, const char *s, size_t len);
+int ed_put_term(struct erldist_term *t, const void *term, size_t len);
+int ed_put_name_at(struct erldist_term *t, const char *name, size_t len, const char *node);
+
+/* number.c */
+struct ed_big {
+	uint32_t *limb;		/* least significant first */
+	size_t n, size;
+};
+
+int ed_big_mul_add(struct ed_big *b, uint32_t mul, uint32_t add);
+void ed_big_free(struct ed_big *b);
+int ed_put_big(struct erldist_term *t, const struct ed_big *b, bool negative);
+int ed_big_text(char **text, const uint8_t *digits, size_t n, bool negative);
+int ed_float_text(char *text, size_t size, double v);
+int ed_float_value(const char *text, double *v);
+
+/* parse.c */
+struct ed_parser {
+	const char *begin;
+	const char *p;
+	const char *what;
+	va_list *args;		/* of erldist_format() */
+	struct erldist_parse_options *options;
+	unsigned int depth;
+};
+
+void ed_space(struct ed_parser *ps);
+int ed_parse_value(struct ed_parser *ps, struct erldist_term *t);
+int ed_syntax(struct ed_parser *ps, const char *what);
+
+/* parse_id.c, parse_bits.c, format.c */
+int ed_parse_pid(struct ed_parser *ps, struct erldist_term *t);
+int ed_parse_hash(struct ed_parser *ps, struct erldist_term *t);
+int ed_parse_bits(struct ed_parser *ps, struct erldist_term *t);
+int ed_parse_char(struct ed_parser *ps, char quote, uint32_t *c);
+int ed_parse_quoted(struct ed_parser *ps, char quote, struct erldist_term *utf8);
+int ed_parse_number(struct ed_parser *ps, struct erldist_term *t);
+int ed_format_directive(struct ed_parser *ps, struct erldist_term *t);
+
+/* nodename.c */
+bool ed_node_ok(const char *node);
+int ed_full_name(struct ed_error *e, char node[ED_NODE_SIZE], const char *name,
+		 bool long_names);
+int ed_host_kind(const char *host);
+int ed_put_node(struct ed_error *e, struct erldist_term *t, const char *node);
+
+/* netlink.c */
+struct nl_sock;
+struct nlattr;
+
+struct ed_netlink {
+	struct nl_sock *sock;
+	int family;
+};
+
+typedef int (*ed_nl_cb)(void *user, int cmd, struct nlattr *attrs, int len);
+
+int ed_nl_open(struct ed_netlink *n, struct ed_error *e);
+void ed_nl_close(struct ed_netlink *n);
+struct nl_msg *ed_nl_request(struct ed_netlink *n, int cmd, int flags);
+int ed_nl_talk(struct ed_netlink *n, struct ed_error *e, struct nl_msg *msg,
+	       ed_nl_cb cb, void *user);
+int ed_nl_receive(struct ed_netlink *n, struct ed_error *e, ed_nl_cb cb, void *user);
+int ed_nl_join(struct ed_netlink *n, struct ed_error *e, const char *group);
+int ed_family(struct ed_error *e, int *family);
+
+/* info.c */
+int ed_node_info(struct erldist_node_info *info, struct nlattr *attrs, int len);
+int ed_peer_info(struct erldist_peer_info *info, struct nlattr *attrs, int len);
+int ed_process_info(struct erldist_process_info *info, struct nlattr *attrs, int len);
+
+/* process.c */
+struct erldist {
+	struct ed_error error;	/* first */
+	int fd;
+	int family;
+	char node[ED_NODE_SIZE];
+	erlang_pid self;
+	struct erldist_refs refs;
+	uint32_t refs_used;
+};
+
+int ed_open_on(struct erldist *p, int family, const char *name, const char *node);
+int ed_ended(struct erldist *p, int err);
+
+/* send.c: to a term, the payload in up to three pieces behind a made head */
+int ed_send_pieces(struct erldist *p, const void *dest, size_t dest_len,
+		   const struct erldist_slice *pieces, int n, unsigned int flags);
+struct erldist_slice ed_slice(const void *term, size_t len);
+int ed_sockaddr(struct sockaddr_erldist *sa, int family, const void *term, size_t len);
+
+/* address.c */
+int ed_address(struct erldist_term *t, const char *dest, struct erldist_parse_options *o,
+	       bool node_alone);
+int ed_resolve_address(struct erldist *p, struct erldist_term *t, const char *dest,
+		       bool node_alone);
+
+/* time.c */
+int64_t ed_now(void);
+int ed_wait(int fd, short events, int64_t deadline);
+int64_t ed_deadline(int timeout_ms);
+
+/* cookie.c */
+struct ed_cookie {
+	size_t len;
+	char value[ERLDIST_COOKIE_MAX + 1];
+	char source[512];
+};
+
+int ed_cookie_get(struct ed_error *e, struct ed_cookie *c, const char *value,
+		  const char *file);
+
+/* epmd.c: requests and answers, no sockets */
+#define ED_EPMD_REQUEST_MAX	(2 + 13 + 2 * ED_NODE_SIZE)
+
+struct ed_epmd_alive {
+	int result;
+	uint32_t creation;
+};
+
+struct ed_epmd_port {
+	int result;
+	uint16_t port;
+	uint16_t highest, lowest;
+};
+
+int ed_epmd_service(void);
+size_t ed_epmd_alive_request(uint8_t *buf, const char *alive, size_t len, uint16_t port);
+int ed_epmd_alive_answer(const uint8_t *buf, size_t len, struct ed_epmd_alive *a);
+size_t ed_epmd_port_request(uint8_t *buf, const char *alive, size_t len);
+int ed_epmd_port_answer(const uint8_t *buf, size_t len, struct ed_epmd_port *a);
+int ed_epmd_start(pid_t *pid);
+
+#endif /* ERLDIST_INTERNAL_H */

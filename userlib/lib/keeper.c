@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* A node in one object: its making, its event loop, its end. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "keeper.h"
+
+#define TURNS_MAX	256	/* of one dispatch */
+#define EPMD_WAIT_MS	5000	/* at the start, an epmd that comes up included */
+
+int ed_source_add(struct erldist_keeper *k, struct source *s, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = s };
+
+	return epoll_ctl(k->epfd, EPOLL_CTL_ADD, s->fd, &ev) ? -errno : 0;
+}
+
+int ed_source_change(struct erldist_keeper *k, struct source *s, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = s };
+
+	return epoll_ctl(k->epfd, EPOLL_CTL_MOD, s->fd, &ev) ? -errno : 0;
+}
+
+void ed_source_close(struct erldist_keeper *k, struct source *s)
+{
+	if (s->fd < 0)
+		return;
+	/* explicitly, as a child may hold a duplicate for a moment */
+	epoll_ctl(k->epfd, EPOLL_CTL_DEL, s->fd, NULL);
+	close(s->fd);
+	s->fd = -1;
+}
+
+void ed_keeper_tell(struct erldist_keeper *k, enum erldist_keeper_event_type type,
+		    const char *peer, int error, const char *fmt, ...)
+{
+	char text[sizeof(k->error.text)];
+	struct erldist_keeper_event event = {
+		.type = type, .text = text, .peer = peer, .error = error,
+	};
+	va_list ap;
+
+	if (!k->event)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	k->event(k->user, &event);
+}
+
+static void sooner(int64_t *next, int64_t t)
+{
+	if (t >= 0 && (*next < 0 || t < *next))
+		*next = t;
+}
+
+static void arm(struct erldist_keeper *k)
+{
+	struct itimerspec when = { .it_value = { 0, 0 } };
+	int64_t next = -1;
+	struct dial *d;
+
+	sooner(&next, k->reg.next);
+	sooner(&next, k->listen_again);
+	for (d = k->dials; d; d = d->next)
+		sooner(&next, d->deadline);
+	if (next >= 0) {
+		when.it_value.tv_sec = next / 1000;
+		/* never 0, which would disarm it */
+		when.it_value.tv_nsec = next % 1000 * 1000000 + 1;
+	}
+	timerfd_settime(k->timer.fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static void on_timer(struct source *s, uint32_t events)
+{
+	struct erldist_keeper *k = container_of(s, struct erldist_keeper, timer);
+	uint64_t n;
+
+	(void)events;
+	if (read(s->fd, &n, sizeof(n)) < 0)
+		return;
+	ed_register_timer(k);
+	ed_dial_timer(k);
+	ed_listen_timer(k);
+}
+
+/*
+ * One event a turn: what it does may end other sources, of which an event taken
+ * together with it would still speak.
+ */
+static int turn(struct erldist_keeper *k, int timeout_ms)
+{
+	struct epoll_event ev;
+	struct source *s;
+	int n;
+
+	n = epoll_wait(k->epfd, &ev, 1, timeout_ms);
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (n) {
+		s = ev.data.ptr;
+		s->ready(s, ev.events);
+		arm(k);
+	}
+	return k->fatal ? k->fatal : n;
+}
+
+int erldist_keeper_dispatch(struct erldist_keeper *k)
+{
+	int i, n = 1;
+
+	for (i = 0; n > 0 && i < TURNS_MAX; i++)
+		n = turn(k, 0);
+	return n < 0 ? n : 0;
+}
+
+static int open_loop(struct erldist_keeper *k)
+{
+	k->epfd = epoll_create1(EPOLL_CLOEXEC);
+	k->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	k->timer.ready = on_timer;
+	if (k->epfd < 0 || k->timer.fd < 0 || ed_source_add(k, &k->timer, EPOLLIN))
+		return ed_fail(&k->error, -errno, "epoll: %s", ed_errno_text(errno));
+	return 0;
+}
+
+static int configure(struct erldist_keeper *k, const struct erldist_keeper_options *o)
+{
+	const char *const *peer;
+	int err;
+
+	err = ed_full_name(&k->error, k->node, o->name,
+			   o->options & ERLDIST_KEEPER_LONG_NAMES);
+	if (err)
+		return err;
+	k->alive_len = strcspn(k->node, "@");
+	for (peer = o->peers; !err && peer && *peer; peer++)
+		err = ed_static_add(k, *peer);
+	return err ? err : ed_cookie_get(&k->error, &k->cookie, o->cookie, o->cookie_file);
+}
+
+/* Until it is settled whether epmd takes the name */
+static int register_first(struct erldist_keeper *k)
+{
+	int64_t deadline = ed_now() + EPMD_WAIT_MS, left;
+	struct registration *reg = &k->reg;
+	int n = 0;
+
+	if (k->options & ERLDIST_KEEPER_WITHOUT_EPMD || k->listener.fd < 0)
+		return 0;
+	ed_register_try(k);
+	arm(k);
+	while (n >= 0 && reg->state != REG_DONE && !reg->told) {
+		left = deadline - ed_now();
+		if (left <= 0)
+			break;
+		n = turn(k, (int)left);
+	}
+	if (n < 0)
+		return n;
+	if (reg->err == -EADDRINUSE)
+		return ed_fail(&k->error, -EADDRINUSE, "epmd knows another node %.*s on this host; "
+			       "look at 'epmd -names'", (int)k->alive_len, k->node);
+	return 0;
+}
+
+static int start(struct erldist_keeper *k, const struct erldist_keeper_options *o)
+{
+	int err;
+
+	err = configure(k, o);
+	if (!err)
+		err = open_loop(k);
+	if (!err) {
+		err = ed_node_open(k);
+		err = err < 0 ? err : 0;
+	}
+	if (!err && !(o->options & ERLDIST_KEEPER_NO_LISTEN))
+		err = ed_listen_open(k, o->listen);
+	if (!err)
+		err = register_first(k);
+	if (!err)
+		err = ed_node_bind(k, o);
+	explicit_bzero(k->cookie.value, sizeof(k->cookie.value));
+	if (err)
+		return err;
+	k->node_source.ready = ed_node_ready;
+	err = ed_source_add(k, &k->node_source, EPOLLIN);
+	if (!err)
+		err = ed_listen_start(k);
+	return err ? ed_fail(&k->error, err, "epoll: %s", ed_errno_text(err)) : 0;
+}
+
+int erldist_keeper_open(struct erldist_keeper **kp, const struct erldist_keeper_options *options)
+{
+	struct erldist_keeper *k = calloc(1, sizeof(*k));
+
+	*kp = k;
+	if (!k)
+		return -ENOMEM;
+	k->epfd = -1;
+	k->node_source.fd = -1;
+	k->timer.fd = -1;
+	k->listener.fd = -1;
+	k->reg.source.fd = -1;
+	k->reg.next = -1;
+	k->listen_again = -1;
+	k->options = options->options;
+	k->event = options->event;
+	k->user = options->user;
+	return start(k, options);
+}
+
+void erldist_keeper_close(struct erldist_keeper *k)
+{
+	struct static_peer *s;
+
+	if (!k)
+		return;
+	while (k->dials)
+		ed_dial_cancel(k, k->dials->peer);
+	while ((s = k->statics)) {
+		k->statics = s->next;
+		free(s);
+	}
+	ed_register_end(k);
+	ed_source_close(k, &k->listener);
+	ed_source_close(k, &k->node_source);
+	ed_source_close(k, &k->timer);
+	if (k->epfd >= 0)
+		close(k->epfd);
+	free(k);
+}
+
+int erldist_keeper_fd(const struct erldist_keeper *k)
+{
+	return k->epfd >= 0 ? k->epfd : -EBADF;
+}
+
+const char *erldist_keeper_node(const struct erldist_keeper *k)
+{
+	return k->node;
+}
+
+int erldist_keeper_node_fd(const struct erldist_keeper *k)
+{
+	return k->node_source.fd >= 0 ? k->node_source.fd : -EBADF;
+}
+
+int erldist_keeper_port(const struct erldist_keeper *k)
+{
+	return k->port;
+}
+
+const char *erldist_keeper_cookie_source(const struct erldist_keeper *k)
+{
+	return k->cookie.source;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The node socket: making the node, handing over, reading its news. */
+#include <linux/genetlink.h>
+#include <netlink/attr.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "keeper.h"
+
+#define NEWS_SIZE	8192	/* always suffices */
+#define NEWS_MAX	64	/* of one call, so that others have their turn */
+
+int ed_node_open(struct erldist_keeper *k)
+{
+	int family, err;
+
+	err = ed_family(&k->error, &family);
+	if (err)
+		return err;
+	k->node_source.fd = socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (k->node_source.fd >= 0)
+		return family;
+	if (errno == EPERM)
+		return ed_fail(&k->error, -EPERM, "making a node needs CAP_NET_ADMIN, or the "
+			       "module parameter unprivileged=1");
+	return ed_fail(&k->error, -errno, "socket: %s", ed_errno_text(errno));
+}
+
+static int set(struct erldist_keeper *k, int option, const void *value, size_t len)
+{
+	return setsockopt(k->node_source.fd, SOL_ERLDIST, option, value, (socklen_t)len) ?
+	       -errno : 0;
+}
+
+static int set_ticktime(struct erldist_keeper *k, uint32_t seconds)
+{
+	struct erldist_ticktime t = { 0 };
+	socklen_t len = sizeof(t);
+
+	if (getsockopt(k->node_source.fd, SOL_ERLDIST, ERLDIST_TICKTIME, &t, &len))
+		return -errno;
+	k->setup = t.setup ? t.setup : 7000;
+	if (!seconds)
+		return 0;
+	if (seconds > UINT32_MAX / 1000)
+		return -EINVAL;
+	t.ticktime = 1000 * seconds;
+	return set(k, ERLDIST_TICKTIME, &t, sizeof(t));
+}
+
+static int set_options(struct erldist_keeper *k, const struct erldist_keeper_options *o)
+{
+	int err;
+
+	err = set(k, ERLDIST_COOKIE, k->cookie.value, k->cookie.len);
+	if (!err && k->reg.creation)
+		err = set(k, ERLDIST_CREATION, &k->reg.creation, sizeof(k->reg.creation));
+	if (!err && o->flags)
+		err = set(k, ERLDIST_FLAGS, &o->flags, sizeof(o->flags));
+	if (!err && o->mode)
+		err = set(k, ERLDIST_MODE, &o->mode, sizeof(o->mode));
+	if (!err)
+		err = set_ticktime(k, o->ticktime);
+	return err ? ed_fail(&k->error, err, "the kernel refuses an option of the node: %s",
+			     ed_errno_text(err)) : 0;
+}
+
+static int bind_name(struct erldist_keeper *k, int family)
+{
+	struct erldist_term name = ERLDIST_TERM_INIT;
+	struct sockaddr_erldist sa;
+	int err, len;
+
+	err = ed_put_atom(&name, k->node, strlen(k->node));
+	if (!err) {
+		len = ed_sockaddr(&sa, family, name.term, name.len);
+		if (len < 0)
+			err = set(k, ERLDIST_BIND, name.term, name.len);
+		else if (bind(k->node_source.fd, (struct sockaddr *)&sa, (socklen_t)len))
+			err = -errno;
+	}
+	erldist_term_free(&name);
+	return err;
+}
+
+int ed_node_bind(struct erldist_keeper *k, const struct erldist_keeper_options *o)
+{
+	socklen_t len = sizeof(int);
+	int family = 0, err;
+
+	err = set_options(k, o);
+	if (err)
+		return err;
+	if (getsockopt(k->node_source.fd, SOL_SOCKET, SO_DOMAIN, &family, &len))
+		return ed_fail(&k->error, -errno, "socket: %s", ed_errno_text(errno));
+	err = bind_name(k, family);
+	if (err == -EADDRINUSE)
+		return ed_fail(&k->error, err, "there is a node %s in this network namespace "
+			       "already; look at 'erldist node show'", k->node);
+	return err ? ed_fail(&k->error, err, "bind %s: %s", k->node, ed_errno_text(err)) : 0;
+}
+
+int ed_node_channel(struct erldist_keeper *k, int fd, int role, const char *peer)
+{
+	size_t name_len = peer ? strlen(peer) : 0;
+	struct erldist_hand_over *c = calloc(1, sizeof(*c) + name_len);
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->fd = fd;
+	c->role = (__u8)role;
+	c->framing = 2;
+	c->tag = ++k->next_tag;
+	c->name_len = (__u16)name_len;
+	if (name_len)
+		memcpy(c->data, peer, name_len);
+	err = set(k, ERLDIST_CHANNEL, c, sizeof(*c) + name_len);
+	free(c);
+	return err;
+}
+
+/* error: a positive errno. The kernel may have given up the peer, which is all right */
+void ed_node_unreachable(struct erldist_keeper *k, const char *peer, int error)
+{
+	size_t name_len = strlen(peer);
+	struct erldist_peer_request *p = calloc(1, sizeof(*p) + name_len);
+
+	if (!p)
+		return;		/* the kernel's own timeout remains */
+	p->action = ERLDIST_PEER_UNREACHABLE;
+	p->error = error;
+	p->name_len = (__u16)name_len;
+	memcpy(p->data, peer, name_len);
+	set(k, ERLDIST_PEER, p, sizeof(*p) + name_len);
+	free(p);
+}
+
+static void tell(struct erldist_keeper *k, enum erldist_keeper_event_type type,
+		 const struct erldist_peer_info *info)
+{
+	char text[sizeof(k->error.text)];
+	struct erldist_keeper_event event = {
+		.type = type, .text = text, .peer = info->name[0] ? info->name : NULL,
+		.reason = info->reason, .error = (int)info->error,
+		.connection = info->connection,
+	};
+	struct erldist_peer_info mine = *info;
+
+	if (!k->event)
+		return;
+	mine.node = k->node;
+	if (type == ERLDIST_KEEPER_UP)
+		snprintf(text, sizeof(text), "%s is up", info->name);
+	else if (type == ERLDIST_KEEPER_FAILED &&
+		 info->reason == ERLDIST_REASON_CONNECTION_CLOSED)
+		snprintf(text, sizeof(text), "%s closed the connection in the handshake",
+			 info->name[0] ? info->name : "someone");
+	else
+		erldist_explain(text, sizeof(text), &mine, k->cookie.source);
+	k->event(k->user, &event);
+}
+
+static void take_news(struct erldist_keeper *k, const struct erldist_peer_info *info)
+{
+	/* in the order in which they must have happened */
+	if (info->pending & ERLDIST_PENDING_DOWN)
+		tell(k, ERLDIST_KEEPER_DOWN, info);
+	/* what we answered ourselves has been told by whom found it out */
+	if (info->pending & ERLDIST_PENDING_FAILED &&
+	    info->reason != ERLDIST_REASON_UNREACHABLE)
+		tell(k, ERLDIST_KEEPER_FAILED, info);
+	if (info->pending & ERLDIST_PENDING_UP) {
+		ed_dial_cancel(k, info->name);
+		tell(k, ERLDIST_KEEPER_UP, info);
+	}
+	if (info->pending & ERLDIST_PENDING_WANTED && info->name[0])
+		ed_dial_start(k, info->name);
+}
+
+static int read_news(struct erldist_keeper *k)
+{
+	union {
+		char bytes[NEWS_SIZE];
+		struct genlmsghdr head;
+		struct nlattr align;
+	} news;
+	struct erldist_peer_info info;
+	ssize_t n;
+
+	n = recv(k->node_source.fd, news.bytes, sizeof(news.bytes), MSG_DONTWAIT);
+	if (n < 0)
+		return -errno;
+	if (n < (ssize_t)GENL_HDRLEN)
+		return -EPROTO;
+	if (!ed_peer_info(&info, (struct nlattr *)(news.bytes + GENL_HDRLEN),
+			  (int)(n - GENL_HDRLEN)))
+		take_news(k, &info);
+	return 0;
+}
+
+void ed_node_ready(struct source *s, uint32_t events)
+{
+	struct erldist_keeper *k = container_of(s, struct erldist_keeper, node_source);
+	int err = 0, i;
+
+	(void)events;
+	for (i = 0; !err && i < NEWS_MAX; i++)
+		err = read_news(k);
+	if (err && err != -EAGAIN && err != -EINTR)
+		k->fatal = ed_fail(&k->error, err, "%s: the node socket failed: %s", k->node,
+				   ed_errno_text(err));
+}

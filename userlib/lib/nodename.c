@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Node names: alive part, @, host; short and long names. */
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+static const char in_alive[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+/* A name that the kernel takes for a local node, and BEAM for a peer */
+bool ed_node_ok(const char *node)
+{
+	size_t alive = strspn(node, in_alive), i;
+
+	if (!alive || node[alive] != '@' || !node[alive + 1] ||
+	    strlen(node) > ERLDIST_NAME_MAX)
+		return false;
+	for (i = alive + 1; node[i]; i++)
+		if (node[i] <= ' ' || node[i] > '~' || node[i] == '@')
+			return false;
+	return true;
+}
+
+/* 1: a long name, it has a dot; 0: a short one */
+int ed_host_kind(const char *host)
+{
+	return strchr(host, '.') || strchr(host, ':');
+}
+
+/* The name of this host: up to the first dot, or with its domain */
+static int host_name(struct ed_error *e, char *host, size_t size, bool long_name)
+{
+	struct addrinfo hints = { .ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *ai = NULL;
+
+	if (gethostname(host, size))
+		return ed_fail(e, -errno, "the name of this host is not known");
+	host[size - 1] = 0;
+	if (!long_name) {
+		host[strcspn(host, ".")] = 0;
+		return 0;
+	}
+	if (strchr(host, '.'))
+		return 0;
+	if (!getaddrinfo(host, NULL, &hints, &ai) && ai->ai_canonname &&
+	    strchr(ai->ai_canonname, '.'))
+		snprintf(host, size, "%s", ai->ai_canonname);
+	if (ai)
+		freeaddrinfo(ai);
+	if (!strchr(host, '.'))
+		return ed_fail(e, -EINVAL, "host %s has no domain: give the node's name with "
+			       "its host, or use short names", host);
+	return 0;
+}
+
+/* "svc" becomes "svc@host", by the rules of erl -sname or -name */
+int ed_full_name(struct ed_error *e, char node[ED_NODE_SIZE], const char *name,
+		 bool long_names)
+{
+	char host[ED_NODE_SIZE];
+	int err;
+
+	if (!name || !*name)
+		return ed_fail(e, -EINVAL, "a node needs a name");
+	if (strchr(name, '@')) {
+		snprintf(node, ED_NODE_SIZE, "%s", name);
+	} else {
+		err = host_name(e, host, sizeof(host), long_names);
+		if (err)
+			return err;
+		if (snprintf(node, ED_NODE_SIZE, "%s@%s", name, host) >= ED_NODE_SIZE)
+			return ed_fail(e, -EINVAL, "the node name is longer than %d characters",
+				       ERLDIST_NAME_MAX);
+	}
+	if (strlen(name) > ERLDIST_NAME_MAX || !ed_node_ok(node))
+		return ed_fail(e, -EINVAL, "%s is no node name: letters, digits, _ and -, then @ "
+			       "and the host, at most %d characters", name, ERLDIST_NAME_MAX);
+	if (long_names && !ed_host_kind(strchr(node, '@') + 1))
+		return ed_fail(e, -EINVAL, "%s is a short name: its host has no dot", node);
+	return 0;
+}
+
+int ed_put_node(struct ed_error *e, struct erldist_term *t, const char *node)
+{
+	if (!ed_node_ok(node))
+		return ed_fail(e, -EINVAL, "%s is no node name: NAME@HOST", node);
+	return ed_put_atom(t, node, strlen(node));
+}

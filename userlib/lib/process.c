@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* A process: open, options, close. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+static int set(struct erldist *p, int option, const void *value, size_t len)
+{
+	return setsockopt(p->fd, SOL_ERLDIST, option, value, (socklen_t)len) ? -errno : 0;
+}
+
+static int get(struct erldist *p, int option, void *value, socklen_t *len)
+{
+	return getsockopt(p->fd, SOL_ERLDIST, option, value, len) ? -errno : 0;
+}
+
+int ed_sockaddr(struct sockaddr_erldist *sa, int family, const void *term, size_t len)
+{
+	if (len > sizeof(sa->sed_term))
+		return -EOVERFLOW;
+	sa->sed_family = (__kernel_sa_family_t)family;
+	if (len)
+		memcpy(sa->sed_term, term, len);
+	return (int)(offsetof(struct sockaddr_erldist, sed_term) + len);
+}
+
+/* The address to bind: nothing, Name, Node or {Name, Node} */
+static int own_address(struct erldist *p, struct erldist_term *t, const char *name,
+		       const char *node)
+{
+	int err;
+
+	if (node && !ed_node_ok(node))
+		return ed_fail(&p->error, -EINVAL, "%s is no node name: NAME@HOST", node);
+	if (name && node)
+		err = ed_put_name_at(t, name, strlen(name), node);
+	else if (name && strchr(name, '@'))
+		return ed_fail(&p->error, -EINVAL, "%s: a name with @ needs the node to be given",
+			       name);
+	else if (name || node)
+		err = ed_put_atom(t, name ? name : node, strlen(name ? name : node));
+	else
+		return 0;
+	if (err == -EINVAL)
+		ed_fail(&p->error, err, "%s: a name has 1 to 255 characters, in UTF-8", name);
+	return err;
+}
+
+static int bind_term(struct erldist *p, const struct erldist_term *t)
+{
+	struct sockaddr_erldist sa;
+	int len = ed_sockaddr(&sa, p->family, t->term, t->len);
+
+	if (len < 0)
+		return set(p, ERLDIST_BIND, t->term, t->len);
+	return bind(p->fd, (struct sockaddr *)&sa, (socklen_t)len) ? -errno : 0;
+}
+
+static int bind_failed(struct erldist *p, int err, const char *name, const char *node)
+{
+	switch (err) {
+	case -EADDRNOTAVAIL:
+		if (node)
+			return ed_fail(&p->error, err, "%s is no node of this network namespace; "
+				       "look at 'erldist node show'", node);
+		return ed_fail(&p->error, err, "there is no node in this network namespace; "
+			       "'erldist node run NAME' makes one");
+	case -EADDRINUSE:
+		return ed_fail(&p->error, err, "the name %s is taken%s%s; look at "
+			       "'erldist process show'", name ? name : "", node ? " on " : "",
+			       node ? node : "");
+	case -EACCES:
+		return ed_fail(&p->error, err, "not permitted to be %s on %s: its mode, or a "
+			       "reserved name; look at 'erldist node show'",
+			       name ? name : "a process", node ? node : "the node");
+	default:
+		return ed_fail(&p->error, err, "bind: %s", ed_errno_text(err));
+	}
+}
+
+static int learn_self(struct erldist *p)
+{
+	uint8_t term[ERLDIST_ATOM_SIZE + 32];
+	socklen_t len = sizeof(term);
+	struct ed_reader r;
+	int err;
+
+	err = get(p, ERLDIST_SELF, term, &len);
+	if (!err) {
+		ed_reader_init(&r, term, len);
+		err = ed_read_pid(&r, &p->self);
+	}
+	if (err)
+		return ed_fail(&p->error, err, "the own pid is not known: %s", ed_errno_text(err));
+	memcpy(p->node, p->self.node, strnlen(p->self.node, sizeof(p->node) - 1));
+	return 0;
+}
+
+int ed_open_on(struct erldist *p, int family, const char *name, const char *node)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	int err;
+
+	p->family = family;
+	p->fd = socket(family, SOCK_RDM | SOCK_CLOEXEC, 0);
+	if (p->fd < 0)
+		return ed_fail(&p->error, -errno, "socket: %s", ed_errno_text(errno));
+	err = own_address(p, &t, name, node);
+	if (!err) {
+		err = bind_term(p, &t);
+		if (err)
+			bind_failed(p, err, name, node);
+	}
+	erldist_term_free(&t);
+	return err ? err : learn_self(p);
+}
+
+int erldist_open(struct erldist **pp, const char *name, const char *node)
+{
+	struct erldist *p = calloc(1, sizeof(*p));
+	int err, family;
+
+	*pp = p;
+	if (!p)
+		return -ENOMEM;
+	p->fd = -1;
+	if (!node) {
+		node = getenv("ERLDIST_NODE");
+		if (node && !*node)
+			node = NULL;
+	}
+	err = ed_family(&p->error, &family);
+	return err ? err : ed_open_on(p, family, name, node);
+}
+
+void erldist_close(struct erldist *p)
+{
+	if (!p)
+		return;
+	if (p->fd >= 0)
+		close(p->fd);
+	free(p);
+}
+
+int erldist_fd(const struct erldist *p)
+{
+	return p->fd >= 0 ? p->fd : -EBADF;
+}
+
+int erldist_self(struct erldist *p, erlang_pid *pid)
+{
+	if (p->fd < 0)
+		return -EBADF;
+	*pid = p->self;
+	return 0;
+}
+
+int erldist_register(struct erldist *p, const char *name)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	int err = 0;
+
+	if (name)
+		err = ed_put_atom(&t, name, strlen(name));
+	if (!err)
+		err = set(p, ERLDIST_NAME, t.term, t.len);
+	erldist_term_free(&t);
+	return err ? ed_fail(&p->error, err, "%s: %s", name ? name : "no name",
+			     ed_errno_text(err)) : 0;
+}
+
+int erldist_trap_exit(struct erldist *p, int on)
+{
+	uint32_t v = on != 0;
+
+	return set(p, ERLDIST_TRAP_EXIT, &v, sizeof(v));
+}
+
+int erldist_exit_reason(struct erldist *p, const void *term, size_t len)
+{
+	struct erldist_slice s = ed_slice(term, len);
+
+	return set(p, ERLDIST_EXIT_REASON, s.term, s.len);
+}
+
+/* References come from the kernel in blocks, so that each is made once only */
+int erldist_make_ref(struct erldist *p, erlang_ref *ref)
+{
+	socklen_t len = sizeof(p->refs);
+	uint64_t seq;
+	int err;
+
+	if (p->refs_used >= p->refs.count) {
+		memset(&p->refs, 0, sizeof(p->refs));
+		p->refs_used = 0;
+		err = get(p, ERLDIST_REFS, &p->refs, &len);
+		if (!err && !p->refs.count)
+			err = -EPROTO;
+		if (err)
+			return ed_fail(&p->error, err, "references: %s", ed_errno_text(err));
+	}
+	seq = p->refs.first + p->refs_used++;
+	memset(ref, 0, sizeof(*ref));
+	memcpy(ref->node, p->self.node, sizeof(ref->node));
+	ref->len = 4;
+	ref->n[0] = (uint32_t)(seq & 0x3ffff);
+	ref->n[1] = p->refs.id;
+	ref->n[2] = p->refs.serial;
+	ref->n[3] = (uint32_t)(seq >> 18);
+	ref->creation = p->refs.creation;
+	return 0;
+}
+
+/* The process has ended: what it died of */
+int ed_ended(struct erldist *p, int err)
+{
+	char term[4096], *reason = NULL;
+	socklen_t len = sizeof(term);
+
+	if (err == -ENETDOWN)
+		return ed_fail(&p->error, err, "the process has ended: its node %s is gone",
+			       p->node);
+	if (!get(p, ERLDIST_EXIT_STATUS, term, &len) && len &&
+	    erldist_print(&reason, term, len, 0) >= 0)
+		ed_fail(&p->error, err, "the process has ended: %s", reason);
+	else
+		ed_fail(&p->error, err, "%s", ed_errno_text(err));
+	free(reason);
+	return err;
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Host names to addresses. getaddrinfo() waits, for seconds where a name server
+ * is silent, and the library has no thread to wait in: so names are resolved by
+ * getent(1), which asks the same sources, and read from a pipe.
+ */
+#include <fcntl.h>
+#include <netdb.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keeper.h"
+
+extern char **environ;
+
+static void add(struct addresses *to, const struct addrinfo *ai)
+{
+	union address *a = &to->list[to->n];
+	unsigned int i;
+
+	if (to->n == ADDRESSES_MAX || ai->ai_addrlen > sizeof(*a) ||
+	    (ai->ai_family != AF_INET && ai->ai_family != AF_INET6))
+		return;
+	memset(a, 0, sizeof(*a));
+	memcpy(a, ai->ai_addr, ai->ai_addrlen);
+	for (i = 0; i < to->n; i++)
+		if (!memcmp(&to->list[i], a, sizeof(*a)))
+			return;
+	to->n++;
+}
+
+/* An address in numbers, which needs no waiting. -ENOENT if it is none */
+int ed_resolve_number(struct addresses *to, const char *host)
+{
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *all, *ai;
+
+	if (getaddrinfo(host, NULL, &hints, &all))
+		return -ENOENT;
+	for (ai = all; ai; ai = ai->ai_next)
+		add(to, ai);
+	freeaddrinfo(all);
+	return to->n ? 0 : -ENOENT;
+}
+
+/* A name that is neither an option nor more than a name */
+static bool sane(const char *host)
+{
+	return host[0] != '-' && host[0] != '.' &&
+	       host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "0123456789-._")] == 0;
+}
+
+static int spawn(struct resolver *r, const char *host, int out)
+{
+	char *const argv[] = { "getent", "ahosts", (char *)(uintptr_t)host, NULL };
+	posix_spawn_file_actions_t fa;
+	int err;
+
+	err = posix_spawn_file_actions_init(&fa);
+	if (err)
+		return -err;
+	err = posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
+	if (!err)
+		err = posix_spawn_file_actions_adddup2(&fa, out, 1);
+	if (!err)
+		err = posix_spawn_file_actions_addopen(&fa, 2, "/dev/null", O_WRONLY, 0);
+	if (!err)
+		err = posix_spawnp(&r->child, "getent", &fa, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&fa);
+	return -err;
+}
+
+/* The descriptor to read from with ed_resolve_read(), or a negative errno */
+int ed_resolve_start(struct resolver *r, struct addresses *to, const char *host)
+{
+	int fd[2], err;
+
+	memset(r, 0, sizeof(*r));
+	r->to = to;
+	if (!sane(host))
+		return -ERLDIST_NO_SUCH_HOST;
+	if (pipe2(fd, O_CLOEXEC | O_NONBLOCK))
+		return -errno;
+	err = spawn(r, host, fd[1]);
+	close(fd[1]);
+	if (err) {
+		close(fd[0]);
+		return err;
+	}
+	return fd[0];
+}
+
+/* "127.0.0.1       STREAM localhost" */
+static void take_line(struct resolver *r)
+{
+	r->line[strcspn(r->line, " \t")] = 0;
+	if (r->line[0])
+		ed_resolve_number(r->to, r->line);
+}
+
+/* 0 when all is read, -EAGAIN when there is more to come */
+int ed_resolve_read(struct resolver *r, int fd)
+{
+	char bytes[512];
+	ssize_t n, i;
+
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0) {
+		for (i = 0; i < n; i++) {
+			if (bytes[i] != '\n') {
+				if (r->len < sizeof(r->line) - 1)
+					r->line[r->len++] = bytes[i];
+				continue;
+			}
+			r->line[r->len] = 0;
+			r->len = 0;
+			take_line(r);
+		}
+	}
+	return n < 0 ? -errno : 0;
+}
+
+void ed_resolve_end(struct resolver *r)
+{
+	if (r->child <= 0)
+		return;
+	/* it has closed its output, or is not wanted any more */
+	kill(r->child, SIGKILL);
+	waitpid(r->child, NULL, 0);
+	r->child = 0;
+}

@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The public header compiles as C++ and as plain C; the library exports what it
+# declares; pkg-config tells enough to build the examples from an installation.
+# shellcheck disable=SC2086
+build=$1
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+n=0 bad=0
+ok()
+{
+	n=$((n + 1))
+	if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi
+}
+top=$(cd "$(dirname "$0")/.." && pwd)
+make -s -C "$top" B="$(realpath "$build")" install DESTDIR="$dir" PREFIX=/usr > "$dir/log" 2>&1
+ok $? "make install"
+PKG_CONFIG_PATH=$dir/usr/lib/pkgconfig
+export PKG_CONFIG_PATH
+cflags=$(pkg-config --define-variable=prefix="$dir/usr" --define-variable=includedir="$dir/usr/include" \
+	--cflags erldist)
+ok $? "pkg-config: $cflags"
+libs=$(pkg-config --define-variable=libdir="$dir/usr/lib" --libs erldist)
+static=$(pkg-config --define-variable=libdir="$dir/usr/lib" --static --libs erldist)
+cat > "$dir/t.cc" <<'END'
+#include <erldist.h>
+int main()
+{
+	erldist_msg m = ERLDIST_MSG_INIT;
+	erldist_term t = ERLDIST_TERM_INIT;
+	erldist_keeper_options o = ERLDIST_KEEPER_OPTIONS_INIT;
+	(void)o;
+	int err = erldist_format(&t, "{ok,~i}", 1);
+	erldist_term_free(&t);
+	erldist_msg_free(&m);
+	return err;
+}
+END
+${CXX:-c++} -Wall -Wextra -Werror $cflags -o "$dir/t" "$dir/t.cc" $libs > "$dir/log" 2>&1 &&
+	LD_LIBRARY_PATH="$dir/usr/lib" "$dir/t"
+ok $? "as C++, with the shared library"
+sed 's/erldist_msg m/struct erldist_msg m/; s/erldist_term t/struct erldist_term t/
+     s/erldist_keeper_options o/struct erldist_keeper_options o/; s/main()/main(void)/' \
+	"$dir/t.cc" > "$dir/t.c"
+${CC:-cc} -std=c11 -Wall -Wextra -Werror $cflags -o "$dir/t" "$dir/t.c" $libs > "$dir/log" 2>&1
+ok $? "as C11"
+for e in echo client; do
+	${CC:-cc} -std=c11 -D_DEFAULT_SOURCE -Wall -Wextra -Werror $cflags -o "$dir/$e" \
+		"$top/examples/$e.c" -Wl,-Bstatic -lerldist -Wl,-Bdynamic $static > "$dir/log" 2>&1
+	ok $? "example $e, with the static library $(head -3 "$dir/log" | tr '\n' ' ')"
+	lines=$(wc -l < "$top/examples/$e.c")
+	[ "$lines" -le 30 ] && ! grep -q ei_decode "$top/examples/$e.c"
+	ok $? "example $e has $lines lines"
+done
+sed -n 's/^ERLDIST_API [^(]*[ *]\(erldist_[a-z_]*\)(.*/\1/p' "$top/include/erldist.h" | sort > "$dir/declared"
+nm -D --defined-only "$dir/usr/lib/liberldist.so.0" | sed -n 's/.* T \([a-z_]*\).*/\1/p' | sort > "$dir/exported"
+diff "$dir/declared" "$dir/exported" > "$dir/log"
+ok $? "what is declared is exported, and nothing else $(tr '\n' ' ' < "$dir/log")"
+echo "1..$n"
+exit $bad

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Destinations, node names, explanations. */
+#include <string.h>
+
+#include "internal.h"
+#include "tap.h"
+
+static void check_address(const char *dest, const char *want)
+{
+	struct erldist_parse_options o = { .what = NULL };
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	char *text = NULL;
+	int err = erldist_address(&t, dest, &o);
+
+	if (!want) {
+		ok(err == -EINVAL && o.what, "%s: %s", dest, o.what ? o.what : "accepted");
+	} else {
+		erldist_print(&text, t.term, t.len, 0);
+		ok(!err && text && !strcmp(text, want), "%s is %s", dest, text ? text : o.what);
+	}
+	free(text);
+	erldist_term_free(&t);
+}
+
+static void check_name(const char *name, bool long_names, const char *want)
+{
+	struct ed_error e = { 0 };
+	char node[ED_NODE_SIZE];
+	int err = ed_full_name(&e, node, name, long_names);
+
+	if (want)
+		ok(!err && !strcmp(node, want), "%s is node %s%s", name, node, e.text);
+	else
+		ok(err == -EINVAL, "%s: %s", name, e.text);
+}
+
+static void check_explain(void)
+{
+	struct erldist_peer_info info = {
+		.node = "svc@host", .name = "b@host",
+		.reason = ERLDIST_REASON_CLOSED_AFTER_PROOF,
+	};
+	char text[512];
+	unsigned int r;
+
+	erldist_explain(text, sizeof(text), &info, "/root/.erlang.cookie");
+	ok(!strcmp(text, "b@host closed the connection after the cookie proof: most likely another "
+			 "cookie; ours is from /root/.erlang.cookie"), "%s", text);
+	info.reason = ERLDIST_REASON_UNREACHABLE;
+	info.error = ERLDIST_NOT_REGISTERED;
+	erldist_explain(text, sizeof(text), &info, NULL);
+	ok(strstr(text, "epmd on host knows no node"), "%s", text);
+	for (r = 0; r <= ERLDIST_REASON_SAME_NAME; r++) {
+		info.reason = r;
+		erldist_explain(text, sizeof(text), &info, NULL);
+		ok(strcmp(erldist_reason_name(r), "unknown") && text[0], "%s: %s",
+		   erldist_reason_name(r), text);
+	}
+	ok(!strcmp(erldist_reason_name(999), "unknown"), "a later kernel's reason");
+	ok(strstr(erldist_strerror(NULL, -EAFNOSUPPORT), "modprobe"), "%s",
+	   erldist_strerror(NULL, -EAFNOSUPPORT));
+	ok(strlen(erldist_strerror(NULL, -EMFILE)) > 3, "%s", erldist_strerror(NULL, -EMFILE));
+}
+
+int main(void)
+{
+	check_address("svc@b@host", "{svc,b@host}");
+	check_address("Elixir.MyApp.Server@a@h", "{'Elixir.MyApp.Server',a@h}");
+	check_address("with@sign@a@h", "{with@sign,a@h}");
+	check_address("svc", "svc");
+	check_address("{svc, 'b@host'}", "{svc,b@host}");
+	check_address("{'My Proc', b@host}", "{'My Proc',b@host}");
+	check_address("<b@host.12.0>", "<b@host.12.0>");
+	check_address("#Ref<b@host.1.2.3>", "#Ref<b@host.1.2.3>");
+	check_address("'my proc'", "'my proc'");
+	check_address("b@host", NULL);
+	check_address("@b@host", NULL);
+	check_address("svc@@host", NULL);
+	check_address("svc@b@", NULL);
+	check_address("", NULL);
+	check_address("{a,b}", NULL);
+	check_address("{a,b,c}", NULL);
+	check_address("{1,'b@host'}", NULL);
+	check_address("<0.12.0>", NULL);
+
+	check_name("svc@host", false, "svc@host");
+	check_name("svc@host.example.org", false, "svc@host.example.org");
+	check_name("svc@host.example.org", true, "svc@host.example.org");
+	check_name("svc@host", true, NULL);
+	check_name("s.v@host", false, NULL);
+	check_name("@host", false, NULL);
+	check_name("svc@", false, NULL);
+	check_name("a@b@c", false, NULL);
+	check_name("", false, NULL);
+	check_name("å@host", false, NULL);
+	ok(ed_host_kind("a.b") && !ed_host_kind("localhost"), "long and short hosts");
+	check_explain();
+	return tap_end();
+}

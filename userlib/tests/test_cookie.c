@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The cookie file, by OTP's rules. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "tap.h"
+
+static char dir[] = "/tmp/erldist-cookie-XXXXXX";
+static char path[128], xdg[128];
+
+static void put_file(const char *name, const char *text, mode_t mode)
+{
+	int fd;
+
+	unlink(name);
+	fd = open(name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0 || fchmod(fd, mode) || close(fd))
+		ok(false, "cannot make %s", name);
+}
+
+static void check(const char *text, const char *want)
+{
+	struct ed_cookie c = { 0 };
+	struct ed_error e = { 0 };
+	int err;
+
+	put_file(path, text, 0400);
+	err = ed_cookie_get(&e, &c, NULL, NULL);
+	if (want)
+		ok(!err && !strcmp(c.value, want) && c.len == strlen(want), "\"%s\" %s", want, e.text);
+	else
+		ok(err == -EINVAL, "refused: %s", e.text);
+}
+
+static void check_made(void)
+{
+	struct ed_cookie c = { 0 }, again = { 0 };
+	struct ed_error e = { 0 };
+	struct stat st;
+	size_t i;
+	int err;
+
+	unlink(path);
+	err = ed_cookie_get(&e, &c, NULL, NULL);
+	ok(!err && c.len == 20, "a missing file is made %s", e.text);
+	for (i = 0; i < c.len && c.value[i] >= 'A' && c.value[i] <= 'Z'; i++)
+		;
+	ok(i == 20, "of 20 capitals");
+	ok(!stat(path, &st) && (st.st_mode & 07777) == 0400, "with mode 0400");
+	err = ed_cookie_get(&e, &again, NULL, NULL);
+	ok(!err && !strcmp(c.value, again.value), "and found again");
+	ok(strstr(c.source, path) != NULL, "the source is told: %s", c.source);
+}
+
+static void check_places(void)
+{
+	struct ed_cookie c = { 0 };
+	struct ed_error e = { 0 };
+	char name[256];
+	int err;
+
+	unlink(path);
+	snprintf(name, sizeof(name), "%s/erlang", xdg);
+	mkdir(xdg, 0700);
+	mkdir(name, 0700);
+	snprintf(name, sizeof(name), "%s/erlang/.erlang.cookie", xdg);
+	put_file(name, "from_xdg", 0400);
+	err = ed_cookie_get(&e, &c, NULL, NULL);
+	ok(!err && !strcmp(c.value, "from_xdg"), "the XDG place is the second");
+	put_file(path, "from_home", 0400);
+	err = ed_cookie_get(&e, &c, NULL, NULL);
+	ok(!err && !strcmp(c.value, "from_home"), "the home directory is the first");
+	err = ed_cookie_get(&e, &c, NULL, name);
+	ok(!err && !strcmp(c.value, "from_xdg"), "a file that is given");
+	err = ed_cookie_get(&e, &c, "given", NULL);
+	ok(!err && !strcmp(c.value, "given"), "a cookie that is given");
+	err = ed_cookie_get(&e, &c, NULL, "/nonexistent/cookie");
+	ok(err == -ENOENT, "a given file is not made: %s", e.text);
+	put_file(path, "open", 0440);
+	err = ed_cookie_get(&e, &c, NULL, NULL);
+	ok(err == -EACCES, "others may not read it: %s", e.text);
+	err = ed_cookie_get(&e, &c, NULL, dir);
+	ok(err == -EINVAL, "a directory is no file: %s", e.text);
+}
+
+int main(void)
+{
+	char cmd[160], text[400];
+
+	if (!mkdtemp(dir))
+		return 1;
+	snprintf(path, sizeof(path), "%s/.erlang.cookie", dir);
+	snprintf(xdg, sizeof(xdg), "%s/xdg", dir);
+	setenv("HOME", dir, 1);
+	setenv("XDG_CONFIG_HOME", xdg, 1);
+	check("secret", "secret");
+	check("secret\n", "secret");
+	check("secret\r\n \n", "secret");
+	check("with blank ", "with blank ");
+	check(" lead\n", " lead");
+	check("", NULL);
+	check("\n", NULL);
+	check("two\nlines", NULL);
+	check("tab\there", NULL);
+	check("\xe5", NULL);
+	memset(text, 'x', 255);
+	text[255] = 0;
+	check(text, text);
+	text[255] = 'x';
+	text[256] = 0;
+	check(text, NULL);
+	check_made();
+	check_places();
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	return system(cmd) ? 1 : tap_end();
+}

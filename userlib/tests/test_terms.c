@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Text to term and back. */
+#include <locale.h>
+#include <string.h>
+
+#include <erldist.h>
+
+#include "tap.h"
+
+/* Written back as they are */
+static const char *const same[] = {
+	"0", "255", "256", "-1", "-128", "2147483647", "-2147483648", "2147483648",
+	"4294967296", "9223372036854775807", "-9223372036854775808", "18446744073709551615",
+	"18446744073709551616", "-18446744073709551616",
+	"123456789012345678901234567890123456789012345678901234567890",
+	"-100000000000000000000000000000000000000000",
+	"0.0", "-0.0", "1.0", "-2.5", "3.14159", "1.0e300", "1.0e-300", "0.1", "1.0e20", "1.0e-5", "1.5e-7", "0.0001", "123456789012345.6", "1.0e16",
+	"1.7976931348623157e308", "5.0e-324", "0.30000000000000004",
+	"a", "abc_Def@1", "'Abc'", "''", "'hello world'", "'it\\'s'", "'back\\\\slash'",
+	"'tab\\t'", "'\\x{1}'", "'end'", "'if'", "'åäö'", "'日本'", "'🙂'", "'_x'", "'1a'",
+	"'fun'", "'\\x{202E}'",
+	"[]", "[1,2,3]", "[a|b]", "[1,2|c]", "[[],[[]]]", "[alias|x]", "[[alias|x]|y]",
+	"{}", "{a}", "{a,{b,[c]}}",
+	"#{}", "#{a => 1}", "#{{x,1} => [y],[] => b}",
+	"<<>>", "<<\"abc\">>", "<<1,2,3>>", "<<255>>", "<<\"tab\\tnew\\nline\">>",
+	"<<\"åäö\"/utf8>>", "<<\"q\\\"uote\">>", "<<0>>", "<<5:3>>", "<<1,2,1:1>>",
+	"<svc@host.12.0>", "<svc@host.4294967295.4294967295>", "<svc@host.example.org.12.0>",
+	"<svc@192.0.2.1.12.0>", "<'a b@host'.12.0>", "<'svc@host.1'.12.0>", "<a-b_c@x-y.1.2>",
+	"<'svc'.1.2>", "<'a>b@c'.1.2>",
+	"#Ref<svc@host.1>", "#Ref<svc@host.1.2.3>", "#Ref<svc@10.0.0.1.1.2.3.4.5>",
+	"fun erlang:apply/2", "fun 'My.Mod':'x y'/0",
+	"{<a@b.1.2>,#Ref<a@b.1.2.3>,[<<1:1>>,1.5,-3]}",
+};
+
+static const struct {
+	const char *in, *out;
+} other[] = {
+	{ " { a , b } . ", "{a,b}" },
+	{ "\"abc\"", "[97,98,99]" },
+	{ "\"a\" \"b\"", "[97,98]" },
+	{ "\"\"", "[]" },
+	{ "\"åß\"", "[229,223]" },
+	{ "\"日\"", "[26085]" },
+	{ "$a", "97" }, { "$\\n", "10" }, { "$ ", "32" }, { "-$a", "-97" },
+	{ "16#fF", "255" }, { "2#1010", "10" }, { "36#Z", "35" }, { "-16#10", "-16" },
+	{ "1_000_000", "1000000" }, { "+5", "5" },
+	{ "16#123456789abcdef0123456789", "90144042682896311822508713865" },
+	{ "1.0e3", "1000.0" }, { "1.5E-2", "0.015" }, { "1_0.2_5", "10.25" },
+	{ "<<1:16>>", "<<0,1>>" }, { "<<-1:16>>", "<<255,255>>" }, { "<<-256:12>>", "<<240,0:4>>" },
+	{ "<<\"å\">>", "<<229>>" }, { "<<1,\"ab\",2>>", "<<1,97,98,2>>" },
+	{ "<<300>>", "<<\",\">>" }, { "<<1:3,2:5>>", "<<\"\\\"\">>" }, { "<<1:1,\"a\">>", "<<176,1:1>>" },
+	{ "<<16#123456789abcdef01234:80>>", "<<18,52,86,120,154,188,222,240,18,52>>" },
+	{ "<svc@host.12.0.77>", "<svc@host.12.0>" },
+	{ "<svc@10.0.0.1.12.0.77>", "<svc@10.0.0.1.12.0>" },
+	{ "#Ref<svc@host.1.2.3/77>", "#Ref<svc@host.1.2.3>" },
+	{ "'\\x{e5}'", "'å'" }, { "'\\xe5'", "'å'" }, { "'\\101'", "'A'" }, { "'\\^A'", "'\\x{1}'" },
+	{ "% comment {a,\n{a,% more\n b}", "{a,b}" },
+	{ "[a|[b|[c]]]", "[a,b,c]" }, { "[a|\"bc\"]", "[a,98,99]" }, { "[a|[b|c]]", "[a,b|c]" },
+	{ "{\t}", "{}" }, { "#{ }", "#{}" }, { "<< >>", "<<>>" }, { "[ ]", "[]" },
+	{ "fun  lists : map / 2", "fun lists:map/2" },
+};
+
+static const char *const bad[] = {
+	"", " ", "{", "{a", "{a,", "{a,}", "[a", "[a|", "[|a]", "[a|b,c]", "[a,]", "#{a}",
+	"#{a => 1", "#{a => 1,}", "#{a => 1, a => 2}", "#{1 => a, 16#1 => b}", "\"abc",
+	"'abc", "Abc", "_", "a b", "1 2", "<<", "<<1", "<<a>>", "<<1,>>", "<<1.5>>", "<<\"日\">>",
+	"16#", "37#1", "1#0", "1.5e999", "<0.12.0>", "#PID<0.12.0>", "<svc@host.12>",
+	"<svc@host.12.0.1.2>", "<svc.12.0>", "#Ref<svc@host>", "#Ref<svc@host.1.2.3.4.5.6>",
+	"#Fun<m.1.2>", "#Port<a@b.1>", "fun x", "fun a:b/300", "fun a:b", "\xff", "\"\xff\"",
+	"'\\x{110000}'", "'\\x{d800}'", "~i", "=", "a.b", "<svc@host.4294967296.0>",
+	"'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	"aaaaaaaaaaaaaaaaaaa'",
+};
+
+static void check_text(const char *in, const char *want)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT, again = ERLDIST_TERM_INIT;
+	struct erldist_parse_options o = { .what = "" };
+	char *text = NULL, *full = NULL;
+	int err = erldist_parse(&t, in, &o);
+
+	if (err) {
+		ok(false, "%s: %s at %zu", in, o.what, o.offset);
+		return;
+	}
+	ok(!erldist_check(t.term, t.len), "%s: well formed", in);
+	err = (int)erldist_print(&text, t.term, t.len, 0);
+	ok(err >= 0 && !strcmp(text, want), "%s is written %s", in, text ? text : "(error)");
+	err = (int)erldist_print(&full, t.term, t.len, ERLDIST_PRINT_CREATION);
+	ok(err >= 0 && !erldist_parse(&again, full, NULL) &&
+	   erldist_equal(t.term, t.len, again.term, again.len) == 1,
+	   "%s reads back from %s", in, full ? full : "(error)");
+	free(text);
+	free(full);
+	erldist_term_free(&t);
+	erldist_term_free(&again);
+}
+
+static void check_bad(const char *in)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	struct erldist_parse_options o = { .what = NULL };
+	int err = erldist_parse(&t, in, &o);
+
+	ok(err == -EINVAL && o.what && o.offset <= strlen(in), "refused: %.40s: %s", in,
+	   o.what ? o.what : "");
+	erldist_term_free(&t);
+}
+
+static int creation(void *user, const char *node, uint32_t *c)
+{
+	*c = *(uint32_t *)user;
+	return strcmp(node, "svc@host") ? -ENOENT : 0;
+}
+
+static void check_creations(void)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	uint32_t c = 4711;
+	struct erldist_parse_options o = { .creation = creation, .user = &c };
+	char *text;
+
+	erldist_parse(&t, "[<svc@host.1.2>,#Ref<svc@host.1.2>,<svc@host.1.2.9>]", &o);
+	erldist_print(&text, t.term, t.len, ERLDIST_PRINT_CREATION);
+	ok(!strcmp(text, "[<svc@host.1.2.4711>,#Ref<svc@host.1.2/4711>,<svc@host.1.2.9>]"),
+	   "creations: %s", text);
+	free(text);
+	ok(erldist_parse(&t, "<x@host.1.2>", &o) == -ENOENT, "unknown creation: %s", o.what);
+	erldist_term_free(&t);
+}
+
+/* Every prefix of a term, and every byte of it changed, must be survived */
+static void check_damage(void)
+{
+	static const char text[] =
+		"{a,[1,-2,3.5|<<1,2:3>>],#{\"k\" => 12345678901234567890,<<\"b\">> => <a@b.1.2>},"
+		"#Ref<a@b.1.2.3>,fun a:b/1,'日本',\"string\"}";
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	bool survived = true;
+	char *out, *copy;
+	size_t i;
+	int b;
+
+	erldist_parse(&t, text, NULL);
+	for (i = 0; i < t.len; i++) {
+		copy = malloc(i ? i : 1);	/* exactly, for the sanitizer */
+		memcpy(copy, t.term, i);
+		survived &= erldist_print(&out, copy, i, 0) == -EBADMSG;
+		survived &= erldist_check(copy, i) == -EBADMSG;
+		survived &= erldist_match(copy, i, "{a,[_|_],_,_,_,_,_}") != 0;
+		free(copy);
+	}
+	ok(survived, "each truncation is refused");
+	for (i = 0; i < t.len; i++) {
+		for (b = 0; b < 256; b++) {
+			copy = malloc(t.len);
+			memcpy(copy, t.term, t.len);
+			copy[i] = (char)b;
+			erldist_check(copy, t.len);
+			if (erldist_print(&out, copy, t.len, 0) >= 0)
+				free(out);
+			erldist_equal(copy, t.len, t.term, t.len);
+			free(copy);
+		}
+	}
+	ok(true, "each changed byte is survived");
+	erldist_term_free(&t);
+}
+
+static void check_depth(void)
+{
+	enum { DEEP = 200000 };
+	char *term = malloc(2 * DEEP + 1), *out;
+
+	memset(term, 104, 2 * DEEP + 1);
+	for (int i = 0; i < DEEP; i++)
+		term[2 * i + 1] = 1;
+	term[2 * DEEP] = 106;
+	ok(!erldist_check(term, 2 * DEEP + 1), "a deep term is stepped over");
+	ok(erldist_print(&out, term, 2 * DEEP + 1, 0) == -EOVERFLOW, "and not printed");
+	ok(erldist_equal(term, 2 * DEEP + 1, term, 2 * DEEP + 1) == -EOVERFLOW, "nor compared");
+	free(term);
+}
+
+static void check_encodings(void)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *text;
+	} e[] = {
+		{ "\x83\x64\x00\x01\xe5", 5, "'å'" },			/* ATOM_EXT */
+		{ "\x73\x01\x61", 3, "a" },				/* SMALL_ATOM_EXT */
+		{ "\x62\x00\x00\x00\x05", 5, "5" },
+		{ "\x6e\x01\x01\x05", 4, "-5" },
+		{ "\x6e\x02\x00\x05\x00", 5, "5" },			/* leading zero */
+		{ "\x63" "1.50000000000000000000e+00\0\0\0\0\0", 32, "1.5" },
+		{ "\x67\x77\x03" "a@b\x00\x00\x00\x01\x00\x00\x00\x02\x03", 15, "<a@b.1.2>" },
+		{ "\x72\x00\x01\x77\x03" "a@b\x01\x00\x00\x00\x07", 13, "#Ref<a@b.7>" },
+		{ "\x78\x77\x03" "a@b\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01", 18,
+		  "#Port<a@b.4294967296>" },
+		{ "\x69\x00\x00\x00\x01\x6a", 6, "{[]}" },
+		{ "\x6b\x00\x02\x01\x02", 5, "[1,2]" },
+		{ "\x6c\x00\x00\x00\x00\x6a", 6, "[]" },
+	};
+	char *text;
+	size_t i;
+
+	for (i = 0; i < sizeof(e) / sizeof(e[0]); i++) {
+		if (erldist_print(&text, e[i].bytes, e[i].len, 0) < 0)
+			text = strdup("(error)");
+		ok(!strcmp(text, e[i].text), "encoding %zu: %s", i, text);
+		free(text);
+	}
+	ok(erldist_equal("\x6b\x00\x01\x05", 4, "\x6c\x00\x00\x00\x01\x62\x00\x00\x00\x05\x6a", 11) == 1,
+	   "a string equals the list");
+	ok(erldist_equal("\x64\x00\x01\xe5", 4, "\x77\x02\xc3\xa5", 4) == 1,
+	   "an atom in Latin-1 equals that in UTF-8");
+	ok(erldist_equal("\x61\x01", 2, "\x46\x3f\xf0\0\0\0\0\0\0", 9) == 0, "1 is not 1.0");
+	ok(erldist_print(&text, "\x46\x7f\xf8\0\0\0\0\0\0", 9, 0) == -EBADMSG, "no NaN");
+}
+
+int main(void)
+{
+	size_t i;
+
+	/* a locale with a comma must not show */
+	setlocale(LC_ALL, "de_DE.UTF-8");
+	for (i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+		check_text(same[i], same[i]);
+	for (i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+		check_text(other[i].in, other[i].out);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		check_bad(bad[i]);
+	check_creations();
+	check_damage();
+	check_depth();
+	check_encodings();
+	return tap_end();
+}
