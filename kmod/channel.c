@@ -691,30 +691,31 @@ static int channel_prepare(struct erldist_channel *ch,
 	return 0;
 }
 
-/* From here on the channel is found by the node's close. */
-static int channel_list(struct erldist_channel *ch)
+/*
+ * From here on the channel is found by the node's close. It may be over
+ * already: it reads since it was attached.
+ */
+static void channel_list(struct erldist_channel *ch)
 {
 	struct erldist_node *node = ch->node;
-	int err = 0;
+	bool dead;
 
 	spin_lock_bh(&node->channel_lock);
-	if (READ_ONCE(node->dead))
-		err = -ENETDOWN;
-	else
+	if (!test_bit(CHANNEL_CLOSING, &ch->flags))
 		list_add_tail(&ch->list, &node->channels);
-	if (!err)
-		atomic_inc(&node->busy);
+	dead = READ_ONCE(node->dead);
 	spin_unlock_bh(&node->channel_lock);
-	return err;
+	if (dead)
+		erldist_channel_abort(ch, ERLDIST_REASON_NODE_DOWN, 0);
 }
 
 static void channel_undo(struct erldist_channel *ch, int err)
 {
 	channel_uncount(ch);
-	erldist_transport_detach(ch);
 	if (ch->peer)
 		erldist_peer_detach(ch->peer, ch, ERLDIST_REASON_UNREACHABLE,
 				    -err);
+	erldist_node_quiet(ch->node);
 	erldist_channel_put(ch);
 }
 
@@ -744,12 +745,13 @@ int erldist_channel_hand_over(struct erldist_node *node,
 	ch->cred = get_current_cred();
 	ch->connection = atomic64_inc_return(&erldist_net(node->net)->connections);
 	hs_setup(ch, req);
-	err = channel_prepare(ch, req) ?: erldist_transport_attach(ch) ?:
-	      channel_list(ch);
+	atomic_inc(&node->busy);
+	err = channel_prepare(ch, req) ?: erldist_transport_attach(ch);
 	if (err) {
 		channel_undo(ch, err);
 		return err;
 	}
+	channel_list(ch);
 	/* Data, or the end, may be there already. */
 	erldist_channel_queue(ch, &ch->rx_work);
 	erldist_channel_put(ch);

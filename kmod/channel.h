@@ -117,6 +117,7 @@ struct erldist_channel {
 	void (*saved_data_ready)(struct sock *sk);
 	void (*saved_write_space)(struct sock *sk);
 	void (*saved_state_change)(struct sock *sk);
+	void (*saved_error_report)(struct sock *sk);
 	u8 carrier;
 	u8 role;
 	u8 state;

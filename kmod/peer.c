@@ -161,6 +161,7 @@ static void peer_queue_drain(struct erldist_peer *peer)
 }
 
 static void peer_work(struct work_struct *work);
+static void peer_close(struct erldist_peer *peer);
 static void peer_drain(struct work_struct *work);
 
 static struct erldist_peer *peer_alloc(struct erldist_node *node,
@@ -267,6 +268,10 @@ struct erldist_peer *erldist_peer_make(struct erldist_node *node,
 	peer = peer_alloc(node, name);
 	old = peer ? peer_insert(node, peer) : ERR_PTR(-ENOMEM);
 	if (!old) {
+		/* The node's close finds it, or we find the node closed. */
+		smp_mb();
+		if (READ_ONCE(node->dead))
+			peer_close(peer);
 		/* Removed again when nobody comes to use it. */
 		peer_arm(peer, msecs_to_jiffies(node->tick.retry));
 		return peer;
@@ -940,6 +945,8 @@ static void peer_close(struct erldist_peer *peer)
 	spin_lock_bh(&peer->lock);
 	mine = !peer->dead;
 	peer->dead = true;
+	if (peer->state == ERLDIST_PEER_STATE_WANTED)
+		peer_set_state(peer, ERLDIST_PEER_STATE_DOWN);
 	erldist_send_take_locked(peer, &drop);
 	spin_unlock_bh(&peer->lock);
 	peer_lose(peer, &drop);
@@ -974,6 +981,10 @@ static void events_close(struct erldist_node *node)
  */
 void erldist_peers_close(struct erldist_node *node)
 {
-	peers_do(node, peer_close);
+	/* A walk from which entries are removed may miss some. */
+	while (atomic_read(&node->n_peers)) {
+		peers_do(node, peer_close);
+		cond_resched();
+	}
 	events_close(node);
 }

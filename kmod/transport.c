@@ -70,6 +70,20 @@ static void channel_state_change(struct sock *sk)
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
+/* An error, or connect(AF_UNSPEC) by the giver */
+static void channel_error_report(struct sock *sk)
+{
+	struct erldist_channel *ch;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	ch = callback_channel(sk);
+	if (ch) {
+		ch->saved_error_report(sk);
+		erldist_channel_queue(ch, &ch->rx_work);
+	}
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
 /*
  * The upper layer protocol exists to hold its place: as long as the socket
  * lives, TLS, sockmap and listen() are refused, and the module stays.
@@ -162,12 +176,14 @@ static int callbacks_take(struct erldist_channel *ch)
 		ch->saved_data_ready = sk->sk_data_ready;
 		ch->saved_write_space = sk->sk_write_space;
 		ch->saved_state_change = sk->sk_state_change;
+		ch->saved_error_report = sk->sk_error_report;
 		erldist_channel_get(ch);
 		__rcu_assign_sk_user_data_with_flags(sk, ch,
 						     SK_USER_DATA_NOCOPY);
 		sk->sk_data_ready = channel_data_ready;
 		sk->sk_write_space = channel_write_space;
 		sk->sk_state_change = channel_state_change;
+		sk->sk_error_report = channel_error_report;
 		ch->attached = true;
 	}
 	write_unlock_bh(&sk->sk_callback_lock);
@@ -193,6 +209,7 @@ void erldist_transport_detach(struct erldist_channel *ch)
 	sk->sk_data_ready = ch->saved_data_ready;
 	sk->sk_write_space = ch->saved_write_space;
 	sk->sk_state_change = ch->saved_state_change;
+	sk->sk_error_report = ch->saved_error_report;
 	rcu_assign_sk_user_data(sk, NULL);
 	write_unlock_bh(&sk->sk_callback_lock);
 	ch->attached = false;

@@ -506,7 +506,7 @@ static int scan_refs(u8 count, int word, bool nested)
 		/* The last byte of word 1 is 18 from the end, of word 5 it is 2 */
 		if (i < count - 2)
 			buf[n - 18] = 100 + i;
-		else if (i == count - 1)
+		else if (i == count - 1 && word)
 			buf[n + 4 * word - 22] = 77;
 	}
 	if (nested)

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * interop_proc NODE NAME...: native processes for the tests with Erlang nodes.
+ *
+ * Prints "ready" when all NAMEs are registered on NODE, and ends with status 0
+ * when its standard input does. Each process counts messages {Sender, Seq, _},
+ * where Seq has to be 1, 2, 3... for each Sender, and answers gen_server:call:
+ *
+ *	pid			its pid
+ *	report			{Received, OutOfOrder}
+ *	{exit, Status}		no answer, the program exits
+ *	{signal, Number}	no answer, the program raises it
+ *	{late, Milliseconds}	late, so much later
+ *	mute			no answer
+ *	{send, To, Binary}	sends Binary's bytes as a term; ok or {error, Errno}
+ *	anything else		the same
+ */
+#include "erldist_test.h"
+
+#define SENDERS 1024
+
+struct process {
+	int fd;
+	int64_t next[SENDERS];
+	int received;
+	int out_of_order;
+};
+
+static void count(struct process *p, int64_t sender, int64_t seq)
+{
+	if (sender < 0 || sender >= SENDERS)
+		return;
+	p->received++;
+	if (seq != ++p->next[sender]) {
+		p->out_of_order++;
+		p->next[sender] = seq;
+	}
+}
+
+/* {send, To, Binary}: what the kernel says to these bytes */
+static void send_bytes(struct process *p, const struct slice *to,
+		       const struct slice *binary, struct buf *answer)
+{
+	struct buf dest = { (uint8_t *)to->p, to->len };
+	struct buf bytes = { (uint8_t *)binary->p + 5, binary->len - 5 };
+	ssize_t n = proc_send(p->fd, &dest, &bytes);
+
+	if (n < 0)
+		term(answer, "{ai}", "error", (int)-n);
+	else
+		term(answer, "a", "ok");
+}
+
+/* The answer to a request; false: there is none */
+static bool serve(struct process *p, const struct slice *request, struct buf *answer)
+{
+	char word[512];
+	struct slice to, binary;
+	struct epid self;
+	int64_t number = 0;
+
+	*word = 0;
+	buf_add(answer, request->p, request->len);
+	if (scan(request->p, request->len, "{att}", word, &to, &binary) > 0 &&
+	    !strcmp(word, "send") && binary.len >= 5 && *binary.p == 109) {
+		send_bytes(p, &to, &binary, answer);
+		return true;
+	}
+	if (scan(request->p, request->len, "{ai}", word, &number) < 0 &&
+	    scan(request->p, request->len, "a", word) < 0)
+		return true;
+	if (!strcmp(word, "exit"))
+		_exit(number);
+	if (!strcmp(word, "signal"))
+		raise(number);
+	if (!strcmp(word, "late"))
+		sleep_ms(number);
+	if (!strcmp(word, "late"))
+		term(answer, "a", "late");
+	if (!strcmp(word, "report"))
+		term(answer, "{ii}", p->received, p->out_of_order);
+	if (!strcmp(word, "pid")) {
+		proc_self(p->fd, &self);
+		term(answer, "p", &self);
+	}
+	return strcmp(word, "mute") != 0;
+}
+
+/* To the alias in a tag [alias | Ref] or [[alias | Ref] | Label], else the pid */
+static void reply(struct process *p, const struct epid *pid,
+		  const struct slice *tag, const struct buf *answer)
+{
+	struct buf t = { (uint8_t *)tag->p, tag->len };
+	struct buf a = *answer;
+	struct eref ref;
+	char word[512];
+	DEFINE_BUF(dest);
+	DEFINE_BUF(msg);
+
+	if (scan(t.p, t.len, "[a|r]", word, &ref) > 0 ||
+	    scan(t.p, t.len, "[[a|r]|_]", word, &ref) > 0)
+		fmt(&dest, "r", &ref);
+	else
+		fmt(&dest, "p", pid);
+	proc_sendto(p->fd, &(struct to){ .dest = &dest,
+					 .sig_flags = ERLDIST_SIG_F_NOCONNECT },
+		    fmt(&msg, "{tt}", &t, &a));
+}
+
+static void handle(struct process *p, const struct buf *m)
+{
+	struct slice tag, request, rest;
+	int64_t sender, seq;
+	struct epid pid;
+	char word[512];
+	DEFINE_BUF(answer);
+
+	if (scan(m->p, m->len, "{iit}", &sender, &seq, &rest) > 0)
+		count(p, sender, seq);
+	else if (scan(m->p, m->len, "{a{pt}t}", word, &pid, &tag, &request) > 0 &&
+		 !strcmp(word, "$gen_call") && serve(p, &request, &answer))
+		reply(p, &pid, &tag, &answer);
+}
+
+/* All that is there; false when the process has ended */
+static bool drain(struct process *p)
+{
+	DEFINE_MSG(m);
+	int err;
+
+	while (!(err = proc_recv(p->fd, &m, 0)))
+		handle(p, &m.term);
+	return err == -ETIMEDOUT || err == -EAGAIN;
+}
+
+int main(int argc, char **argv)
+{
+	int n = argc - 2;
+	struct process *p = calloc(argc, sizeof(*p));
+	struct pollfd *fds = calloc(argc, sizeof(*fds));
+
+	if (n < 1 || !p || !fds)
+		die("usage: interop_proc NODE NAME...");
+	for (int i = 0; i < n; i++) {
+		p[i].fd = proc(argv[i + 2], argv[1]);
+		fds[i] = (struct pollfd){ p[i].fd, POLLIN };
+	}
+	fds[n] = (struct pollfd){ 0, POLLIN };
+	puts("ready");
+	fflush(stdout);
+	while (poll(fds, n + 1, -1) > 0 && !fds[n].revents)
+		for (int i = 0; i < n; i++)
+			if (fds[i].revents && !drain(&p[i]))
+				return 70;
+	return 0;
+}

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What the tests with Erlang nodes share. Sourced, by a test that then calls
+# "interop TESTS": TESTS is a function that runs the tests for one Erlang/OTP, the
+# first in PATH, whose release is $OTP.
+#
+# ERL25 and ERL27 name directories with an erl of that release; without them
+# the erl in PATH is what there is. The command erldist has to be in PATH.
+
+HERE=$(dirname "$(readlink -f "$0")")
+export INTEROP_BEAMS=$HERE
+COOKIE=secret
+number=0
+failed=0
+children=()
+
+# All that is waited for takes longer on a kernel that checks itself
+case $(uname -r) in
+*-erldist-debug) SLOW=6 ;;
+*) SLOW=1 ;;
+esac
+
+skip()
+{
+	echo "1..0 # SKIP $*"
+	exit 4
+}
+
+# status, text
+report()
+{
+	number=$((number + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $number - OTP $OTP: $2"
+	else
+		echo "not ok $number - OTP $OTP: $2"
+		failed=1
+	fi
+}
+
+# text, command...: ok if the command succeeds; if not, shows what it said
+check()
+{
+	local text=$1 output status=0
+	shift
+	output=$("$@" 2>&1) || status=$?
+	report $status "$text"
+	[ $status -eq 0 ] || sed 's/^/# /' <<< "$* gave $status: $output"
+}
+
+# seconds, command...: until it succeeds
+wait_for()
+{
+	local end=$((SECONDS + $1 * SLOW))
+	shift
+	until "$@" > /dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+
+# Numbers the results that an Erlang module prints
+number_results()
+{
+	local line
+
+	while IFS= read -r line; do
+		case $line in
+		'ok - '*) report 0 "${line#ok - }" ;;
+		'not ok - '*) report 1 "${line#not ok - }" ;;
+		*) echo "# ${line#\# }" ;;
+		esac
+	done
+}
+
+# node name, erl flags, --, module, arguments...: runs its main/0 on a node
+beam()
+{
+	local name=$1 flags=() status=0
+	shift
+	while [ "$1" != -- ]; do
+		flags+=("$1")
+		shift
+	done
+	shift
+	timeout -k 5 $((180 * SLOW)) erl -sname "$name" -setcookie $COOKIE -noinput \
+		+fnu -pa "$INTEROP_BEAMS" "${flags[@]}" -run "$1" main -extra "${@:2}" \
+		> "$TMP/results" 2>&1 < /dev/null || status=$?
+	number_results < "$TMP/results"
+	if ! grep -q '^ok - \|^not ok - ' "$TMP/results" || [ $status -gt 123 ]; then
+		report 1 "$1 ends (status $status)"
+	fi
+}
+
+# name, options of "erldist node run"...: holds a node; its process is $NODE_PID
+start_node()
+{
+	local name=$1
+	shift
+	erldist node run "$name" --cookie $COOKIE "$@" > "$TMP/$name.log" 2>&1 &
+	NODE_PID=$!
+	children+=($NODE_PID)
+	wait_for 20 grep -q 'is running' "$TMP/$name.log" && return
+	sed 's/^/# /' "$TMP/$name.log"
+	report 1 "node $name starts"
+	return 1
+}
+
+# name, program, arguments...: starts a program that registers the name
+start_program()
+{
+	local name=$1
+	shift
+	"$@" > "$TMP/$name.log" 2>&1 < /dev/null &
+	PROGRAM_PID=$!
+	children+=($PROGRAM_PID)
+	wait_for 20 registered "$name" && return
+	sed 's/^/# /' "$TMP/$name.log"
+	report 1 "program $name starts"
+	return 1
+}
+
+registered()
+{
+	erldist process show | grep -q " name $1 "
+}
+
+# The example that comes with the library
+echo_program()
+{
+	local path=${ERLDIST_ECHO:-$(dirname "$(command -v erldist)")/examples/echo}
+
+	[ -x "$path" ] || return 1
+	echo "$path"
+}
+
+stop_children()
+{
+	local pid
+
+	for pid in "${children[@]}"; do
+		kill -CONT "$pid" 2> /dev/null
+		kill "$pid" 2> /dev/null
+	done
+	wait "${children[@]}" 2> /dev/null
+	children=()
+}
+
+cleanup()
+{
+	stop_children
+	epmd -kill > /dev/null 2>&1
+	rm -rf "$TMP"
+}
+
+# A directory, an epmd and a home of this test's own
+surroundings()
+{
+	TMP=$(mktemp -d)
+	trap cleanup EXIT
+	export HOME=$TMP ERL_EPMD_PORT=14369 INTEROP_PATH=$HERE INTEROP_SLOW=$SLOW
+	export ERL_CRASH_DUMP_SECONDS=0
+	HOST=$(hostname -s)
+	cd "$TMP" || exit 1
+}
+
+# Where the tests were built without a compiler, by the older release, which
+# both can run
+compile()
+{
+	local source
+
+	for source in "$HERE"/interop*.erl; do
+		[ "${source%.erl}.beam" -nt "$source" ] || break
+		source=
+	done
+	[ -n "$source" ] || return 0
+	export INTEROP_BEAMS=$TMP
+	erlc -o "$TMP" "$HERE"/interop*.erl || exit 1
+}
+
+# tests: runs it for each OTP
+interop()
+{
+	local path=$PATH releases=() bin i
+
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	[ -d /sys/module/erldist ] || skip "module erldist is not loaded"
+	command -v erldist > /dev/null || skip "no erldist in PATH"
+	command -v erl > /dev/null || [ -n "$ERL25$ERL27" ] || skip "no Erlang"
+	surroundings
+	for OTP in 25 27; do
+		bin=ERL$OTP
+		[ -z "${!bin}" ] || releases+=("$OTP" "${!bin}")
+	done
+	[ ${#releases[@]} -gt 0 ] || releases=("in PATH" "$(dirname "$(command -v erl)")")
+	PATH=${releases[1]}:$path
+	epmd -daemon
+	compile
+	for ((i = 0; i < ${#releases[@]}; i += 2)); do
+		OTP=${releases[i]}
+		PATH=${releases[i + 1]}:$path
+		"$1"
+		stop_children
+	done
+	echo "1..$number"
+	exit $failed
+}
