@@ -267,6 +267,9 @@ static int channel_send_hs(struct erldist_channel *ch)
  */
 u8 erldist_hs_end_reason(const struct erldist_channel *ch, int err)
 {
+	/* It was decided before: told nok, waiting to be called instead */
+	if (ch->hs->state == HS_ST_FAILED)
+		return ch->hs->reason;
 	switch (err) {
 	case 0:
 	case -EPIPE:

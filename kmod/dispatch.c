@@ -106,18 +106,24 @@ static u64 pid_key(const struct etf_pid *pid)
 	return (u64)pid->serial << 32 | pid->id;
 }
 
+/* Room for the control message: the tuple, its numbers, and what it names */
+static size_t answer_size(const struct erldist_ctl_out *out)
+{
+	return 32 + etf_pid_size(&out->from) + etf_pid_size(&out->to) +
+	       etf_atom_size(&out->name) +
+	       (out->ref ? etf_ref_size(out->ref) : 0);
+}
+
 /* An answer in the name of @from, in its flow: order holds against it. */
 static int answer(struct erldist_channel *ch, struct erldist_ctl_out *out,
 		  const char *reason)
 {
 	struct etf_atom atom = etf_ascii(reason ?: "");
 	struct erldist_msg *msg;
-	u32 room;
 	u8 *p;
 
-	room = 128 + 3 * (ch->node->atom.len + ch->peer->atom.len) +
-	       out->name.len * 2 + (reason ? etf_atom_size(&atom) : 0);
-	msg = erldist_msg_alloc(room, GFP_KERNEL);
+	msg = erldist_msg_alloc(answer_size(out) + etf_atom_size(&atom),
+				GFP_KERNEL);
 	if (!msg)
 		return -ERLDIST_REASON_NO_MEMORY;
 	p = erldist_ctl_write(msg->data, out, ch->dflags);
@@ -131,7 +137,6 @@ static int answer(struct erldist_channel *ch, struct erldist_ctl_out *out,
 		p = etf_put_atom(p, &atom);
 	}
 	msg->used = p - msg->data;
-	WARN_ON_ONCE(msg->used > msg->room);
 	erldist_send_raw(ch, out->from_kind == CTL_PID ? pid_key(&out->from) : 0,
 			 msg);
 	return 0;
@@ -311,7 +316,13 @@ static int dispatch(struct erldist_channel *ch, const struct erldist_ctl *ctl,
 	}
 }
 
-/* Signals of a third node's processes are nobody's to send. */
+static bool is_peers(const struct erldist_channel *ch,
+		     const struct etf_atom *node)
+{
+	return etf_atom_equal(node, &ch->peer->atom);
+}
+
+/* Signals and references of a third node are not this one's to send. */
 static bool from_is_peers(const struct erldist_channel *ch,
 			  const struct erldist_ctl *ctl)
 {
@@ -320,9 +331,15 @@ static bool from_is_peers(const struct erldist_channel *ch,
 	case OP_SPAWN_REPLY:
 	case OP_MONITOR_P_EXIT:
 		return true;
+	case OP_MONITOR_P:
+	case OP_DEMONITOR_P:
+	case OP_SPAWN_REQUEST:
+		if (!is_peers(ch, &ctl->ref.node))
+			return false;
+		fallthrough;
 	default:
 		return ctl->from_kind != CTL_PID ||
-		       etf_atom_equal(&ctl->from.node, &ch->peer->atom);
+		       is_peers(ch, &ctl->from.node);
 	}
 }
 

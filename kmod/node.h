@@ -77,6 +77,7 @@ struct erldist_node {
 	struct rhashtable names;	/* struct erldist_name */
 	struct rhashtable peers;	/* struct erldist_peer */
 
+	atomic64_t sequence;		/* of references given out */
 	atomic_t n_peers;
 	atomic_t n_up;
 	atomic_t n_handshakes;

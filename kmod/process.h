@@ -72,7 +72,6 @@ struct erldist_process {
 	struct rb_root relations;
 	u32 n_relations;
 	atomic_t n_wanted;
-	atomic64_t sequence;		/* references given out */
 	struct erldist_watch *watch;
 	struct list_head reap;		/* node->reaped */
 };

@@ -1152,11 +1152,10 @@ static int get_refs(struct erldist_process *proc, char __user *optval,
 	struct erldist_refs refs = {
 		.count = REFS_AT_ONCE,
 		.id = proc->id,
-		.serial = proc->serial,
 		.creation = proc->node->creation,
 	};
 
-	refs.first = atomic64_add_return(REFS_AT_ONCE, &proc->sequence) -
+	refs.first = atomic64_add_return(REFS_AT_ONCE, &proc->node->sequence) -
 		     REFS_AT_ONCE + 1;
 	return erldist_option_put(&refs, sizeof(refs), optval, optlen);
 }

@@ -3,7 +3,7 @@
 -module(interop).
 -export([main/1, node_arg/1, ms/1, call/2, call/3, eventually/1, eventually/2]).
 -export([program/2, program/3, os_pid/1, signal/2, stop/1, run/2]).
--export([watch/0, event/2, lines/2, beam/2, beam_stop/1]).
+-export([watch/0, event/2, lines/2, beam/2, beam_stop/1, peers/0]).
 
 %% Runs [{Text, Fun}]: each in a process of its own, ok when it returns true.
 main(Tests) ->
@@ -141,3 +141,9 @@ beam_stop({Node, Port}) ->
     receive {Port, {exit_status, _}} -> true
     after ms(10000) -> exit({still_there, Node})
     end.
+
+%% The remote nodes that are up, as the native side sees it
+peers() ->
+    {0, Text} = run("erldist", ["peer", "show"]),
+    [hd(binary:split(Line, <<" ">>)) || Line <- binary:split(Text, <<"\n">>, [global]),
+                                        binary:match(Line, <<" up node ">>) =/= nomatch].

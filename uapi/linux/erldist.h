@@ -139,15 +139,15 @@ struct erldist_mailbox_limits {
 
 /*
  * References nobody else has: for each sequence number n from first to
- * first + count - 1 the words {n & 0x3ffff, id, serial, n >> 18}, with the
- * process's node and creation.
+ * first + count - 1 the three words {n & 0x3ffff, n >> 18, id}, with the node
+ * and creation of the process. Three, because OTP 25 hashes no others right.
  */
 struct erldist_refs {
 	__aligned_u64 first;
 	__u32 count;
 	__u32 id;
-	__u32 serial;
 	__u32 creation;
+	__u32 reserved;
 };
 
 /* Control messages, level SOL_ERLDIST */

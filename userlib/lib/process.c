@@ -206,11 +206,10 @@ int erldist_make_ref(struct erldist *p, erlang_ref *ref)
 	seq = p->refs.first + p->refs_used++;
 	memset(ref, 0, sizeof(*ref));
 	memcpy(ref->node, p->self.node, sizeof(ref->node));
-	ref->len = 4;
+	ref->len = 3;
 	ref->n[0] = (uint32_t)(seq & 0x3ffff);
-	ref->n[1] = p->refs.id;
-	ref->n[2] = p->refs.serial;
-	ref->n[3] = (uint32_t)(seq >> 18);
+	ref->n[1] = (uint32_t)(seq >> 18);
+	ref->n[2] = p->refs.id;
 	ref->creation = p->refs.creation;
 	return 0;
 }
