@@ -663,6 +663,7 @@ static int channel_target(struct erldist_channel *ch,
 			  const struct erldist_channel_req *req)
 {
 	struct erldist_peer *peer;
+	int err;
 
 	if (ch->role == ERLDIST_ROLE_ACCEPTOR)
 		return 0;
@@ -671,8 +672,12 @@ static int channel_target(struct erldist_channel *ch,
 	peer = erldist_peer_make(ch->node, &req->name);
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
-	ch->peer = peer;
-	return erldist_peer_attempt(peer, ch);
+	err = erldist_peer_attempt(peer, ch);
+	if (err)
+		erldist_peer_put(peer);
+	else
+		ch->peer = peer;
+	return err;
 }
 
 static int channel_prepare(struct erldist_channel *ch,

@@ -735,6 +735,60 @@ static void peer_went_down(struct erldist_peer *peer,
 	erldist_channel_put(ch);
 }
 
+/*
+ * A handshake that a stranger began failed. It says nothing about the real
+ * node of that name: what waits for it goes on waiting, and nothing is
+ * remembered against our own attempts. Returns true when it is wanted again.
+ */
+static bool peer_rejected_locked(struct erldist_peer *peer, u8 reason,
+				 int error)
+{
+	bool wanted = !peer->dead &&
+		      /* who is about to wait finds the state changed */
+		      (peer->n_queued || waitqueue_active(&peer->wait));
+
+	peer_set_state(peer, wanted ? ERLDIST_PEER_STATE_WANTED :
+				      ERLDIST_PEER_STATE_DOWN);
+	peer->reason = reason;
+	if (wanted)
+		return true;
+	peer->error = error;
+	peer->failed++;
+	return false;
+}
+
+static bool peer_idle_locked(const struct erldist_peer *peer)
+{
+	return peer->state == ERLDIST_PEER_STATE_CONNECTING && !peer->attempt &&
+	       !peer->accepting && !peer->next;
+}
+
+/* A handshake is over without a connection. */
+static void peer_attempt_over(struct erldist_peer *peer,
+			      struct erldist_channel *ch, u8 reason, int error)
+{
+	struct erldist_channel *mine;
+	bool wanted = false;
+	LIST_HEAD(drop);
+
+	spin_lock_bh(&peer->lock);
+	mine = peer_unhook_locked(peer, ch);
+	if (!peer_idle_locked(peer)) {
+		if (peer->state != ERLDIST_PEER_STATE_UP)
+			peer->reason = reason;
+	} else if (ch->role == ERLDIST_ROLE_ACCEPTOR) {
+		wanted = peer_rejected_locked(peer, reason, error);
+	} else {
+		peer_fail_locked(peer, reason, error, &drop);
+	}
+	spin_unlock_bh(&peer->lock);
+	peer_failed(peer, ch->tag, &drop);
+	if (wanted)
+		erldist_peer_wanted(peer);
+	if (mine)
+		erldist_channel_put(mine);
+}
+
 /**
  * erldist_peer_detach() - a channel of this peer is over
  * @peer: the peer
@@ -747,45 +801,18 @@ static void peer_went_down(struct erldist_peer *peer,
 void erldist_peer_detach(struct erldist_peer *peer, struct erldist_channel *ch,
 			 u8 reason, int error)
 {
-	bool initiator = ch->role == ERLDIST_ROLE_INITIATOR;
-	bool failed = false, wanted = false;
-	struct erldist_channel *mine;
 	LIST_HEAD(drop);
+	bool up;
 
 	spin_lock_bh(&peer->lock);
-	if (peer->channel == ch) {
+	up = peer->channel == ch;
+	if (up)
 		peer_down_locked(peer, ch, reason, error, &drop);
-		spin_unlock_bh(&peer->lock);
-		peer_went_down(peer, ch, &drop);
-		return;
-	}
-	mine = peer_unhook_locked(peer, ch);
-	if (peer->state == ERLDIST_PEER_STATE_CONNECTING && !peer->attempt &&
-	    !peer->accepting && !peer->next) {
-		/*
-		 * A stranger that used the name must not make us lose what
-		 * waits for the real one.
-		 */
-		wanted = !initiator && !peer->dead &&
-			 /* who is about to wait finds the state changed */
-			 (peer->n_queued || waitqueue_active(&peer->wait));
-		if (wanted)
-			peer_set_state(peer, ERLDIST_PEER_STATE_WANTED);
-		else
-			peer_fail_locked(peer, reason, error, &drop);
-		failed = !wanted;
-	} else if (peer->state != ERLDIST_PEER_STATE_UP) {
-		peer->reason = reason;
-	}
 	spin_unlock_bh(&peer->lock);
-	if (wanted)
-		erldist_peer_wanted(peer);
-	if (failed)
-		peer_failed(peer, ch->tag, &drop);
-	else if (!READ_ONCE(peer->dead))
-		erldist_peer_event(peer, ERLDIST_PENDING_FAILED, ch->tag, 0);
-	if (mine)
-		erldist_channel_put(mine);
+	if (up)
+		peer_went_down(peer, ch, &drop);
+	else
+		peer_attempt_over(peer, ch, reason, error);
 }
 
 /**
