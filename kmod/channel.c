@@ -192,8 +192,8 @@ static void tick_look_for_data(struct erldist_channel *ch)
 {
 	struct sock *sk = ch->sock->sk;
 
-	if (ch->carrier == CARRIER_TCP && !ch->rx.stalled &&
-	    !skb_queue_empty_lockless(&sk->sk_receive_queue))
+	if (!ch->rx.stalled && (ch->carrier != CARRIER_TCP ||
+				!skb_queue_empty_lockless(&sk->sk_receive_queue)))
 		erldist_channel_queue(ch, &ch->rx_work);
 }
 
@@ -380,6 +380,20 @@ static int channel_decided(struct erldist_channel *ch)
 	return hs_step(ch, erldist_hs_decide(ch->hs, status));
 }
 
+static struct erldist_peer *channel_use_peer(struct erldist_node *node,
+					     const struct etf_atom *name)
+{
+	struct erldist_peer *peer;
+
+	for (;;) {
+		peer = erldist_peer_make(node, name);
+		if (IS_ERR(peer) || erldist_peer_use(peer))
+			return peer;
+		erldist_peer_put(peer);
+		cond_resched();
+	}
+}
+
 /* A node introduced itself. */
 static int channel_decide(struct erldist_channel *ch)
 {
@@ -391,7 +405,7 @@ static int channel_decide(struct erldist_channel *ch)
 
 	if (erldist_node_is(ch->node, &name))
 		return channel_refuse(ch, ERLDIST_REASON_SAME_NAME);
-	peer = erldist_peer_make(ch->node, &name);
+	peer = channel_use_peer(ch->node, &name);
 	if (IS_ERR(peer))
 		return channel_refuse(ch, PTR_ERR(peer) == -EINVAL ?
 				      ERLDIST_REASON_BAD_NAME :
@@ -644,6 +658,9 @@ static int channel_count(struct erldist_channel *ch)
 {
 	struct erldist_node *node = ch->node;
 
+	/* Strangers that call must not keep the keeper from calling. */
+	if (ch->role != ERLDIST_ROLE_ACCEPTOR)
+		return 0;
 	ch->counted = true;
 	return atomic_inc_return(&node->n_handshakes) >
 	       READ_ONCE(node->limits.handshakes) ? -EUSERS : 0;
@@ -699,18 +716,15 @@ static int channel_prepare(struct erldist_channel *ch,
 	return 0;
 }
 
-/*
- * From here on the channel is found by the node's close. It may be over
- * already: it reads since it was attached.
- */
+/* From here on the channel is found by the node's close, and reads. */
 static void channel_list(struct erldist_channel *ch)
 {
 	struct erldist_node *node = ch->node;
 	bool dead;
 
 	spin_lock_bh(&node->channel_lock);
-	if (!test_bit(CHANNEL_CLOSING, &ch->flags))
-		list_add_tail(&ch->list, &node->channels);
+	list_add_tail(&ch->list, &node->channels);
+	set_bit(CHANNEL_STARTED, &ch->flags);
 	dead = READ_ONCE(node->dead);
 	spin_unlock_bh(&node->channel_lock);
 	if (dead)

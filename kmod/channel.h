@@ -26,6 +26,7 @@ enum erldist_channel_state {
 
 /* Bits of flags */
 enum {
+	CHANNEL_STARTED,	/* the hand-over succeeded, it may read */
 	CHANNEL_CLOSING,	/* reason is set, close_work queued */
 	CHANNEL_DEAD,		/* callbacks are gone, nothing may be queued */
 	CHANNEL_WAKE,		/* the stream has room again */

@@ -262,13 +262,16 @@ static int on_demonitor(struct erldist_channel *ch,
 static struct erldist_blob *reason_of(const struct erldist_msg *msg)
 {
 	struct erldist_blob *blob = erldist_msg_blob(msg, 0);
+	int err;
 
 	if (!blob)
 		return ERR_PTR(-ERLDIST_REASON_NO_MEMORY);
-	if (!etf_scan_term(blob->data, blob->len, NULL))
+	err = etf_scan_term(blob->data, blob->len, NULL);
+	if (!err)
 		return blob;
 	erldist_blob_put(blob);
-	return ERR_PTR(-ERLDIST_REASON_BAD_TERM);
+	return ERR_PTR(err == -ENOMEM ? -ERLDIST_REASON_NO_MEMORY :
+					-ERLDIST_REASON_BAD_TERM);
 }
 
 static int on_exit(struct erldist_channel *ch, const struct erldist_ctl *ctl,

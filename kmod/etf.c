@@ -1278,7 +1278,7 @@ static bool scan_is_own(const struct etf_scan *s, u32 creation)
 	const struct etf_scan_rules *r = s->rules;
 
 	return r && r->peer.len && s->match == r->peer.len &&
-	       creation == r->creation;
+	       (r->any_creation || creation == r->creation);
 }
 
 static int scan_pid_tail(struct etf_scan *s, const u8 *p)

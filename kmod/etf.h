@@ -156,6 +156,7 @@ static inline struct etf_atom etf_ascii(const char *s)
 struct etf_scan_rules {
 	struct etf_atom peer;
 	u32 creation;
+	bool any_creation;	/* the present one is not known */
 };
 
 struct etf_scan_heap;

@@ -6,8 +6,8 @@
 #include "node.h"
 #include "process.h"
 
-/* What a message counts beyond its payload */
-#define MESSAGE_OVERHEAD	64
+/* What a message counts beyond its payload: small ones are mostly this */
+#define MESSAGE_OVERHEAD	sizeof(struct erldist_msg)
 
 /**
  * erldist_mailbox_init() - an empty mailbox
@@ -39,6 +39,12 @@ static void enqueue(struct erldist_mailbox *mb, struct erldist_msg *msg)
 	mb->n++;
 }
 
+static bool above_hard_limit(const struct erldist_mailbox *mb, size_t more)
+{
+	return mb->hard_limit &&
+	       mb->local_bytes + mb->remote_bytes + more > mb->hard_limit;
+}
+
 static bool local_room(const struct erldist_mailbox *mb, size_t bytes)
 {
 	size_t used = READ_ONCE(mb->local_bytes);
@@ -58,35 +64,55 @@ bool erldist_mailbox_has_room(const struct erldist_process *proc, size_t bytes)
 	       local_room(&proc->mailbox, bytes + MESSAGE_OVERHEAD);
 }
 
+/* To oneself there is room as long as the node's pool would have it. */
+static bool own_room(const struct erldist_process *proc, size_t bytes)
+{
+	const struct erldist_mailbox *mb = &proc->mailbox;
+
+	return mb->local_bytes + bytes <=
+	       max(mb->local_limit, READ_ONCE(proc->node->limits.mailbox_pool));
+}
+
+static int put_local_locked(struct erldist_process *proc,
+			    struct erldist_msg *msg,
+			    const struct erldist_process *from)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+
+	if (!erldist_process_alive(from))
+		return -EPIPE;
+	if (!erldist_process_alive(proc))
+		return -ESRCH;
+	if (from == proc ? !own_room(proc, msg->charged) :
+			   !local_room(mb, msg->charged))
+		return -EAGAIN;
+	if (above_hard_limit(mb, msg->charged))
+		return -ENOBUFS;
+	mb->local_bytes += msg->charged;
+	enqueue(mb, msg);
+	return 0;
+}
+
 /**
  * erldist_mailbox_put_local() - a message of a process of the same node
  * @proc: the receiver
  * @msg: the message; taken when 0 is returned
- * @from: the sender; to oneself there is always room
+ * @from: the sender; nobody waits for himself
  *
  * Context: process context.
  * Return: 0; -EAGAIN no room; -ESRCH the receiver has ended; -EPIPE the sender
- * has.
+ * has; -ENOBUFS above the receiver's hard limit.
  */
 int erldist_mailbox_put_local(struct erldist_process *proc,
 			      struct erldist_msg *msg,
 			      const struct erldist_process *from)
 {
 	struct erldist_mailbox *mb = &proc->mailbox;
-	int err = 0;
+	int err;
 
 	msg->charged = msg->len + MESSAGE_OVERHEAD;
 	spin_lock_bh(&mb->lock);
-	if (!erldist_process_alive(from)) {
-		err = -EPIPE;
-	} else if (!erldist_process_alive(proc)) {
-		err = -ESRCH;
-	} else if (from != proc && !local_room(mb, msg->charged)) {
-		err = -EAGAIN;
-	} else {
-		mb->local_bytes += msg->charged;
-		enqueue(mb, msg);
-	}
+	err = put_local_locked(proc, msg, from);
 	spin_unlock_bh(&mb->lock);
 	if (!err)
 		mailbox_wake(proc);
@@ -97,12 +123,12 @@ static int put_remote_locked(struct erldist_process *proc,
 			     struct erldist_msg *msg, bool limited)
 {
 	struct erldist_mailbox *mb = &proc->mailbox;
-	size_t all = msg->body + msg->len, more = all - msg->charged;
+	size_t all = MESSAGE_OVERHEAD + msg->body + msg->len;
+	size_t more = all - msg->charged;
 
 	if (!erldist_process_alive(proc))
 		return -ESRCH;
-	if (limited && mb->hard_limit &&
-	    mb->local_bytes + mb->remote_bytes + more > mb->hard_limit)
+	if (limited && above_hard_limit(mb, more))
 		return -ENOBUFS;
 	mb->remote_bytes += more;
 	msg->charged = all;
@@ -165,18 +191,21 @@ void erldist_mailbox_put_signal(struct erldist_process *proc,
  * @bytes: how many
  *
  * Context: any.
- * Return: 0; -ESRCH the receiver has ended, nothing was charged.
+ * Return: 0; nothing was charged: -ESRCH the receiver has ended, -ENOBUFS above
+ * its hard limit.
  */
 int erldist_mailbox_charge(struct erldist_process *proc, size_t bytes)
 {
 	struct erldist_mailbox *mb = &proc->mailbox;
-	int err = -ESRCH;
+	int err = 0;
 
 	spin_lock_bh(&mb->lock);
-	if (erldist_process_alive(proc)) {
+	if (!erldist_process_alive(proc))
+		err = -ESRCH;
+	else if (above_hard_limit(mb, bytes))
+		err = -ENOBUFS;
+	else
 		mb->remote_bytes += bytes;
-		err = 0;
-	}
 	spin_unlock_bh(&mb->lock);
 	if (!err)
 		atomic_long_add(bytes, &proc->node->pool_used);
@@ -246,6 +275,9 @@ int erldist_mailbox_take(struct erldist_process *proc, size_t room, int flags,
 		mb->n--;
 	}
 	spin_unlock_bh(&mb->lock);
+	/* Whoever was woken for it alone leaves it to the others. */
+	if (err == -EMSGSIZE)
+		mailbox_wake(proc);
 	*msg = first;
 	return err;
 }
@@ -270,7 +302,9 @@ void erldist_mailbox_return(struct erldist_process *proc,
 		mb->n++;
 	}
 	spin_unlock_bh(&mb->lock);
-	if (!back)
+	if (back)
+		mailbox_wake(proc);
+	else
 		erldist_mailbox_read(proc, msg);
 }
 

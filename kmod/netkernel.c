@@ -191,11 +191,10 @@ struct erldist_msg *erldist_netkernel_local(const struct erldist_msg *msg)
 
 	if (msg->pieces || get_call(&c, &call) || !call.is_auth)
 		return NULL;
-	reply = erldist_msg_alloc(reply_size(&call), GFP_KERNEL);
+	reply = erldist_msg_alloc(reply_size(&call), GFP_KERNEL_ACCOUNT);
 	if (!reply)
 		return NULL;
 	reply->used = put_reply(reply->data, &call) - reply->data;
 	reply->len = reply->used;
-	reply->remote = true;
 	return reply;
 }

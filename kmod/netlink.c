@@ -330,7 +330,7 @@ static int dump_entry(struct sk_buff *skb, struct netlink_callback *cb,
 			  &erldist_genl, NLM_F_MULTI, e->cmd);
 	if (!hdr)
 		return -EMSGSIZE;
-	if (fill_entry(skb, e, cb->seq)) {
+	if (fill_entry(skb, e, entry_seq(sock_net(skb->sk), e))) {
 		genlmsg_cancel(skb, hdr);
 		return -EMSGSIZE;
 	}
@@ -621,7 +621,8 @@ int erldist_nl_peer_disconnect_doit(struct sk_buff *skb,
 	return with_peer(info, peer_disconnect);
 }
 
-static struct erldist_process *attr_process(struct genl_info *info,
+static struct erldist_process *attr_process(const struct sk_buff *skb,
+					    struct genl_info *info,
 					    struct erldist_node *node)
 {
 	struct erldist_process *proc;
@@ -629,7 +630,7 @@ static struct erldist_process *attr_process(struct genl_info *info,
 
 	if (GENL_REQ_ATTR_CHECK(info, ERLDIST_A_PROCESS_ID))
 		return ERR_PTR(-EINVAL);
-	if (!erldist_node_may_see(node, genl_info_net(info)))
+	if (!erldist_node_may_see(node, skb))
 		return ERR_PTR(-EACCES);
 	proc = erldist_process_find(node,
 				    nla_get_u32(info->attrs[ERLDIST_A_PROCESS_ID]),
@@ -650,7 +651,7 @@ int erldist_nl_process_get_doit(struct sk_buff *skb, struct genl_info *info)
 	node = attr_node(info, ERLDIST_A_PROCESS_NODE);
 	if (IS_ERR(node))
 		return PTR_ERR(node);
-	e.process = attr_process(info, node);
+	e.process = attr_process(skb, info, node);
 	err = IS_ERR(e.process) ? PTR_ERR(e.process) : reply_entry(info, &e);
 	if (!IS_ERR(e.process))
 		erldist_process_put(e.process);
@@ -687,7 +688,8 @@ static int dump_nodes(struct sk_buff *skb, struct netlink_callback *cb,
 	struct erldist_node *node;
 	int err = 0;
 
-	cb->seq = group_seq(net, group);
+	/* Nodes are found by their place in the list. */
+	cb->seq = group_seq(net, group) + READ_ONCE(erldist_net(net)->generation);
 	while (!err && (node = nth_node(net, cb->args[0]))) {
 		err = fn(skb, cb, node);
 		erldist_node_put(node);
@@ -751,7 +753,7 @@ static int dump_processes(struct sk_buff *skb, struct netlink_callback *cb,
 	unsigned long id = cb->args[1];
 	int err = 0;
 
-	if (!erldist_node_may_see(node, node->net))
+	if (!erldist_node_may_see(node, cb->skb))
 		return 0;
 	while (!err && (e.process = erldist_process_next(node, &id))) {
 		err = dump_entry(skb, cb, &e);

@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/mm.h>
+#include <linux/netlink.h>
 #include <linux/random.h>
 #include <linux/user_namespace.h>
 
@@ -196,6 +197,7 @@ int erldist_node_publish(struct erldist_node *node)
 		err = -EADDRINUSE;
 	else
 		list_add_tail_rcu(&node->list, &en->nodes);
+	en->generation++;
 	mutex_unlock(&en->lock);
 	if (!err)
 		erldist_netlink_node(node, ERLDIST_CMD_NODE_NEW_NTF);
@@ -231,6 +233,7 @@ void erldist_node_close(struct erldist_node *node)
 	mutex_lock(&en->lock);
 	WRITE_ONCE(node->dead, true);
 	list_del_rcu(&node->list);
+	en->generation++;
 	mutex_unlock(&en->lock);
 	/* Who found the node before now sees it dead, or is seen below. */
 	synchronize_rcu();
@@ -308,13 +311,14 @@ bool erldist_node_may_use(const struct erldist_node *node)
 /**
  * erldist_node_may_see() - may the caller see a node's processes and names
  * @node: the node
- * @net: the reader's namespace
+ * @skb: the netlink request, whose socket's opener counts as well
  * Return: true if so.
  */
-bool erldist_node_may_see(const struct erldist_node *node, struct net *net)
+bool erldist_node_may_see(const struct erldist_node *node,
+			  const struct sk_buff *skb)
 {
 	return mode_allows(node, 0600) ||
-	       ns_capable(net->user_ns, CAP_NET_ADMIN);
+	       netlink_ns_capable(skb, node->net->user_ns, CAP_NET_ADMIN);
 }
 
 /**

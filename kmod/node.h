@@ -24,6 +24,7 @@ struct erldist_process;
 struct erldist_net {
 	struct mutex lock;		/* changes of nodes */
 	struct list_head nodes;		/* RCU */
+	u32 generation;			/* of the list */
 	struct mutex seq_lock[3];	/* numbers and multicasts of a group */
 	u64 seq[3];
 	atomic64_t connections;		/* last connection id given out */
@@ -119,7 +120,8 @@ struct erldist_node *erldist_node_find(struct net *net,
 				       const struct etf_atom *name);
 struct erldist_node *erldist_node_default(struct net *net);
 bool erldist_node_may_use(const struct erldist_node *node);
-bool erldist_node_may_see(const struct erldist_node *node, struct net *net);
+bool erldist_node_may_see(const struct erldist_node *node,
+			  const struct sk_buff *skb);
 bool erldist_node_is_owner(const struct erldist_node *node);
 bool erldist_node_is(const struct erldist_node *node,
 		     const struct etf_atom *name);

@@ -242,7 +242,8 @@ static struct erldist_peer *event_pop(struct erldist_node *node,
 	if (peer) {
 		list_del_init(&peer->event);
 		news->pending = peer->pending;
-		news->tag = peer->event_tag;
+		news->tag = peer->pending & ERLDIST_PENDING_ASKS &&
+			    peer->asking ? peer->asking : peer->event_tag;
 		news->connection = peer->event_connection;
 		peer->pending = 0;
 	}
@@ -317,8 +318,8 @@ static int node_recvmsg(struct socket *sock, struct msghdr *mh, size_t len,
 	mh->msg_namelen = 0;
 	/* Nothing is lost: what could not be told is news again. */
 	if (err < 0 || flags & MSG_PEEK)
-		erldist_peer_event(peer, news.pending, news.tag,
-				   news.connection);
+		erldist_peer_event_return(peer, news.pending, news.tag,
+					  news.connection);
 	else
 		erldist_peer_settle(peer);
 	erldist_peer_put(peer);
@@ -402,7 +403,7 @@ static int set_ticktime(struct erldist_node_sock *ns, sockptr_t optval,
 			unsigned int optlen)
 {
 	struct erldist_node *node = ns->node;
-	struct erldist_ticktime tick;
+	struct erldist_ticktime tick, all;
 	int err;
 
 	err = erldist_option_get(&tick, sizeof(tick), optval, optlen);
@@ -414,8 +415,9 @@ static int set_ticktime(struct erldist_node_sock *ns, sockptr_t optval,
 		ns->config.tick = tick;
 		return 0;
 	}
+	set_tick(&all, &tick);
 	mutex_lock(&node->conf_lock);
-	set_tick(&node->tick, &tick);
+	node->tick = all;
 	mutex_unlock(&node->conf_lock);
 	return 0;
 }
@@ -440,7 +442,7 @@ static int opt_limits(struct erldist_node_sock *ns, sockptr_t optval,
 		return 0;
 	}
 	mutex_lock(&node->conf_lock);
-	set_limits(&node->limits, &limits);
+	node->limits = all;
 	mutex_unlock(&node->conf_lock);
 	return 0;
 }

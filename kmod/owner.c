@@ -29,6 +29,7 @@ struct erldist_watch {
 	struct task_struct *task;
 	struct erldist_process *process;	/* outlives wait; see free */
 	struct erldist_blob *reason;		/* room for the one that comes */
+	struct rcu_head rcu;			/* netlink looks at pid under RCU */
 };
 
 static const char *const signal_names[] = {
@@ -45,14 +46,21 @@ static const char *const signal_names[] = {
 	[SIGPWR] = "sigpwr", [SIGSYS] = "sigsys",
 };
 
-static void watch_put(struct erldist_watch *watch)
+static void watch_free_rcu(struct rcu_head *rcu)
 {
-	if (!refcount_dec_and_test(&watch->ref))
-		return;
+	struct erldist_watch *watch = container_of(rcu, struct erldist_watch,
+						   rcu);
+
 	erldist_blob_put(watch->reason);
 	put_task_struct(watch->task);
 	put_pid(watch->pid);
 	kfree(watch);
+}
+
+static void watch_put(struct erldist_watch *watch)
+{
+	if (refcount_dec_and_test(&watch->ref))
+		call_rcu(&watch->rcu, watch_free_rcu);
 }
 
 /* tasklist_lock is held, interrupts are off. */

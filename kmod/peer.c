@@ -282,6 +282,44 @@ struct erldist_peer *erldist_peer_make(struct erldist_node *node,
 	return old;
 }
 
+static int want_limits(struct erldist_node *node, struct erldist_process *by)
+{
+	struct erldist_limits *limits = &node->limits;
+
+	if (atomic_read(&node->n_wanted) >= READ_ONCE(limits->wanted))
+		return -EUSERS;
+	if (by && atomic_read(&by->n_wanted) >= READ_ONCE(limits->process_wanted))
+		return -EUSERS;
+	return 0;
+}
+
+/**
+ * erldist_peer_for() - the peer a process sends to
+ * @by: the process
+ * @name: the node's name
+ * @noconnect: only one that is known
+ *
+ * Names that a process makes up must not fill the table: a peer that is to be
+ * made counts as wanted.
+ *
+ * Context: process context.
+ * Return: as erldist_peer_make(); -EHOSTUNREACH; -EUSERS.
+ */
+struct erldist_peer *erldist_peer_for(struct erldist_process *by,
+				      const struct etf_atom *name,
+				      bool noconnect)
+{
+	struct erldist_peer *peer = erldist_peer_find(by->node, name);
+	int err;
+
+	if (peer)
+		return peer;
+	if (noconnect)
+		return ERR_PTR(-EHOSTUNREACH);
+	err = want_limits(by->node, by);
+	return err ? ERR_PTR(err) : erldist_peer_make(by->node, name);
+}
+
 /* The caller is the one who set dead. */
 static void peer_remove(struct erldist_peer *peer)
 {
@@ -319,6 +357,31 @@ void erldist_peer_event(struct erldist_peer *peer, u32 pending, u64 tag,
 	}
 	spin_unlock_bh(&node->event_lock);
 	erldist_node_socket_wake(node);
+}
+
+/**
+ * erldist_peer_event_return() - news that could not be told is news again
+ * @peer: the peer
+ * @pending: what was taken
+ * @tag: likewise
+ * @connection: likewise
+ *
+ * What has happened since then is newer, and stays.
+ *
+ * Context: process context.
+ */
+void erldist_peer_event_return(struct erldist_peer *peer, u32 pending, u64 tag,
+			       u64 connection)
+{
+	struct erldist_node *node = peer->node;
+
+	spin_lock_bh(&node->event_lock);
+	if (peer->pending) {
+		tag = peer->event_tag;
+		connection = peer->event_connection;
+	}
+	spin_unlock_bh(&node->event_lock);
+	erldist_peer_event(peer, pending, tag, connection);
 }
 
 static u32 peer_present_state(struct erldist_peer *peer)
@@ -380,6 +443,7 @@ static void peer_fail_locked(struct erldist_peer *peer, u8 reason, int error,
 	peer->reason = reason;
 	peer->error = error ?: -erldist_reason_errno(reason);
 	peer->failed++;
+	peer->epoch++;
 	peer->remember = true;
 	peer->retry = jiffies + msecs_to_jiffies(peer->node->tick.retry);
 	erldist_send_take_locked(peer, drop);
@@ -410,10 +474,25 @@ static void peer_failed(struct erldist_peer *peer, u64 tag,
 static bool peer_unused_locked(struct erldist_peer *peer)
 {
 	return peer->state == ERLDIST_PEER_STATE_DOWN && !peer->remember &&
-	       !peer->n_queued && list_empty(&peer->relations) &&
+	       !peer->users && !peer->n_queued && list_empty(&peer->relations) &&
 	       list_empty(&peer->event) && !peer->cookie &&
 	       /* who is about to wait made the peer wanted, under the lock */
 	       !waitqueue_active(&peer->wait);
+}
+
+/* Jiffies to what is due next, 0: nothing. The one timer serves them all. */
+static unsigned long peer_deadline_locked(const struct erldist_peer *peer,
+					  unsigned long setup)
+{
+	unsigned long due;
+
+	if (peer->state == ERLDIST_PEER_STATE_WANTED)
+		due = peer->since + setup;
+	else if (peer->remember)
+		due = peer->retry;
+	else
+		return 0;
+	return time_after(due, jiffies) ? due - jiffies + 1 : 1;
 }
 
 static void peer_work(struct work_struct *work)
@@ -422,6 +501,7 @@ static void peer_work(struct work_struct *work)
 						 struct erldist_peer, work);
 	unsigned long setup = msecs_to_jiffies(peer->node->tick.setup);
 	bool failed = false, gone = false;
+	unsigned long next;
 	LIST_HEAD(drop);
 
 	spin_lock_bh(&peer->lock);
@@ -436,11 +516,14 @@ static void peer_work(struct work_struct *work)
 		peer->dead = true;
 		gone = true;
 	}
+	next = peer_deadline_locked(peer, setup);
 	spin_unlock_bh(&peer->lock);
 	if (failed)
 		peer_failed(peer, 0, &drop);
 	if (gone)
 		peer_remove(peer);
+	if (next)
+		peer_arm(peer, next);
 	erldist_peer_put(peer);
 }
 
@@ -454,17 +537,6 @@ void erldist_peer_settle(struct erldist_peer *peer)
 {
 	if (READ_ONCE(peer->state) == ERLDIST_PEER_STATE_DOWN)
 		peer_arm(peer, msecs_to_jiffies(peer->node->tick.retry) + 1);
-}
-
-static int want_limits(struct erldist_peer *peer, struct erldist_process *by)
-{
-	struct erldist_limits *limits = &peer->node->limits;
-
-	if (atomic_read(&peer->node->n_wanted) >= READ_ONCE(limits->wanted))
-		return -EUSERS;
-	if (by && atomic_read(&by->n_wanted) >= READ_ONCE(limits->process_wanted))
-		return -EUSERS;
-	return 0;
 }
 
 /**
@@ -481,11 +553,13 @@ int erldist_peer_want_locked(struct erldist_peer *peer,
 {
 	int err;
 
+	if (peer->state == ERLDIST_PEER_STATE_DRAINING)
+		peer->again = true;
 	if (peer->state != ERLDIST_PEER_STATE_DOWN)
 		return 0;
 	if (peer->remember && time_before(jiffies, peer->retry))
 		return -peer->error;
-	err = want_limits(peer, by);
+	err = want_limits(peer->node, by);
 	if (err)
 		return err;
 	peer_set_state(peer, ERLDIST_PEER_STATE_WANTED);
@@ -508,6 +582,24 @@ void erldist_peer_wanted(struct erldist_peer *peer)
 {
 	erldist_peer_event(peer, ERLDIST_PENDING_WANTED, 0, 0);
 	peer_arm(peer, msecs_to_jiffies(peer->node->tick.setup) + 1);
+}
+
+/**
+ * erldist_peer_use() - a connection of this name is in handshake
+ * @peer: the peer; erldist_peer_detach() is the end of it
+ *
+ * Return: false: it has just been forgotten, look it up again.
+ */
+bool erldist_peer_use(struct erldist_peer *peer)
+{
+	bool there;
+
+	spin_lock_bh(&peer->lock);
+	there = !peer->dead;
+	if (there)
+		peer->users++;
+	spin_unlock_bh(&peer->lock);
+	return there;
 }
 
 /**
@@ -650,7 +742,7 @@ int erldist_peer_adopt(struct erldist_peer *peer, struct erldist_channel *ch)
 	mine = peer_unhook_locked(peer, ch);
 	if (peer->dead) {
 		err = -ENETDOWN;
-	} else if (peer->next ||
+	} else if (test_bit(CHANNEL_CLOSING, &ch->flags) || peer->next ||
 		   (peer->state == ERLDIST_PEER_STATE_UP && !ch->replaces)) {
 		err = -EALREADY;
 	} else if (peer->state == ERLDIST_PEER_STATE_UP ||
@@ -699,8 +791,10 @@ bool erldist_peer_open(struct erldist_peer *peer, struct erldist_channel *ch)
 
 	spin_lock_bh(&peer->lock);
 	open = peer->channel == ch;
-	if (open)
+	if (open) {
 		peer->open = true;
+		peer->epoch++;
+	}
 	spin_unlock_bh(&peer->lock);
 	wake_up_all(&peer->wait);
 	if (open)
@@ -754,6 +848,7 @@ static bool peer_rejected_locked(struct erldist_peer *peer, u8 reason,
 		return true;
 	peer->error = error;
 	peer->failed++;
+	peer->epoch++;
 	return false;
 }
 
@@ -805,6 +900,10 @@ void erldist_peer_detach(struct erldist_peer *peer, struct erldist_channel *ch,
 	bool up;
 
 	spin_lock_bh(&peer->lock);
+	if (ch->role == ERLDIST_ROLE_ACCEPTOR)
+		peer->users--;
+	if (peer->asking == ch->tag)
+		peer->asking = 0;
 	up = peer->channel == ch;
 	if (up)
 		peer_down_locked(peer, ch, reason, error, &drop);
@@ -851,10 +950,14 @@ static void peer_drained(struct erldist_peer *peer)
 	peer->next = NULL;
 	if (next || peer->attempt || peer->accepting)
 		peer_set_state(peer, ERLDIST_PEER_STATE_CONNECTING);
-	else if (peer->n_queued && !peer->dead)
+	else if ((peer->n_queued || peer->again) && !peer->dead)
 		err = erldist_peer_want_locked(peer, NULL, &wanted);
-	if (err)
+	peer->again = false;
+	if (err) {
+		peer->error = -err;
+		peer->epoch++;
 		erldist_send_take_locked(peer, &drop);
+	}
 	spin_unlock_bh(&peer->lock);
 	peer_lose(peer, &drop);
 	wake_up_all(&peer->wait);
@@ -882,25 +985,36 @@ static void peer_drain(struct work_struct *work)
 	erldist_peer_put(peer);
 }
 
-static bool peer_decided(struct erldist_peer *peer, u32 failed)
+/**
+ * erldist_peer_verdict() - what came of the wait for a connection
+ * @peer: the peer, whose epoch has changed
+ * Return: 0 connected; else why not.
+ */
+int erldist_peer_verdict(const struct erldist_peer *peer)
 {
-	return READ_ONCE(peer->open) || READ_ONCE(peer->failed) != failed ||
-	       READ_ONCE(peer->dead);
+	int error = READ_ONCE(peer->error);
+
+	if (READ_ONCE(peer->open))
+		return 0;
+	if (READ_ONCE(peer->dead))
+		return -ENETDOWN;
+	return error ? -error : erldist_reason_errno(READ_ONCE(peer->reason));
 }
 
-static int peer_wait_up(struct erldist_peer *peer, struct sock *sk, u32 failed)
+static int peer_wait_up(struct erldist_peer *peer, struct erldist_process *by,
+			struct sock *sk, u32 epoch)
 {
 	long t = sock_sndtimeo(sk, false);
 
 	t = wait_event_interruptible_timeout(peer->wait,
-					     peer_decided(peer, failed), t);
+					     READ_ONCE(peer->epoch) != epoch ||
+					     READ_ONCE(peer->dead) ||
+					     !erldist_process_alive(by), t);
 	if (t < 0)
 		return sock_intr_errno(sock_sndtimeo(sk, false));
 	if (!t)
 		return -EINPROGRESS;
-	if (READ_ONCE(peer->open))
-		return 0;
-	return READ_ONCE(peer->dead) ? -ENETDOWN : -READ_ONCE(peer->error);
+	return erldist_process_alive(by) ? erldist_peer_verdict(peer) : -by->err;
 }
 
 /**
@@ -909,27 +1023,34 @@ static int peer_wait_up(struct erldist_peer *peer, struct sock *sk, u32 failed)
  * @by: the process
  * @sk: the socket whose SO_SNDTIMEO says how long at most
  * @wait: or do not wait
+ * @epoch: set to peer->epoch before anything could be decided
  *
  * Context: process context.
  * Return: 0 connected; -EINPROGRESS; why not.
  */
 int erldist_peer_connect(struct erldist_peer *peer, struct erldist_process *by,
-			 struct sock *sk, bool wait)
+			 struct sock *sk, bool wait, u32 *epoch)
 {
+	DEFINE_WAIT_FUNC(dying, default_wake_function);
 	bool news = false, open;
-	u32 failed;
 	int err;
 
 	spin_lock_bh(&peer->lock);
 	open = peer->open;
-	failed = peer->failed;
+	*epoch = peer->epoch;
 	err = peer->dead ? -EAGAIN : erldist_peer_want_locked(peer, by, &news);
 	spin_unlock_bh(&peer->lock);
 	if (news)
 		erldist_peer_wanted(peer);
 	if (err || open)
 		return err;
-	return wait ? peer_wait_up(peer, sk, failed) : -EINPROGRESS;
+	if (!wait)
+		return -EINPROGRESS;
+	/* A process that ends meanwhile wakes its own mailbox's waiters. */
+	add_wait_queue(&by->mailbox.wait, &dying);
+	err = peer_wait_up(peer, by, sk, *epoch);
+	remove_wait_queue(&by->mailbox.wait, &dying);
+	return err;
 }
 
 /**
@@ -972,6 +1093,7 @@ static void peer_close(struct erldist_peer *peer)
 	spin_lock_bh(&peer->lock);
 	mine = !peer->dead;
 	peer->dead = true;
+	peer->epoch++;
 	if (peer->state == ERLDIST_PEER_STATE_WANTED)
 		peer_set_state(peer, ERLDIST_PEER_STATE_DOWN);
 	erldist_send_take_locked(peer, &drop);

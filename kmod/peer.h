@@ -37,7 +37,10 @@ struct erldist_peer {
 	bool dead;			/* not in the table any more */
 	u8 reason;			/* enum erldist_reason, of the last end */
 	int error;
-	u32 failed;
+	u32 failed;			/* attempts since it was last up */
+	u32 users;			/* accepted handshakes of this name */
+	u32 epoch;			/* grows whenever a wait for it is decided */
+	bool again;			/* wanted again, after draining */
 	unsigned long since;		/* jiffies of the last state change */
 	unsigned long retry;		/* jiffies until error is remembered */
 	bool remember;
@@ -57,6 +60,7 @@ struct erldist_peer {
 	struct hlist_head flow_hash[ERLDIST_FLOW_BUCKETS];
 	struct list_head flows;		/* heads, round robin */
 	size_t queued;			/* bytes of items in flows */
+	size_t queued_raw;		/* of these, answers to the peer */
 	u32 n_queued;
 	bool open;			/* channel takes frames */
 
@@ -89,6 +93,7 @@ struct erldist_peer *erldist_peer_find(struct erldist_node *node,
 struct erldist_peer *erldist_peer_make(struct erldist_node *node,
 				       const struct etf_atom *name);
 void erldist_peer_put(struct erldist_peer *peer);
+bool erldist_peer_use(struct erldist_peer *peer);
 int erldist_peer_status(struct erldist_peer *peer, struct erldist_channel *ch);
 int erldist_peer_attempt(struct erldist_peer *peer, struct erldist_channel *ch);
 bool erldist_peer_wants(struct erldist_peer *peer, struct erldist_channel *ch);
@@ -98,7 +103,11 @@ void erldist_peer_detach(struct erldist_peer *peer, struct erldist_channel *ch,
 			 u8 reason, int error);
 void erldist_peer_unreachable(struct erldist_peer *peer, int error);
 int erldist_peer_connect(struct erldist_peer *peer, struct erldist_process *by,
-			 struct sock *sk, bool wait);
+			 struct sock *sk, bool wait, u32 *epoch);
+int erldist_peer_verdict(const struct erldist_peer *peer);
+struct erldist_peer *erldist_peer_for(struct erldist_process *by,
+				      const struct etf_atom *name,
+				      bool noconnect);
 int erldist_peer_want_locked(struct erldist_peer *peer,
 			     struct erldist_process *by, bool *news);
 void erldist_peer_wanted(struct erldist_peer *peer);
@@ -106,6 +115,8 @@ int erldist_peer_disconnect(struct erldist_peer *peer, u64 connection,
 			    u8 reason);
 void erldist_peer_event(struct erldist_peer *peer, u32 pending, u64 tag,
 			u64 connection);
+void erldist_peer_event_return(struct erldist_peer *peer, u32 pending, u64 tag,
+			       u64 connection);
 void erldist_peer_replay(struct erldist_node *node);
 void erldist_peers_close(struct erldist_node *node);
 int erldist_reason_errno(u8 reason);

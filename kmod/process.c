@@ -282,6 +282,9 @@ static void process_tell(struct erldist_process *proc)
 
 	if (name)
 		name_drop(name);
+	/* What is coming for it holds memory for nothing. */
+	if (READ_ONCE(proc->mailbox.remote_bytes))
+		erldist_channels_sweep(proc->node);
 	spin_lock_bh(&proc->lock);
 	proc->closed = true;
 	any = !RB_EMPTY_ROOT(&proc->relations);
@@ -645,6 +648,5 @@ bool erldist_process_overflow(struct erldist_node *node)
 	atomic64_inc(&node->overflows);
 	erldist_process_end_known(proc, KNOWN_OVERFLOW, ENOBUFS);
 	erldist_process_put(proc);
-	erldist_channels_sweep(node);
 	return true;
 }

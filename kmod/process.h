@@ -118,7 +118,8 @@ extern const struct rhashtable_params erldist_name_params;
 
 static inline bool erldist_process_alive(const struct erldist_process *proc)
 {
-	return READ_ONCE(proc->state) == ERLDIST_PROCESS_STATE_ALIVE;
+	/* Pairs with the store in erldist_process_end(). */
+	return smp_load_acquire(&proc->state) == ERLDIST_PROCESS_STATE_ALIVE;
 }
 
 static inline u64 erldist_process_key(const struct erldist_process *proc)

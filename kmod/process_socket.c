@@ -43,7 +43,7 @@ struct erldist_sock {
 	struct {
 		u8 kind;
 		size_t bytes;
-		u32 failed;
+		u32 epoch;
 		struct erldist_process *process;
 		struct erldist_peer *peer;
 		struct wait_queue_entry wait;
@@ -74,8 +74,8 @@ static bool block_over(struct erldist_sock *es)
 		       READ_ONCE(peer->state) == ERLDIST_PEER_STATE_DOWN ||
 		       erldist_send_room(peer, es->block.bytes);
 	case BLOCK_CONNECT:
-		return READ_ONCE(peer->open) || READ_ONCE(peer->dead) ||
-		       READ_ONCE(peer->failed) != es->block.failed;
+		return READ_ONCE(peer->dead) ||
+		       READ_ONCE(peer->epoch) != es->block.epoch;
 	default:
 		return true;
 	}
@@ -83,10 +83,8 @@ static bool block_over(struct erldist_sock *es)
 
 static void block_end(struct erldist_sock *es)
 {
-	struct erldist_peer *peer = es->block.peer;
-
-	if (es->block.kind == BLOCK_CONNECT && !READ_ONCE(peer->open))
-		es->sk.sk_err = READ_ONCE(peer->error) ?: ENETDOWN;
+	if (es->block.kind == BLOCK_CONNECT)
+		es->sk.sk_err = -erldist_peer_verdict(es->block.peer);
 	WRITE_ONCE(es->block.kind, BLOCK_NONE);
 }
 
@@ -143,7 +141,7 @@ static void block_clear(struct erldist_sock *es)
 /* Not writable until there is room at that process, or at that peer. */
 static void block_on(struct erldist_sock *es, u8 kind,
 		     struct erldist_process *proc, struct erldist_peer *peer,
-		     size_t bytes)
+		     size_t bytes, u32 epoch)
 {
 	lock_sock(&es->sk);
 	block_clear(es);
@@ -154,7 +152,7 @@ static void block_on(struct erldist_sock *es, u8 kind,
 	es->block.process = proc;
 	es->block.peer = proc ? NULL : peer;
 	es->block.bytes = bytes;
-	es->block.failed = proc ? 0 : READ_ONCE(peer->failed);
+	es->block.epoch = epoch;
 	init_waitqueue_func_entry(&es->block.wait, block_wake);
 	INIT_LIST_HEAD(&es->block.wait.entry);
 	WRITE_ONCE(es->block.kind, kind);
@@ -165,8 +163,18 @@ static void block_on(struct erldist_sock *es, u8 kind,
 		remove_wait_queue(block_queue(es), &es->block.wait);
 		INIT_LIST_HEAD(&es->block.wait.entry);
 		block_end(es);
+		/* Whoever waits for an edge was told EAGAIN. */
+		sk_writable(&es->sk);
 	}
 	release_sock(&es->sk);
+}
+
+static void block_dissolve(struct erldist_sock *es)
+{
+	lock_sock(&es->sk);
+	block_clear(es);
+	release_sock(&es->sk);
+	sk_writable(&es->sk);
 }
 
 static int process_release(struct socket *sock)
@@ -284,6 +292,8 @@ static int bind_process(struct sock *sk, struct erldist_node *node,
 	}
 	/* Everyone sees a process that is complete. */
 	smp_store_release(&erldist_sk(sk)->process, proc);
+	/* Something may have come before poll could see it. */
+	sk->sk_data_ready(sk);
 	return 0;
 }
 
@@ -337,13 +347,16 @@ static struct erldist_target *get_target(struct erldist_sock *es)
 static int connect_peer(struct erldist_sock *es, struct erldist_target *target,
 			bool wait)
 {
+	u32 epoch;
 	int err;
 
+	block_dissolve(es);
 	if (!target->peer)
 		return 0;
-	err = erldist_peer_connect(target->peer, es->process, &es->sk, wait);
+	err = erldist_peer_connect(target->peer, es->process, &es->sk, wait,
+				   &epoch);
 	if (err == -EINPROGRESS)
-		block_on(es, BLOCK_CONNECT, NULL, target->peer, 0);
+		block_on(es, BLOCK_CONNECT, NULL, target->peer, 0, epoch);
 	return err;
 }
 
@@ -378,6 +391,7 @@ static int process_connect(struct socket *sock, erldist_sockaddr *addr,
 
 	if (len >= sizeof(sed->sed_family) && sed->sed_family == AF_UNSPEC) {
 		set_target(erldist_sk(sock->sk), NULL);
+		block_dissolve(erldist_sk(sock->sk));
 		return 0;
 	}
 	n = addr_term(addr, len, &term);
@@ -487,10 +501,12 @@ static int send_signal(struct send_op *op, const struct cmsghdr *cmsg)
 {
 	struct erldist_signal sig = {};
 	size_t len = cmsg->cmsg_len - CMSG_LEN(0);
+	const u8 *data = CMSG_DATA(cmsg);
 
-	if (len > sizeof(sig))
+	if (len > sizeof(sig) &&
+	    memchr_inv(data + sizeof(sig), 0, len - sizeof(sig)))
 		return -E2BIG;
-	memcpy(&sig, CMSG_DATA(cmsg), len);
+	memcpy(&sig, data, min(len, sizeof(sig)));
 	if (sig.op != ERLDIST_SIG_MESSAGE)
 		return -EOPNOTSUPP;
 	if (sig.flags & ~ERLDIST_SIG_F_NOCONNECT || sig.reserved)
@@ -551,7 +567,7 @@ static int send_to_term(struct send_op *op, const u8 *term, size_t len)
 	err = erldist_dest_parse(op->from->node, term, len, &op->dest);
 	if (err || op->dest.local)
 		return err;
-	op->peer = erldist_peer_make(op->from->node, &op->dest.node);
+	op->peer = erldist_peer_for(op->from, &op->dest.node, op->noconnect);
 	if (!IS_ERR(op->peer))
 		return 0;
 	err = PTR_ERR(op->peer);
@@ -619,9 +635,11 @@ static struct erldist_msg *send_build(struct send_op *op)
 	if (!msg)
 		return ERR_PTR(-ENOMEM);
 	send_address(op, msg);
-	if (op->peer && READ_ONCE(op->peer->open)) {
+	if (op->peer) {
 		rules.peer = op->peer->atom;
 		rules.creation = READ_ONCE(op->peer->creation);
+		/* Who will be there when it is sent is not known yet. */
+		rules.any_creation = !READ_ONCE(op->peer->open);
 	}
 	err = erldist_msg_from_user(msg, op->mh, op->len, &rules);
 	if (!err)
@@ -642,25 +660,47 @@ static long send_timeo(struct send_op *op)
 
 static int wait_verdict(long left)
 {
+	/* The wait was to end some time: it does not start over. */
 	if (left < 0)
-		return -ERESTARTSYS;
+		return -EINTR;
 	return left ? 0 : -EAGAIN;
 }
 
-static long wait_peer(struct erldist_peer *peer, size_t bytes, long t)
+static long wait_peer(struct send_op *op, long t)
 {
+	struct erldist_peer *peer = op->peer;
+
 	return wait_event_interruptible_timeout(peer->wait,
-						erldist_send_room(peer, bytes) ||
-						READ_ONCE(peer->dead), t);
+						erldist_send_room(peer, op->len) ||
+						READ_ONCE(peer->dead) ||
+						!erldist_process_alive(op->from),
+						t);
 }
 
-static long wait_mailbox(struct erldist_process *to, size_t bytes, long t)
+static long wait_mailbox(struct send_op *op, struct erldist_process *to, long t)
 {
 	wait_queue_head_t *wait = &to->mailbox.wait;
 
 	return wait_event_interruptible_timeout(*wait,
-						erldist_mailbox_has_room(to, bytes),
+						erldist_mailbox_has_room(to, op->len) ||
+						!erldist_process_alive(op->from),
 						t);
+}
+
+/*
+ * Wait for room at @to, or at the peer. A sender that ends meanwhile wakes its
+ * own mailbox's waiters, so it waits there as well.
+ */
+static long send_wait(struct send_op *op, struct erldist_process *to, long t)
+{
+	DEFINE_WAIT_FUNC(dying, default_wake_function);
+
+	if (!t)
+		return 0;
+	add_wait_queue(&op->from->mailbox.wait, &dying);
+	t = to ? wait_mailbox(op, to, t) : wait_peer(op, t);
+	remove_wait_queue(&op->from->mailbox.wait, &dying);
+	return t;
 }
 
 static int send_remote(struct send_op *op, struct erldist_msg *msg)
@@ -674,11 +714,10 @@ static int send_remote(struct send_op *op, struct erldist_msg *msg)
 		err = erldist_send(peer, op->from, msg, op->noconnect, batch);
 		if (err != -EAGAIN)
 			return err;
-		if (t)
-			t = wait_peer(peer, op->len, t);
+		t = send_wait(op, NULL, t);
 		err = wait_verdict(t);
 		if (err == -EAGAIN)
-			block_on(op->es, BLOCK_PEER, NULL, peer, op->len);
+			block_on(op->es, BLOCK_PEER, NULL, peer, op->len, 0);
 		if (err)
 			return err;
 	}
@@ -692,13 +731,17 @@ static int send_mailbox(struct send_op *op, struct erldist_process *to,
 
 	for (;;) {
 		err = erldist_mailbox_put_local(to, msg, op->from);
+		if (err == -ENOBUFS) {
+			atomic64_inc(&to->node->overflows);
+			erldist_process_end_known(to, KNOWN_OVERFLOW, ENOBUFS);
+			return -ESRCH;
+		}
 		if (err != -EAGAIN)
 			return err;
-		if (t)
-			t = wait_mailbox(to, op->len, t);
+		t = send_wait(op, to, t);
 		err = wait_verdict(t);
 		if (err == -EAGAIN)
-			block_on(op->es, BLOCK_MAILBOX, to, NULL, op->len);
+			block_on(op->es, BLOCK_MAILBOX, to, NULL, op->len, 0);
 		if (err)
 			return err;
 	}
@@ -721,8 +764,8 @@ static int send_net_kernel(struct send_op *op, struct erldist_msg *msg)
 {
 	struct erldist_msg *reply = erldist_netkernel_local(msg);
 
-	if (reply)
-		erldist_mailbox_put_signal(op->from, reply);
+	if (reply && erldist_mailbox_put_local(op->from, reply, op->from))
+		erldist_msg_put(reply);
 	return -ESRCH;
 }
 
@@ -753,7 +796,8 @@ static int send_again(struct send_op *op, struct erldist_msg *msg)
 
 	do {
 		erldist_peer_put(op->peer);
-		op->peer = erldist_peer_make(op->from->node, &op->dest.node);
+		op->peer = erldist_peer_for(op->from, &op->dest.node,
+					    op->noconnect);
 		if (IS_ERR(op->peer)) {
 			err = PTR_ERR(op->peer);
 			op->peer = NULL;
@@ -924,6 +968,9 @@ static int process_recvmsg(struct socket *sock, struct msghdr *mh, size_t len,
 		return -EOPNOTSUPP;
 	if (!proc)
 		return -ENOTCONN;
+	err = sock_error(sock->sk);
+	if (err)
+		return err;
 	err = recv_take(sock->sk, proc, len, flags, &msg);
 	if (err)
 		return err;
@@ -1005,13 +1052,16 @@ static int opt_mailbox(struct erldist_process *proc, sockptr_t optval,
 	mb->local_limit = limits.local ?: proc->node->limits.mailbox;
 	mb->hard_limit = limits.hard;
 	spin_unlock_bh(&mb->lock);
+	wake_up_all(&mb->wait);
 	return 0;
 }
 
 /* Options whose value is a term */
-static int set_term(struct sock *sk, int name, sockptr_t optval,
+static int set_term(struct socket *sock, int name, sockptr_t optval,
 		    unsigned int optlen)
 {
+	bool wait = !(sock->file && sock->file->f_flags & O_NONBLOCK);
+	struct sock *sk = sock->sk;
 	struct erldist_process *proc = sk_process(sk);
 	u8 *term = erldist_option_dup(optval, optlen,
 				      name == ERLDIST_EXIT_REASON ?
@@ -1023,7 +1073,7 @@ static int set_term(struct sock *sk, int name, sockptr_t optval,
 	if (name == ERLDIST_BIND) {
 		err = do_bind(sk, term, optlen);
 	} else if (name == ERLDIST_CONNECT) {
-		err = do_connect(sk, term, optlen, true);
+		err = do_connect(sk, term, optlen, wait);
 	} else if (!proc) {
 		err = -ENOTCONN;
 	} else if (name == ERLDIST_NAME) {
@@ -1068,7 +1118,7 @@ static int process_setsockopt(struct socket *sock, int level, int name,
 	case ERLDIST_CONNECT:
 	case ERLDIST_NAME:
 	case ERLDIST_EXIT_REASON:
-		return set_term(sock->sk, name, optval, optlen);
+		return set_term(sock, name, optval, optlen);
 	case ERLDIST_TRAP_EXIT:
 	case ERLDIST_RECVTO:
 		return set_flag(sock->sk, name, optval, optlen);

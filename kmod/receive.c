@@ -120,6 +120,12 @@ static void rx_next_frame(struct erldist_rx *rx)
 	rx->to = NULL;
 }
 
+static void rx_spend(struct rx_run *run)
+{
+	if (--run->budget <= 0)
+		run->stop = true;
+}
+
 static void rx_tick(struct rx_run *run)
 {
 	struct erldist_channel *ch = run->ch;
@@ -128,6 +134,7 @@ static void rx_tick(struct rx_run *run)
 	if (READ_ONCE(ch->tx_bytes) == READ_ONCE(ch->ticked_tx))
 		erldist_tx_tick(ch);
 	rx_next_frame(&ch->rx);
+	rx_spend(run);
 }
 
 static size_t rx_gather(struct erldist_rx *rx, size_t need, const u8 *p,
@@ -222,6 +229,12 @@ static unsigned long stall_left(struct erldist_channel *ch)
 	return ch->stall_used < budget ? budget - ch->stall_used : 0;
 }
 
+static bool pool_full(struct erldist_node *node, size_t bytes)
+{
+	return atomic_long_read(&node->pool_used) + bytes >
+	       READ_ONCE(node->limits.mailbox_pool);
+}
+
 static void stall_begin(struct rx_run *run, unsigned long left)
 {
 	struct erldist_channel *ch = run->ch;
@@ -229,6 +242,10 @@ static void stall_begin(struct rx_run *run, unsigned long left)
 	ch->rx.stalled = true;
 	ch->stall_start = jiffies;
 	atomic_inc(&ch->node->n_stalled);
+	/* Who frees the last bytes now sees us, or we see the room. */
+	smp_mb__after_atomic();
+	if (!pool_full(ch->node, 0))
+		left = 0;
 	erldist_channel_queue_delayed(ch, &ch->stall_work, left + 1);
 	run->stop = true;
 }
@@ -261,12 +278,6 @@ void erldist_rx_stall_over(struct work_struct *work)
 	erldist_channel_put(ch);
 }
 
-static bool pool_full(struct erldist_node *node, size_t bytes)
-{
-	return atomic_long_read(&node->pool_used) + bytes >
-	       READ_ONCE(node->limits.mailbox_pool);
-}
-
 /* Waiting can help only when readers have something to read. */
 static bool pool_may_drain(struct erldist_node *node)
 {
@@ -292,6 +303,23 @@ static void rx_sweep(struct erldist_channel *ch)
 }
 
 /*
+ * The pool is full and waiting cannot help: what comes for processes that have
+ * ended goes, then whoever has most in it. One for each message is enough:
+ * what it held is free, or will be soon.
+ */
+static void make_room(struct rx_run *run, size_t bytes)
+{
+	struct erldist_channel *ch = run->ch;
+
+	erldist_channels_sweep(ch->node);
+	rx_sweep(ch);
+	if (!pool_full(ch->node, bytes))
+		return;
+	erldist_process_overflow(ch->node);
+	rx_sweep(ch);
+}
+
+/*
  * Room for a new message: true. Else the channel is held up, within its
  * budget, or whoever has most in the pool ends.
  */
@@ -311,9 +339,7 @@ static bool rx_admit(struct rx_run *run, size_t bytes)
 		stall_begin(run, left);
 		return false;
 	}
-	/* One for each message is enough: what it held is free, or soon. */
-	if (erldist_process_overflow(ch->node))
-		rx_sweep(ch);
+	make_room(run, bytes);
 	return true;
 }
 
@@ -357,6 +383,26 @@ static bool rx_begin_sequence(struct rx_run *run, u64 id, u64 frag)
 	return true;
 }
 
+static void rx_too_long(struct rx_run *run);
+
+/* The count and the first fragment promised less than this? */
+static void rx_check_next(struct rx_run *run)
+{
+	struct erldist_node *node = run->ch->node;
+	struct erldist_rx *rx = &run->ch->rx;
+	u64 most = READ_ONCE(node->limits.max_message) + ERLDIST_PIECE_SIZE;
+
+	if (!rx->msg)
+		return;
+	if ((u64)rx->msg->charged + rx->left > most) {
+		rx_too_long(run);
+	} else if (pool_full(node, rx->left)) {
+		make_room(run, rx->left);
+		if (!rx->to && pool_full(node, rx->left))
+			rx_fail(run, ERLDIST_REASON_LIMIT);
+	}
+}
+
 static void rx_begin_next(struct rx_run *run, u64 id, u64 frag)
 {
 	struct erldist_rx *rx = &run->ch->rx;
@@ -372,6 +418,7 @@ static void rx_begin_next(struct rx_run *run, u64 id, u64 frag)
 	rx->to = seq->to;
 	rx->ctl = seq->ctl;
 	rx->parsed = true;
+	rx_check_next(run);
 	rx->state = rx->msg ? RX_BODY : RX_SKIP;
 	if (!rx->left)
 		rx->state = RX_COMPLETE;
@@ -394,6 +441,15 @@ static bool rx_room(struct rx_run *run)
 	return false;
 }
 
+/* What a frame will hold: one that is too long will not be kept. */
+static size_t rx_worth(const struct rx_run *run)
+{
+	u64 most = READ_ONCE(run->ch->node->limits.max_message);
+	u32 left = run->ch->rx.left;
+
+	return left > most + ERLDIST_PIECE_SIZE ? ERLDIST_PIECE_SIZE : left;
+}
+
 static void rx_begin_first(struct rx_run *run, bool fragment)
 {
 	struct erldist_rx *rx = &run->ch->rx;
@@ -407,7 +463,7 @@ static void rx_begin_first(struct rx_run *run, bool fragment)
 		rx_fail(run, ERLDIST_REASON_BAD_FRAME);
 		return;
 	}
-	if (!rx_admit(run, rx->left))
+	if (!rx_admit(run, rx_worth(run)))
 		return;
 	rx->frag = 1;
 	if (fragment &&
@@ -458,22 +514,27 @@ static bool is_message(const struct erldist_ctl *ctl)
 static void rx_charge(struct rx_run *run, size_t bytes)
 {
 	struct erldist_rx *rx = &run->ch->rx;
+	int err;
 
 	rx->msg->charged += bytes;
 	if (!rx->to) {
 		atomic_long_add(bytes, &run->ch->node->pool_used);
 		return;
 	}
-	if (erldist_mailbox_charge(rx->to, bytes)) {
-		rx->msg->charged -= bytes;
+	err = erldist_mailbox_charge(rx->to, bytes);
+	if (!err)
+		return;
+	rx->msg->charged -= bytes;
+	if (err == -ENOBUFS)
+		rx_too_long(run);
+	else
 		rx_forget(run);
-	}
 }
 
 /* Bytes the whole message will have, as far as can be told */
 static u64 rx_announced(const struct erldist_rx *rx)
 {
-	u64 frame = (u64)rx->msg->used + rx->left;
+	u64 frame = (u64)rx->msg->used - rx->msg->body + rx->left;
 
 	return rx->frag > 1 ? frame * (rx->frag - 1) : frame;
 }
@@ -642,6 +703,7 @@ static void rx_complete(struct rx_run *run)
 	if (seq && rx->frag > 1) {
 		seq->next = rx->frag - 1;
 		rx_next_frame(rx);
+		rx_spend(run);
 		return;
 	}
 	if (rx->msg)
@@ -659,8 +721,7 @@ static void rx_complete(struct rx_run *run)
 	if (err < 0)
 		rx_fail(run, -err);
 	ch->rx_messages++;
-	if (--run->budget <= 0)
-		run->stop = true;
+	rx_spend(run);
 }
 
 /* Returns how many bytes were taken; stop says that no more are. */
@@ -918,6 +979,10 @@ static bool rx_work_recv(struct rx_run *run)
 		if (n <= 0) {
 			/* Our side may have been shut down, by the giver. */
 			if (n == -EAGAIN && READ_ONCE(ch->sock->sk->sk_shutdown))
+				n = rx_recv(ch);
+			if (n > 0)
+				continue;
+			if (n == -EAGAIN && READ_ONCE(ch->sock->sk->sk_shutdown))
 				n = 0;
 			run->reason = recv_end(n);
 			break;
@@ -1024,7 +1089,8 @@ void erldist_rx_run(struct work_struct *work)
 	struct erldist_channel *ch = container_of(work, struct erldist_channel,
 						  rx_work);
 
-	if (test_bit(CHANNEL_DEAD, &ch->flags) ||
+	if (!test_bit(CHANNEL_STARTED, &ch->flags) ||
+	    test_bit(CHANNEL_DEAD, &ch->flags) ||
 	    test_bit(CHANNEL_CLOSING, &ch->flags))
 		goto out;
 	if (ch->state != CHANNEL_UP && rx_handshake(ch))

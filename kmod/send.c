@@ -23,8 +23,8 @@
 #define HEAD_MAX		2048
 /* Frames the work pushes before it makes room for others */
 #define PUSH_BUDGET		1024
-/* What an item counts beyond its payload */
-#define ITEM_OVERHEAD		64
+/* What an item counts beyond its payload: small ones are mostly this */
+#define ITEM_OVERHEAD		sizeof(struct erldist_msg)
 
 #define RETRY_MIN		msecs_to_jiffies(10)
 #define RETRY_MAX		msecs_to_jiffies(1000)
@@ -73,6 +73,8 @@ static void flow_append(struct erldist_peer *peer, struct erldist_out *out)
 		flow_start(peer, out);
 	peer->queued += out->size;
 	peer->n_queued++;
+	if (out->kind == OUT_RAW)
+		peer->queued_raw += out->size;
 }
 
 /* Back to the front, to go on with its next fragment when it is its turn. */
@@ -101,6 +103,8 @@ static struct erldist_out *flow_pop(struct erldist_peer *peer)
 		return NULL;
 	peer->queued -= out->size;
 	peer->n_queued--;
+	if (out->kind == OUT_RAW)
+		peer->queued_raw -= out->size;
 	out->deficit -= out->size;
 	next = list_first_entry_or_null(&out->items, struct erldist_out, list);
 	if (!next) {
@@ -146,6 +150,7 @@ void erldist_send_take_locked(struct erldist_peer *peer,
 		list_splice_tail_init(&out->items, items);
 	}
 	peer->queued = 0;
+	peer->queued_raw = 0;
 	peer->n_queued = 0;
 }
 
@@ -413,7 +418,7 @@ static struct erldist_out *tx_next(struct erldist_channel *ch, bool *shared)
 static void tx_room(struct erldist_peer *peer)
 {
 	if (wq_has_sleeper(&peer->wait) &&
-	    READ_ONCE(peer->queued) < READ_ONCE(peer->node->limits.send_queue) / 2)
+	    READ_ONCE(peer->queued) <= READ_ONCE(peer->node->limits.send_queue) / 2)
 		wake_up_all(&peer->wait);
 }
 
@@ -528,7 +533,8 @@ static int tx_steps(struct erldist_channel *ch, int *budget)
 static bool tx_pending(const struct erldist_channel *ch)
 {
 	return ch->tx.pos < ch->tx.len || ch->tx.item ||
-	       (ch->peer->open && !list_empty(&ch->peer->flows)) ||
+	       (ch->peer->channel == ch && ch->peer->open &&
+		!list_empty(&ch->peer->flows)) ||
 	       test_bit(CHANNEL_TICK, &ch->flags);
 }
 
@@ -590,8 +596,11 @@ static bool tx_release(struct erldist_channel *ch, int err, int budget)
 		smp_store_release(&ch->pushing, false);
 	}
 	spin_unlock_bh(&ch->peer->lock);
-	if (!again)
+	if (!again) {
+		/* wake_up_var() looks for sleepers without a lock. */
+		smp_mb();
 		wake_up_var(&ch->pushing);
+	}
 	return again;
 }
 
@@ -688,20 +697,26 @@ void erldist_send_raw(struct erldist_channel *ch, u64 key,
 		      struct erldist_msg *msg)
 {
 	struct erldist_peer *peer = ch->peer;
-	bool queued;
+	bool queued, full = false;
 
 	msg->out.kind = OUT_RAW;
 	msg->out.key = key;
 	msg->out.size = msg->used + ITEM_OVERHEAD;
 	spin_lock_bh(&peer->lock);
 	queued = peer->channel == ch;
-	if (queued)
+	if (queued) {
 		flow_append(peer, &msg->out);
+		full = peer->queued_raw >
+		       READ_ONCE(peer->node->limits.send_queue);
+	}
 	spin_unlock_bh(&peer->lock);
 	if (queued)
 		erldist_send_kick(peer);
 	else
 		erldist_msg_put(msg);
+	/* It asks, and does not read the answers. */
+	if (full)
+		erldist_channel_abort(ch, ERLDIST_REASON_LIMIT, 0);
 }
 
 /**

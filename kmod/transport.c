@@ -257,6 +257,21 @@ int erldist_transport_attach(struct erldist_channel *ch)
 	return err == -EEXIST ? -EBUSY : err;
 }
 
+/* Nothing is wrong with the stream: it is to be tried again later. */
+static bool send_passing(int n)
+{
+	switch (n) {
+	case 0:
+	case -EINTR:
+	case -ERESTARTSYS:
+	case -ENOMEM:
+	case -ENOBUFS:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /**
  * erldist_transport_send() - give bytes to the stream
  * @ch: the channel
@@ -284,7 +299,7 @@ int erldist_transport_send(struct erldist_channel *ch, const void *p,
 	saved = override_creds(ch->cred);
 	n = sock_sendmsg(ch->sock, &mh);
 	revert_creds(saved);
-	return n ?: -EAGAIN;
+	return send_passing(n) ? -EAGAIN : n;
 }
 
 /* What type kTLS says a record has; 23: data */
@@ -359,8 +374,8 @@ int erldist_transport_recv(struct erldist_channel *ch, void *p, size_t len)
  * erldist_transport_idle() - would a push now travel alone
  * @ch: the channel
  *
- * A hint: TCP has nothing unacknowledged; elsewhere, something came in since
- * the last push.
+ * A hint: TCP has nothing unacknowledged; on AF_UNIX, something came in since
+ * the last push. kTLS waits for a mutex, which is the work's business.
  *
  * Return: true if so.
  */
@@ -368,7 +383,8 @@ bool erldist_transport_idle(const struct erldist_channel *ch)
 {
 	if (ch->carrier == CARRIER_TCP)
 		return !READ_ONCE(tcp_sk(ch->sock->sk)->packets_out);
-	return READ_ONCE(ch->rx_bytes) != ch->pushed_rx;
+	return ch->carrier == CARRIER_UNIX &&
+	       READ_ONCE(ch->rx_bytes) != ch->pushed_rx;
 }
 
 /**
