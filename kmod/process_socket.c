@@ -12,170 +12,8 @@
 #include "main.h"
 #include "netlink.h"
 #include "node.h"
-#include "option.h"
 #include "peer.h"
-#include "process.h"
-#include "target.h"
-
-#define EXIT_REASON_MAX		65536
-#define TERM_MAX		4096	/* an address, by option or control message */
-#define REFS_AT_ONCE		64
-
-/* What a socket waits for to be writable again */
-enum block_kind {
-	BLOCK_NONE,
-	BLOCK_MAILBOX,
-	BLOCK_PEER,
-	BLOCK_CONNECT,
-};
-
-/*
- * A process socket. process is set once, by bind, and stays until release.
- * target is guarded by lock, the block by the socket's lock, but for kind, which
- * the wake clears: the socket is then writable, the references are dropped later.
- */
-struct erldist_sock {
-	struct sock sk;			/* first */
-	struct erldist_process *process;
-	spinlock_t lock;		/* target */
-	struct erldist_target *target;	/* default destination */
-	bool recvto;
-	struct {
-		u8 kind;
-		size_t bytes;
-		u32 epoch;
-		struct erldist_process *process;
-		struct erldist_peer *peer;
-		struct wait_queue_entry wait;
-	} block;
-};
-
-static struct erldist_sock *erldist_sk(const struct sock *sk)
-{
-	return (struct erldist_sock *)sk;
-}
-
-static struct erldist_process *sk_process(const struct sock *sk)
-{
-	/* Pairs with the store in do_bind(). */
-	return smp_load_acquire(&erldist_sk(sk)->process);
-}
-
-static bool block_over(struct erldist_sock *es)
-{
-	struct erldist_peer *peer = es->block.peer;
-
-	switch (READ_ONCE(es->block.kind)) {
-	case BLOCK_MAILBOX:
-		return erldist_mailbox_has_room(es->block.process,
-						es->block.bytes);
-	case BLOCK_PEER:
-		return READ_ONCE(peer->dead) ||
-		       READ_ONCE(peer->state) == ERLDIST_PEER_STATE_DOWN ||
-		       erldist_send_room(peer, es->block.bytes);
-	case BLOCK_CONNECT:
-		return READ_ONCE(peer->dead) ||
-		       READ_ONCE(peer->epoch) != es->block.epoch;
-	default:
-		return true;
-	}
-}
-
-static void block_end(struct erldist_sock *es)
-{
-	if (es->block.kind == BLOCK_CONNECT)
-		es->sk.sk_err = -erldist_peer_verdict(es->block.peer);
-	WRITE_ONCE(es->block.kind, BLOCK_NONE);
-}
-
-static void sk_writable(struct sock *sk)
-{
-	struct socket_wq *wq;
-
-	rcu_read_lock();
-	wq = rcu_dereference(sk->sk_wq);
-	if (skwq_has_sleeper(wq))
-		wake_up_interruptible_poll(&wq->wait, EPOLLOUT | EPOLLWRNORM |
-					   EPOLLWRBAND);
-	rcu_read_unlock();
-}
-
-/* Called under the lock of the queue that it waits on. */
-static int block_wake(struct wait_queue_entry *wait, unsigned int mode,
-		      int flags, void *key)
-{
-	struct erldist_sock *es = container_of(wait, struct erldist_sock,
-					       block.wait);
-
-	if (!block_over(es))
-		return 0;
-	block_end(es);
-	list_del_init(&wait->entry);
-	sk_writable(&es->sk);
-	return 0;
-}
-
-static wait_queue_head_t *block_queue(struct erldist_sock *es)
-{
-	if (es->block.process)
-		return &es->block.process->mailbox.wait;
-	return es->block.peer ? &es->block.peer->wait : NULL;
-}
-
-/* Release what the socket last waited for. Process context. */
-static void block_clear(struct erldist_sock *es)
-{
-	wait_queue_head_t *queue = block_queue(es);
-
-	if (!queue)
-		return;
-	remove_wait_queue(queue, &es->block.wait);
-	if (es->block.process)
-		erldist_process_put(es->block.process);
-	erldist_peer_put(es->block.peer);
-	es->block.process = NULL;
-	es->block.peer = NULL;
-	WRITE_ONCE(es->block.kind, BLOCK_NONE);
-}
-
-/* Not writable until there is room at that process, or at that peer. */
-static void block_on(struct erldist_sock *es, u8 kind,
-		     struct erldist_process *proc, struct erldist_peer *peer,
-		     size_t bytes, u32 epoch)
-{
-	lock_sock(&es->sk);
-	block_clear(es);
-	if (proc)
-		erldist_process_get(proc);
-	else
-		erldist_peer_get(peer);
-	es->block.process = proc;
-	es->block.peer = proc ? NULL : peer;
-	es->block.bytes = bytes;
-	es->block.epoch = epoch;
-	init_waitqueue_func_entry(&es->block.wait, block_wake);
-	INIT_LIST_HEAD(&es->block.wait.entry);
-	WRITE_ONCE(es->block.kind, kind);
-	add_wait_queue(block_queue(es), &es->block.wait);
-	/* It may have come between the failure and now. */
-	smp_mb();
-	if (block_over(es)) {
-		remove_wait_queue(block_queue(es), &es->block.wait);
-		INIT_LIST_HEAD(&es->block.wait.entry);
-		block_end(es);
-		/* Whoever waits for an edge was told EAGAIN. */
-		sk_writable(&es->sk);
-	}
-	release_sock(&es->sk);
-}
-
-static void block_dissolve(struct erldist_sock *es)
-{
-	lock_sock(&es->sk);
-	block_clear(es);
-	release_sock(&es->sk);
-	sk_writable(&es->sk);
-}
+#include "process_socket.h"
 
 static int process_release(struct socket *sock)
 {
@@ -186,7 +24,7 @@ static int process_release(struct socket *sock)
 		return 0;
 	es = erldist_sk(sk);
 	lock_sock(sk);
-	block_clear(es);
+	erldist_block_clear(es);
 	release_sock(sk);
 	if (es->process)
 		erldist_process_close(es->process);
@@ -255,8 +93,14 @@ static bool name_reserved(const struct etf_atom *name)
 	return false;
 }
 
-static int name_permit(const struct erldist_node *node,
-		       const struct etf_atom *name)
+/**
+ * erldist_sock_name_permit() - may the caller register a name
+ * @node: the node
+ * @name: the name
+ * Return: 0; -EACCES: it is the node's owner's.
+ */
+int erldist_sock_name_permit(const struct erldist_node *node,
+			     const struct etf_atom *name)
 {
 	return !name_reserved(name) || erldist_node_is_owner(node) ? 0 : -EACCES;
 }
@@ -270,7 +114,7 @@ static struct erldist_node *bind_node(struct sock *sk, const struct bind_to *to)
 			      erldist_node_default(net);
 	if (!node)
 		return ERR_PTR(-EADDRNOTAVAIL);
-	if (erldist_node_may_use(node) && !name_permit(node, &to->name))
+	if (erldist_node_may_use(node) && !erldist_sock_name_permit(node, &to->name))
 		return node;
 	erldist_node_put(node);
 	return ERR_PTR(-EACCES);
@@ -297,7 +141,16 @@ static int bind_process(struct sock *sk, struct erldist_node *node,
 	return 0;
 }
 
-static int do_bind(struct sock *sk, const u8 *term, size_t len)
+/**
+ * erldist_sock_bind() - become a process
+ * @sk: the socket
+ * @term: nothing, Node, Name, or {Name, Node}
+ * @len: its bytes
+ *
+ * Context: process context.
+ * Return: 0; -EINVAL; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EUSERS, -ENOMEM.
+ */
+int erldist_sock_bind(struct sock *sk, const u8 *term, size_t len)
 {
 	struct erldist_node *node;
 	struct bind_to to;
@@ -323,7 +176,7 @@ static int process_bind(struct socket *sock, erldist_sockaddr *addr, int len)
 	const u8 *term;
 	int n = addr_term(addr, len, &term);
 
-	return n < 0 ? n : do_bind(sock->sk, term, n);
+	return n < 0 ? n : erldist_sock_bind(sock->sk, term, n);
 }
 
 static void set_target(struct erldist_sock *es, struct erldist_target *target)
@@ -334,7 +187,12 @@ static void set_target(struct erldist_sock *es, struct erldist_target *target)
 	erldist_target_put(target);
 }
 
-static struct erldist_target *get_target(struct erldist_sock *es)
+/**
+ * erldist_sock_target() - the default destination
+ * @es: the socket
+ * Return: the target with a reference, or NULL.
+ */
+struct erldist_target *erldist_sock_target(struct erldist_sock *es)
 {
 	struct erldist_target *target;
 
@@ -350,17 +208,28 @@ static int connect_peer(struct erldist_sock *es, struct erldist_target *target,
 	u32 epoch;
 	int err;
 
-	block_dissolve(es);
+	erldist_block_dissolve(es);
 	if (!target->peer)
 		return 0;
 	err = erldist_peer_connect(target->peer, es->process, &es->sk, wait,
 				   &epoch);
 	if (err == -EINPROGRESS)
-		block_on(es, BLOCK_CONNECT, NULL, target->peer, 0, epoch);
+		erldist_block_on(es, BLOCK_CONNECT, NULL, target->peer, 0, epoch);
 	return err;
 }
 
-static int do_connect(struct sock *sk, const u8 *term, size_t len, bool wait)
+/**
+ * erldist_sock_connect() - set the default destination, have a connection to it
+ * @sk: the socket
+ * @term: the destination
+ * @len: its bytes
+ * @wait: until its node is up, or it is known why it is not
+ *
+ * Context: process context.
+ * Return: 0; -EINPROGRESS; -ENOTCONN before bind; why there is no connection.
+ */
+int erldist_sock_connect(struct sock *sk, const u8 *term, size_t len,
+			 bool wait)
 {
 	struct erldist_process *proc = sk_process(sk);
 	struct erldist_sock *es = erldist_sk(sk);
@@ -391,13 +260,13 @@ static int process_connect(struct socket *sock, erldist_sockaddr *addr,
 
 	if (len >= sizeof(sed->sed_family) && sed->sed_family == AF_UNSPEC) {
 		set_target(erldist_sk(sock->sk), NULL);
-		block_dissolve(erldist_sk(sock->sk));
+		erldist_block_dissolve(erldist_sk(sock->sk));
 		return 0;
 	}
 	n = addr_term(addr, len, &term);
 	if (n < 0)
 		return n;
-	return do_connect(sock->sk, term, n, !(flags & O_NONBLOCK));
+	return erldist_sock_connect(sock->sk, term, n, !(flags & O_NONBLOCK));
 }
 
 /* A term as an address. Returns its length, or -EOVERFLOW. */
@@ -412,33 +281,20 @@ static int put_addr(void *addr, const u8 *term, size_t len)
 	return offsetof(struct sockaddr_erldist, sed_term) + len;
 }
 
-/* A local pid: its node's name is ASCII. */
-#define SELF_MAX	(1 + 3 + ERLDIST_NAME_MAX + 12)
-
-static size_t put_self(u8 *term, const struct erldist_process *proc, u32 id,
-		       u32 serial)
-{
-	struct etf_pid pid = erldist_process_pid(proc);
-
-	pid.id = id;
-	pid.serial = serial;
-	return etf_put_pid(term, &pid) - term;
-}
-
 static int process_getname(struct socket *sock, struct sockaddr *addr,
 			   int peer)
 {
 	struct erldist_process *proc = sk_process(sock->sk);
 	struct erldist_target *target;
-	u8 self[SELF_MAX];
+	u8 self[ERLDIST_SELF_MAX];
 	int n;
 
 	if (!proc)
 		return -ENOTCONN;
 	if (!peer)
-		return put_addr(addr, self, put_self(self, proc, proc->id,
+		return put_addr(addr, self, erldist_put_self(self, proc, proc->id,
 						     proc->serial));
-	target = get_target(erldist_sk(sock->sk));
+	target = erldist_sock_target(erldist_sk(sock->sk));
 	if (!target)
 		return -ENOTCONN;
 	n = put_addr(addr, target->term, target->len);
@@ -550,7 +406,7 @@ static int send_cmsgs(struct send_op *op)
 
 static int send_to_default(struct send_op *op)
 {
-	op->target = get_target(op->es);
+	op->target = erldist_sock_target(op->es);
 	if (!op->target)
 		return -EDESTADDRREQ;
 	op->dest = op->target->dest;
@@ -717,7 +573,7 @@ static int send_remote(struct send_op *op, struct erldist_msg *msg)
 		t = send_wait(op, NULL, t);
 		err = wait_verdict(t);
 		if (err == -EAGAIN)
-			block_on(op->es, BLOCK_PEER, NULL, peer, op->len, 0);
+			erldist_block_on(op->es, BLOCK_PEER, NULL, peer, op->len, 0);
 		if (err)
 			return err;
 	}
@@ -741,7 +597,7 @@ static int send_mailbox(struct send_op *op, struct erldist_process *to,
 		t = send_wait(op, to, t);
 		err = wait_verdict(t);
 		if (err == -EAGAIN)
-			block_on(op->es, BLOCK_MAILBOX, to, NULL, op->len, 0);
+			erldist_block_on(op->es, BLOCK_MAILBOX, to, NULL, op->len, 0);
 		if (err)
 			return err;
 	}
@@ -909,11 +765,12 @@ static void recv_name(struct msghdr *mh, const u8 *from, size_t len)
 static void recv_from(struct msghdr *mh, const struct erldist_process *proc,
 		      const struct erldist_msg *msg)
 {
-	u8 self[SELF_MAX];
+	u8 self[ERLDIST_SELF_MAX];
 
 	if (msg->local_from)
-		recv_name(mh, self, put_self(self, proc, msg->from_id,
-					     msg->from_serial));
+		recv_name(mh, self,
+			  erldist_put_self(self, proc, msg->from_id,
+					   msg->from_serial));
 	else
 		recv_name(mh, msg->data + msg->from, msg->from_len);
 }
@@ -922,7 +779,7 @@ static void recv_to(struct msghdr *mh, const struct erldist_process *proc,
 		    const struct erldist_msg *msg)
 {
 	struct etf_atom name = erldist_msg_name(msg);
-	size_t room = max_t(size_t, etf_atom_size(&name), SELF_MAX), len;
+	size_t room = max_t(size_t, etf_atom_size(&name), ERLDIST_SELF_MAX), len;
 	u8 *term = kmalloc(room, GFP_KERNEL);
 
 	if (!term) {
@@ -932,7 +789,7 @@ static void recv_to(struct msghdr *mh, const struct erldist_process *proc,
 	if (msg->to_kind == CTL_NAME)
 		len = etf_put_atom(term, &name) - term;
 	else
-		len = put_self(term, proc, proc->id, proc->serial);
+		len = erldist_put_self(term, proc, proc->id, proc->serial);
 	put_cmsg(mh, SOL_ERLDIST, ERLDIST_TO, len, term);
 	kfree(term);
 }
@@ -991,275 +848,6 @@ static int process_recvmsg(struct socket *sock, struct msghdr *mh, size_t len,
 	return err;
 }
 
-static int opt_u32(sockptr_t optval, unsigned int optlen, u32 most, u32 *value)
-{
-	int err = erldist_option_get(value, sizeof(*value), optval, optlen);
-
-	if (err)
-		return err;
-	return *value > most ? -EINVAL : 0;
-}
-
-static int opt_name(struct erldist_process *proc, const u8 *term, size_t len)
-{
-	struct etf_cursor c = { term, term + len };
-	struct etf_atom name;
-	int err;
-
-	if (!len)
-		return erldist_process_rename(proc, NULL);
-	if (etf_get_atom(&c, &name) || c.p != c.end)
-		return -EINVAL;
-	err = name_permit(proc->node, &name);
-	return err ?: erldist_process_rename(proc, &name);
-}
-
-static int opt_exit_reason(struct erldist_process *proc, const u8 *term,
-			   size_t len)
-{
-	struct erldist_blob *blob, *old;
-	int err;
-
-	if (len && *term == ETF_VERSION) {
-		term++;
-		len--;
-	}
-	err = etf_scan_term(term, len, NULL);
-	if (err)
-		return err;
-	blob = erldist_blob_new(term, len, GFP_KERNEL_ACCOUNT);
-	if (!blob)
-		return -ENOMEM;
-	spin_lock_bh(&proc->lock);
-	old = proc->exit_reason;
-	proc->exit_reason = blob;
-	spin_unlock_bh(&proc->lock);
-	erldist_blob_put(old);
-	return 0;
-}
-
-static int opt_mailbox(struct erldist_process *proc, sockptr_t optval,
-		       unsigned int optlen)
-{
-	struct erldist_mailbox *mb = &proc->mailbox;
-	struct erldist_mailbox_limits limits;
-	int err;
-
-	err = erldist_option_get(&limits, sizeof(limits), optval, optlen);
-	if (err)
-		return err;
-	spin_lock_bh(&mb->lock);
-	mb->local_limit = limits.local ?: proc->node->limits.mailbox;
-	mb->hard_limit = limits.hard;
-	spin_unlock_bh(&mb->lock);
-	wake_up_all(&mb->wait);
-	return 0;
-}
-
-/* Options whose value is a term */
-static int set_term(struct socket *sock, int name, sockptr_t optval,
-		    unsigned int optlen)
-{
-	bool wait = !(sock->file && sock->file->f_flags & O_NONBLOCK);
-	struct sock *sk = sock->sk;
-	struct erldist_process *proc = sk_process(sk);
-	u8 *term = erldist_option_dup(optval, optlen,
-				      name == ERLDIST_EXIT_REASON ?
-				      EXIT_REASON_MAX + 1 : TERM_MAX);
-	int err;
-
-	if (IS_ERR(term))
-		return PTR_ERR(term);
-	if (name == ERLDIST_BIND) {
-		err = do_bind(sk, term, optlen);
-	} else if (name == ERLDIST_CONNECT) {
-		err = do_connect(sk, term, optlen, wait);
-	} else if (!proc) {
-		err = -ENOTCONN;
-	} else if (name == ERLDIST_NAME) {
-		lock_sock(sk);
-		err = opt_name(proc, term, optlen);
-		release_sock(sk);
-	} else {
-		err = opt_exit_reason(proc, term, optlen);
-	}
-	kvfree(term);
-	return err;
-}
-
-static int set_flag(struct sock *sk, int name, sockptr_t optval,
-		    unsigned int optlen)
-{
-	struct erldist_process *proc = sk_process(sk);
-	u32 on;
-	int err;
-
-	err = opt_u32(optval, optlen, 1, &on);
-	if (err)
-		return err;
-	if (name == ERLDIST_RECVTO)
-		WRITE_ONCE(erldist_sk(sk)->recvto, on);
-	else if (proc)
-		WRITE_ONCE(proc->trap_exit, on);
-	else
-		return -ENOTCONN;
-	return 0;
-}
-
-static int process_setsockopt(struct socket *sock, int level, int name,
-			      sockptr_t optval, unsigned int optlen)
-{
-	struct erldist_process *proc = sk_process(sock->sk);
-
-	if (level != SOL_ERLDIST)
-		return -ENOPROTOOPT;
-	switch (name) {
-	case ERLDIST_BIND:
-	case ERLDIST_CONNECT:
-	case ERLDIST_NAME:
-	case ERLDIST_EXIT_REASON:
-		return set_term(sock, name, optval, optlen);
-	case ERLDIST_TRAP_EXIT:
-	case ERLDIST_RECVTO:
-		return set_flag(sock->sk, name, optval, optlen);
-	case ERLDIST_MAILBOX:
-		return proc ? opt_mailbox(proc, optval, optlen) : -ENOTCONN;
-	default:
-		return -ENOPROTOOPT;
-	}
-}
-
-static int get_self(struct erldist_process *proc, char __user *optval,
-		    int __user *optlen)
-{
-	u8 self[SELF_MAX];
-
-	return erldist_option_put_all(self, put_self(self, proc, proc->id,
-						     proc->serial),
-				      optval, optlen);
-}
-
-static int get_peername(struct erldist_sock *es, char __user *optval,
-			int __user *optlen)
-{
-	struct erldist_target *target = get_target(es);
-	int err;
-
-	if (!target)
-		return -ENOTCONN;
-	err = erldist_option_put_all(target->term, target->len, optval, optlen);
-	erldist_target_put(target);
-	return err;
-}
-
-static int get_name(struct sock *sk, struct erldist_process *proc,
-		    char __user *optval, int __user *optlen)
-{
-	struct erldist_name *name;
-	size_t len = 0;
-	u8 *copy;
-	int err;
-
-	copy = kmalloc(ETF_ATOM_SIZE, GFP_KERNEL);
-	if (!copy)
-		return -ENOMEM;
-	rcu_read_lock();
-	name = READ_ONCE(proc->name);
-	if (name) {
-		len = etf_atom_size(&name->atom);
-		memcpy(copy, name->text, len);
-	}
-	rcu_read_unlock();
-	err = erldist_option_put_all(copy, len, optval, optlen);
-	kfree(copy);
-	return err;
-}
-
-static int get_status(struct erldist_process *proc, char __user *optval,
-		      int __user *optlen)
-{
-	if (erldist_process_alive(proc))
-		return -EBUSY;
-	/* Written once, before the state was. */
-	smp_rmb();
-	return erldist_option_put_all(proc->status->data, proc->status->len,
-				      optval, optlen);
-}
-
-static int get_node(struct erldist_process *proc, char __user *optval,
-		    int __user *optlen)
-{
-	u8 term[3 + ERLDIST_NAME_MAX];
-
-	return erldist_option_put_all(term,
-				      etf_put_atom(term, &proc->node->atom) -
-				      term, optval, optlen);
-}
-
-static int get_refs(struct erldist_process *proc, char __user *optval,
-		    int __user *optlen)
-{
-	struct erldist_refs refs = {
-		.count = REFS_AT_ONCE,
-		.id = proc->id,
-		.creation = proc->node->creation,
-	};
-
-	refs.first = atomic64_add_return(REFS_AT_ONCE, &proc->node->sequence) -
-		     REFS_AT_ONCE + 1;
-	return erldist_option_put(&refs, sizeof(refs), optval, optlen);
-}
-
-static int get_mailbox(struct erldist_process *proc, char __user *optval,
-		       int __user *optlen)
-{
-	struct erldist_mailbox_limits limits = {
-		.local = READ_ONCE(proc->mailbox.local_limit),
-		.hard = READ_ONCE(proc->mailbox.hard_limit),
-	};
-
-	return erldist_option_put(&limits, sizeof(limits), optval, optlen);
-}
-
-static int get_u32(u32 value, char __user *optval, int __user *optlen)
-{
-	return erldist_option_put(&value, sizeof(value), optval, optlen);
-}
-
-static int process_getsockopt(struct socket *sock, int level, int name,
-			      char __user *optval, int __user *optlen)
-{
-	struct erldist_process *proc = sk_process(sock->sk);
-	struct erldist_sock *es = erldist_sk(sock->sk);
-
-	if (level != SOL_ERLDIST)
-		return -ENOPROTOOPT;
-	if (name == ERLDIST_RECVTO)
-		return get_u32(READ_ONCE(es->recvto), optval, optlen);
-	if (!proc)
-		return -ENOTCONN;
-	switch (name) {
-	case ERLDIST_SELF:
-		return get_self(proc, optval, optlen);
-	case ERLDIST_PEERNAME:
-		return get_peername(es, optval, optlen);
-	case ERLDIST_NAME:
-		return get_name(sock->sk, proc, optval, optlen);
-	case ERLDIST_TRAP_EXIT:
-		return get_u32(READ_ONCE(proc->trap_exit), optval, optlen);
-	case ERLDIST_EXIT_STATUS:
-		return get_status(proc, optval, optlen);
-	case ERLDIST_MAILBOX:
-		return get_mailbox(proc, optval, optlen);
-	case ERLDIST_REFS:
-		return get_refs(proc, optval, optlen);
-	case ERLDIST_NODE:
-		return get_node(proc, optval, optlen);
-	default:
-		return -ENOPROTOOPT;
-	}
-}
-
 static const struct proto_ops process_ops = {
 	.family = AF_ERLDIST,
 	.owner = THIS_MODULE,
@@ -1274,8 +862,8 @@ static const struct proto_ops process_ops = {
 	.gettstamp = sock_gettstamp,
 	.listen = sock_no_listen,
 	.shutdown = sock_no_shutdown,
-	.setsockopt = process_setsockopt,
-	.getsockopt = process_getsockopt,
+	.setsockopt = erldist_process_setsockopt,
+	.getsockopt = erldist_process_getsockopt,
 	.sendmsg = process_sendmsg,
 	.recvmsg = process_recvmsg,
 	.mmap = sock_no_mmap,

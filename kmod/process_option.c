@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The options of a process socket.
+ */
+#include <net/sock.h>
+
+#include "option.h"
+#include "process_socket.h"
+
+#define EXIT_REASON_MAX		65536
+#define TERM_MAX		4096	/* an address, by option or control message */
+#define REFS_AT_ONCE		64
+
+static int opt_u32(sockptr_t optval, unsigned int optlen, u32 most, u32 *value)
+{
+	int err = erldist_option_get(value, sizeof(*value), optval, optlen);
+
+	if (err)
+		return err;
+	return *value > most ? -EINVAL : 0;
+}
+
+static int opt_name(struct erldist_process *proc, const u8 *term, size_t len)
+{
+	struct etf_cursor c = { term, term + len };
+	struct etf_atom name;
+	int err;
+
+	if (!len)
+		return erldist_process_rename(proc, NULL);
+	if (etf_get_atom(&c, &name) || c.p != c.end)
+		return -EINVAL;
+	err = erldist_sock_name_permit(proc->node, &name);
+	return err ?: erldist_process_rename(proc, &name);
+}
+
+static int opt_exit_reason(struct erldist_process *proc, const u8 *term,
+			   size_t len)
+{
+	struct erldist_blob *blob, *old;
+	int err;
+
+	if (len && *term == ETF_VERSION) {
+		term++;
+		len--;
+	}
+	err = etf_scan_term(term, len, NULL);
+	if (err)
+		return err;
+	blob = erldist_blob_new(term, len, GFP_KERNEL_ACCOUNT);
+	if (!blob)
+		return -ENOMEM;
+	spin_lock_bh(&proc->lock);
+	old = proc->exit_reason;
+	proc->exit_reason = blob;
+	spin_unlock_bh(&proc->lock);
+	erldist_blob_put(old);
+	return 0;
+}
+
+static int opt_mailbox(struct erldist_process *proc, sockptr_t optval,
+		       unsigned int optlen)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	struct erldist_mailbox_limits limits;
+	int err;
+
+	err = erldist_option_get(&limits, sizeof(limits), optval, optlen);
+	if (err)
+		return err;
+	spin_lock_bh(&mb->lock);
+	mb->local_limit = limits.local ?: proc->node->limits.mailbox;
+	mb->hard_limit = limits.hard;
+	spin_unlock_bh(&mb->lock);
+	wake_up_all(&mb->wait);
+	return 0;
+}
+
+/* Options whose value is a term */
+static int set_term(struct socket *sock, int name, sockptr_t optval,
+		    unsigned int optlen)
+{
+	bool wait = !(sock->file && sock->file->f_flags & O_NONBLOCK);
+	struct sock *sk = sock->sk;
+	struct erldist_process *proc = sk_process(sk);
+	u8 *term = erldist_option_dup(optval, optlen,
+				      name == ERLDIST_EXIT_REASON ?
+				      EXIT_REASON_MAX + 1 : TERM_MAX);
+	int err;
+
+	if (IS_ERR(term))
+		return PTR_ERR(term);
+	if (name == ERLDIST_BIND) {
+		err = erldist_sock_bind(sk, term, optlen);
+	} else if (name == ERLDIST_CONNECT) {
+		err = erldist_sock_connect(sk, term, optlen, wait);
+	} else if (!proc) {
+		err = -ENOTCONN;
+	} else if (name == ERLDIST_NAME) {
+		lock_sock(sk);
+		err = opt_name(proc, term, optlen);
+		release_sock(sk);
+	} else {
+		err = opt_exit_reason(proc, term, optlen);
+	}
+	kvfree(term);
+	return err;
+}
+
+static int set_flag(struct sock *sk, int name, sockptr_t optval,
+		    unsigned int optlen)
+{
+	struct erldist_process *proc = sk_process(sk);
+	u32 on;
+	int err;
+
+	err = opt_u32(optval, optlen, 1, &on);
+	if (err)
+		return err;
+	if (name == ERLDIST_RECVTO)
+		WRITE_ONCE(erldist_sk(sk)->recvto, on);
+	else if (proc)
+		WRITE_ONCE(proc->trap_exit, on);
+	else
+		return -ENOTCONN;
+	return 0;
+}
+
+/**
+ * erldist_process_setsockopt() - setsockopt(SOL_ERLDIST) of a process
+ * @sock: the socket
+ * @level: SOL_ERLDIST
+ * @name: which
+ * @optval: its value
+ * @optlen: bytes of it
+ *
+ * Context: process context.
+ * Return: 0; -ENOPROTOOPT; -ENOTCONN before bind; -EINVAL, -E2BIG, and what
+ * the option itself has to say.
+ */
+int erldist_process_setsockopt(struct socket *sock, int level, int name,
+			       sockptr_t optval, unsigned int optlen)
+{
+	struct erldist_process *proc = sk_process(sock->sk);
+
+	if (level != SOL_ERLDIST)
+		return -ENOPROTOOPT;
+	switch (name) {
+	case ERLDIST_BIND:
+	case ERLDIST_CONNECT:
+	case ERLDIST_NAME:
+	case ERLDIST_EXIT_REASON:
+		return set_term(sock, name, optval, optlen);
+	case ERLDIST_TRAP_EXIT:
+	case ERLDIST_RECVTO:
+		return set_flag(sock->sk, name, optval, optlen);
+	case ERLDIST_MAILBOX:
+		return proc ? opt_mailbox(proc, optval, optlen) : -ENOTCONN;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int get_self(struct erldist_process *proc, char __user *optval,
+		    int __user *optlen)
+{
+	u8 self[ERLDIST_SELF_MAX];
+
+	return erldist_option_put_all(self, erldist_put_self(self, proc, proc->id,
+						     proc->serial),
+				      optval, optlen);
+}
+
+static int get_peername(struct erldist_sock *es, char __user *optval,
+			int __user *optlen)
+{
+	struct erldist_target *target = erldist_sock_target(es);
+	int err;
+
+	if (!target)
+		return -ENOTCONN;
+	err = erldist_option_put_all(target->term, target->len, optval, optlen);
+	erldist_target_put(target);
+	return err;
+}
+
+static int get_name(struct sock *sk, struct erldist_process *proc,
+		    char __user *optval, int __user *optlen)
+{
+	struct erldist_name *name;
+	size_t len = 0;
+	u8 *copy;
+	int err;
+
+	copy = kmalloc(ETF_ATOM_SIZE, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	rcu_read_lock();
+	name = READ_ONCE(proc->name);
+	if (name) {
+		len = etf_atom_size(&name->atom);
+		memcpy(copy, name->text, len);
+	}
+	rcu_read_unlock();
+	err = erldist_option_put_all(copy, len, optval, optlen);
+	kfree(copy);
+	return err;
+}
+
+static int get_status(struct erldist_process *proc, char __user *optval,
+		      int __user *optlen)
+{
+	if (erldist_process_alive(proc))
+		return -EBUSY;
+	/* Written once, before the state was. */
+	smp_rmb();
+	return erldist_option_put_all(proc->status->data, proc->status->len,
+				      optval, optlen);
+}
+
+static int get_node(struct erldist_process *proc, char __user *optval,
+		    int __user *optlen)
+{
+	u8 term[3 + ERLDIST_NAME_MAX];
+
+	return erldist_option_put_all(term,
+				      etf_put_atom(term, &proc->node->atom) -
+				      term, optval, optlen);
+}
+
+static int get_refs(struct erldist_process *proc, char __user *optval,
+		    int __user *optlen)
+{
+	struct erldist_refs refs = {
+		.count = REFS_AT_ONCE,
+		.id = proc->id,
+		.creation = proc->node->creation,
+	};
+
+	refs.first = atomic64_add_return(REFS_AT_ONCE, &proc->node->sequence) -
+		     REFS_AT_ONCE + 1;
+	return erldist_option_put(&refs, sizeof(refs), optval, optlen);
+}
+
+static int get_mailbox(struct erldist_process *proc, char __user *optval,
+		       int __user *optlen)
+{
+	struct erldist_mailbox_limits limits = {
+		.local = READ_ONCE(proc->mailbox.local_limit),
+		.hard = READ_ONCE(proc->mailbox.hard_limit),
+	};
+
+	return erldist_option_put(&limits, sizeof(limits), optval, optlen);
+}
+
+static int get_u32(u32 value, char __user *optval, int __user *optlen)
+{
+	return erldist_option_put(&value, sizeof(value), optval, optlen);
+}
+
+/**
+ * erldist_process_getsockopt() - getsockopt(SOL_ERLDIST) of a process
+ * @sock: the socket
+ * @level: SOL_ERLDIST
+ * @name: which
+ * @optval: where to
+ * @optlen: room there, set to what there is
+ *
+ * Context: process context.
+ * Return: 0; -ENOPROTOOPT; -ENOTCONN before bind; -EMSGSIZE too little room.
+ */
+int erldist_process_getsockopt(struct socket *sock, int level, int name,
+			       char __user *optval, int __user *optlen)
+{
+	struct erldist_process *proc = sk_process(sock->sk);
+	struct erldist_sock *es = erldist_sk(sock->sk);
+
+	if (level != SOL_ERLDIST)
+		return -ENOPROTOOPT;
+	if (name == ERLDIST_RECVTO)
+		return get_u32(READ_ONCE(es->recvto), optval, optlen);
+	if (!proc)
+		return -ENOTCONN;
+	switch (name) {
+	case ERLDIST_SELF:
+		return get_self(proc, optval, optlen);
+	case ERLDIST_PEERNAME:
+		return get_peername(es, optval, optlen);
+	case ERLDIST_NAME:
+		return get_name(sock->sk, proc, optval, optlen);
+	case ERLDIST_TRAP_EXIT:
+		return get_u32(READ_ONCE(proc->trap_exit), optval, optlen);
+	case ERLDIST_EXIT_STATUS:
+		return get_status(proc, optval, optlen);
+	case ERLDIST_MAILBOX:
+		return get_mailbox(proc, optval, optlen);
+	case ERLDIST_REFS:
+		return get_refs(proc, optval, optlen);
+	case ERLDIST_NODE:
+		return get_node(proc, optval, optlen);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
