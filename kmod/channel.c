@@ -85,6 +85,21 @@ void erldist_channel_queue_delayed(struct erldist_channel *ch,
 		erldist_channel_put(ch);
 }
 
+/*
+ * Close what is to be closed. Before the hand-over has succeeded that is not
+ * yet, since it may still fail: whoever comes second, of the end and of the
+ * success, does it.
+ */
+static void channel_close_due(struct erldist_channel *ch)
+{
+	/* Pairs with the same between the bit and this in the other one. */
+	smp_mb();
+	if (test_bit(CHANNEL_STARTED, &ch->flags) &&
+	    test_bit(CHANNEL_CLOSING, &ch->flags) &&
+	    !test_and_set_bit(CHANNEL_CLOSED_ONCE, &ch->flags))
+		erldist_channel_queue(ch, &ch->close_work);
+}
+
 /**
  * erldist_channel_abort() - close a channel
  * @ch: the channel
@@ -95,11 +110,10 @@ void erldist_channel_queue_delayed(struct erldist_channel *ch,
  */
 void erldist_channel_abort(struct erldist_channel *ch, u8 reason, int error)
 {
-	if (test_and_set_bit(CHANNEL_CLOSING, &ch->flags))
+	if (cmpxchg(&ch->verdict, 0, reason | error << 8))
 		return;
-	ch->reason = reason;
-	ch->error = error;
-	erldist_channel_queue(ch, &ch->close_work);
+	set_bit(CHANNEL_CLOSING, &ch->flags);
+	channel_close_due(ch);
 }
 
 static void channel_uncount(struct erldist_channel *ch)
@@ -143,10 +157,11 @@ static void channel_tell(struct erldist_channel *ch)
 
 	if (ch->state != CHANNEL_UP) {
 		atomic64_inc(&node->failed);
-		WRITE_ONCE(node->last_reason, ch->reason);
+		WRITE_ONCE(node->last_reason, erldist_channel_reason(ch));
 	}
 	if (ch->peer)
-		erldist_peer_detach(ch->peer, ch, ch->reason, ch->error);
+		erldist_peer_detach(ch->peer, ch, erldist_channel_reason(ch),
+				    erldist_channel_error(ch));
 }
 
 /* Runs once, queued by erldist_channel_abort(). */
@@ -243,18 +258,31 @@ static void channel_timer(struct work_struct *work)
 	erldist_channel_put(ch);
 }
 
+/* Bytes of the first message in @p, its length included */
+static u32 hs_message(const struct erldist_hs *hs, const u8 *p)
+{
+	return hs->framing == 4 ? 4 + get_unaligned_be32(p) :
+				  2 + get_unaligned_be16(p);
+}
+
+/*
+ * Each message by itself, as BEAM does: dissectors take a segment for a
+ * message of the handshake only when it is one.
+ */
 static int channel_send_hs(struct erldist_channel *ch)
 {
 	struct erldist_hs *hs = ch->hs;
+	u32 pos, len;
 	int n;
 
-	if (!hs->out_len)
-		return 0;
-	/* A stream just opened has room for this much. */
-	n = erldist_transport_send(ch, hs->out, hs->out_len, false);
-	if (n != hs->out_len)
-		return n < 0 ? n : -EAGAIN;
-	ch->tx_bytes += n;
+	for (pos = 0; pos < hs->out_len; pos += len) {
+		len = hs_message(hs, hs->out + pos);
+		/* A stream just opened has room for this much. */
+		n = erldist_transport_send(ch, hs->out + pos, len, false);
+		if (n != len)
+			return n < 0 ? n : -EAGAIN;
+		ch->tx_bytes += n;
+	}
 	hs->out_len = 0;
 	return 0;
 }
@@ -729,6 +757,7 @@ static void channel_list(struct erldist_channel *ch)
 	spin_unlock_bh(&node->channel_lock);
 	if (dead)
 		erldist_channel_abort(ch, ERLDIST_REASON_NODE_DOWN, 0);
+	channel_close_due(ch);
 }
 
 static void channel_undo(struct erldist_channel *ch, int err)

@@ -27,7 +27,8 @@ enum erldist_channel_state {
 /* Bits of flags */
 enum {
 	CHANNEL_STARTED,	/* the hand-over succeeded, it may read */
-	CHANNEL_CLOSING,	/* reason is set, close_work queued */
+	CHANNEL_CLOSING,	/* the verdict is set */
+	CHANNEL_CLOSED_ONCE,	/* close_work was queued */
 	CHANNEL_DEAD,		/* callbacks are gone, nothing may be queued */
 	CHANNEL_WAKE,		/* the stream has room again */
 	CHANNEL_TICK,		/* a tick is due */
@@ -122,8 +123,7 @@ struct erldist_channel {
 	u8 carrier;
 	u8 role;
 	u8 state;
-	u8 reason;
-	int error;
+	u32 verdict;			/* reason and error of the end, once */
 	unsigned long flags;
 	u64 connection;
 	u64 tag;
@@ -199,6 +199,17 @@ int erldist_channel_handshake(struct erldist_channel *ch, const u8 *msg,
 void erldist_channels_close(struct erldist_node *node);
 void erldist_channels_sweep(struct erldist_node *node);
 void erldist_channels_unstall(struct erldist_node *node);
+
+/* enum erldist_reason, and a positive errno or 0 */
+static inline u8 erldist_channel_reason(const struct erldist_channel *ch)
+{
+	return READ_ONCE(ch->verdict) & 0xff;
+}
+
+static inline int erldist_channel_error(const struct erldist_channel *ch)
+{
+	return READ_ONCE(ch->verdict) >> 8;
+}
 
 static inline void erldist_channel_get(struct erldist_channel *ch)
 {

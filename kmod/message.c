@@ -30,7 +30,7 @@ struct erldist_blob *erldist_blob_new(const void *p, size_t len, gfp_t gfp)
 	return blob;
 }
 
-static struct erldist_blob *known[KNOWN_MAX] __ro_after_init;
+static struct erldist_blob *known[KNOWN_MAX];
 
 static const char *const known_text[KNOWN_MAX] = {
 	[KNOWN_NORMAL] = "normal",

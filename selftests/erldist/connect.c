@@ -6,7 +6,7 @@
 #include "kselftest_harness.h"
 #include "wire_peer.h"
 
-#define SETUP_MS	600
+#define SETUP_MS	1500
 #define RETRY_MS	700
 
 FIXTURE(connect) {

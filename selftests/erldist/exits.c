@@ -77,6 +77,9 @@ static int program(void *arg)
 	int fd = proc("svc", NULL);
 
 	setrlimit(RLIMIT_CORE, &no_core);
+	/* a shell may have us ignore some of them */
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
 	if (x->heir && !fork()) {
 		sleep_ms(3000);
 		_exit(0);

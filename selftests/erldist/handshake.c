@@ -64,11 +64,11 @@ FIXTURE_TEARDOWN(handshake)
 }
 
 /* Hand over one end of a stream; w has the other one */
-static int start(int node, struct wire *w, enum carrier carrier, int role)
+static int start(int node, struct wire *w, enum carrier over, int role)
 {
 	int sv[2], err;
 
-	stream_pair(carrier, sv);
+	stream_pair(over, sv);
 	w->fd = sv[1];
 	err = node_channel(node, &(struct channel){
 		.fd = sv[0], .role = role,
@@ -304,11 +304,11 @@ TEST_F(handshake, closed_after_proof)
 }
 
 /* The peer's name, where it tells it, is this one */
-static int with_name(int node, struct wire *w, enum carrier carrier, int role,
+static int with_name(int node, struct wire *w, enum carrier over, int role,
 		     const char *name, size_t claimed)
 {
 	DEFINE_BUF(b);
-	int err = start(node, w, carrier, role);
+	int err = start(node, w, over, role);
 	size_t at;
 
 	if (err || !run_until(w, role, role == ERLDIST_ROLE_INITIATOR))

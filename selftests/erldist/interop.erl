@@ -3,7 +3,7 @@
 -module(interop).
 -export([main/1, node_arg/1, ms/1, call/2, call/3, eventually/1, eventually/2]).
 -export([program/2, program/3, os_pid/1, signal/2, stop/1, run/2]).
--export([watch/0, event/2, lines/2, beam/2, beam_stop/1, peers/0]).
+-export([watch/1, event/2, lines/2, beam/2, beam_stop/1, peers/0]).
 
 %% Runs [{Text, Fun}]: each in a process of its own, ok when it returns true.
 main(Tests) ->
@@ -106,11 +106,23 @@ collect(Port, Lines) ->
         exit({no_end, Port, Lines})
     end.
 
-%% `erldist monitor' with its events as messages
-watch() ->
-    Port = program(os:find_executable("erldist"), ["monitor"], []),
-    timer:sleep(ms(300)),
-    Port.
+%% `erldist monitor' with its events as messages, once it tells that a name on
+%% Node went
+watch(Node) ->
+    %% it ends with the port
+    Command = "erldist monitor & cat > /dev/null; kill $!",
+    Port = program("/bin/sh", ["-c", Command], []),
+    watching(Port, Node, 20).
+
+watching(_, _, 0) ->
+    exit({monitor_tells_nothing, flush()});
+watching(Port, Node, Left) ->
+    stop(program(Node, [watched])),
+    receive
+        {Port, {data, {eol, <<"name-del ", _/binary>>}}} -> Port
+    after ms(500) ->
+        watching(Port, Node, Left - 1)
+    end.
 
 %% An event that begins with Begin, within Timeout
 event(Port, Begin) ->

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Connections between an Erlang node and a native one: both ways, wrong
 # cookies, and what is told about them on netlink.
-# shellcheck source=selftests/erldist/lib_interop.sh
+# shellcheck source=selftests/erldist/lib_interop.sh disable=SC2317
 . "$(dirname "$(readlink -f "$0")")/lib_interop.sh"
 
 ipv6_and_long_names()
@@ -17,7 +17,7 @@ ipv6_and_long_names()
 ipv6_ping()
 {
 	# shellcheck disable=SC2016
-	timeout -k 5 $((60 * SLOW)) erl -name "$1" -proto_dist inet6_tcp -setcookie $COOKIE \
+	timeout -k 5 $((60 * SLOW)) erl -name "$1" -proto_dist inet6_tcp -setcookie "$COOKIE" \
 		-noinput -run interop_connect ping6 -pa "$INTEROP_BEAMS" -extra "$2" < /dev/null
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Messages between an Erlang node and native processes: every kind of term, up
 # to 64 MiB, and their order.
-# shellcheck source=selftests/erldist/lib_interop.sh
+# shellcheck source=selftests/erldist/lib_interop.sh disable=SC2317
 . "$(dirname "$(readlink -f "$0")")/lib_interop.sh"
 
 messages()

@@ -17,7 +17,8 @@
  */
 #include "erldist_test.h"
 
-#define SENDERS 1024
+#define SENDERS	1024
+#define MANY	32
 
 struct process {
 	int fd;
@@ -122,14 +123,46 @@ static void handle(struct process *p, const struct buf *m)
 		reply(p, &pid, &tag, &answer);
 }
 
+/* A message longer than those of receive_short() */
+static int receive_long(struct process *p)
+{
+	DEFINE_MSG(m);
+	int err = proc_recv(p->fd, &m, 0);
+
+	if (!err)
+		handle(p, &m.term);
+	return err;
+}
+
+/* Some messages at once; a negative errno: the first is too long, or none */
+static int receive_short(struct process *p)
+{
+	static uint8_t bytes[MANY][1024];
+	struct mmsghdr m[MANY] = { 0 };
+	struct iovec iov[MANY];
+	int n;
+
+	for (int i = 0; i < MANY; i++) {
+		iov[i] = (struct iovec){ bytes[i], sizeof(bytes[i]) };
+		m[i].msg_hdr.msg_iov = &iov[i];
+		m[i].msg_hdr.msg_iovlen = 1;
+	}
+	n = recvmmsg(p->fd, m, MANY, MSG_DONTWAIT, NULL);
+	for (int i = 0; i < n; i++)
+		handle(p, &(struct buf){ bytes[i], m[i].msg_len });
+	return n < 0 ? -errno : 0;
+}
+
 /* All that is there; false when the process has ended */
 static bool drain(struct process *p)
 {
-	DEFINE_MSG(m);
 	int err;
 
-	while (!(err = proc_recv(p->fd, &m, 0)))
-		handle(p, &m.term);
+	do {
+		err = receive_short(p);
+		if (err == -EMSGSIZE)
+			err = receive_long(p);
+	} while (!err);
 	return err == -ETIMEDOUT || err == -EAGAIN;
 }
 

@@ -46,7 +46,7 @@ check()
 	shift
 	output=$("$@" 2>&1) || status=$?
 	report $status "$text"
-	[ $status -eq 0 ] || sed 's/^/# /' <<< "$* gave $status: $output"
+	[ $status -eq 0 ] || echo "# $* gave $status: ${output//$'\n'/$'\n# '}"
 }
 
 # seconds, command...: until it succeeds
@@ -84,11 +84,11 @@ beam()
 		shift
 	done
 	shift
-	timeout -k 5 $((180 * SLOW)) erl -sname "$name" -setcookie $COOKIE -noinput \
+	timeout -k 5 $((420 * SLOW)) erl -sname "$name" -setcookie $COOKIE -noinput \
 		+fnu -pa "$INTEROP_BEAMS" "${flags[@]}" -run "$1" main -extra "${@:2}" \
-		> "$TMP/results" 2>&1 < /dev/null || status=$?
-	number_results < "$TMP/results"
-	if ! grep -q '^ok - \|^not ok - ' "$TMP/results" || [ $status -gt 123 ]; then
+		> "$TMP/$name.results" 2>&1 < /dev/null || status=$?
+	number_results < "$TMP/$name.results"
+	if ! grep -q '^ok - \|^not ok - ' "$TMP/$name.results" || [ $status -gt 123 ]; then
 		report 1 "$1 ends (status $status)"
 	fi
 }
@@ -100,7 +100,7 @@ start_node()
 	shift
 	erldist node run "$name" --cookie $COOKIE "$@" > "$TMP/$name.log" 2>&1 &
 	NODE_PID=$!
-	children+=($NODE_PID)
+	children+=("$NODE_PID")
 	wait_for 20 grep -q 'is running' "$TMP/$name.log" && return
 	sed 's/^/# /' "$TMP/$name.log"
 	report 1 "node $name starts"
@@ -114,7 +114,7 @@ start_program()
 	shift
 	"$@" > "$TMP/$name.log" 2>&1 < /dev/null &
 	PROGRAM_PID=$!
-	children+=($PROGRAM_PID)
+	children+=("$PROGRAM_PID")
 	wait_for 20 registered "$name" && return
 	sed 's/^/# /' "$TMP/$name.log"
 	report 1 "program $name starts"
@@ -139,6 +139,7 @@ stop_children()
 {
 	local pid
 
+	[ ${#children[@]} -gt 0 ] || return
 	for pid in "${children[@]}"; do
 		kill -CONT "$pid" 2> /dev/null
 		kill "$pid" 2> /dev/null
@@ -161,6 +162,7 @@ surroundings()
 	trap cleanup EXIT
 	export HOME=$TMP ERL_EPMD_PORT=14369 INTEROP_PATH=$HERE INTEROP_SLOW=$SLOW
 	export ERL_CRASH_DUMP_SECONDS=0
+	# shellcheck disable=SC2034
 	HOST=$(hostname -s)
 	cd "$TMP" || exit 1
 }
@@ -180,7 +182,7 @@ compile()
 	erlc -o "$TMP" "$HERE"/interop*.erl || exit 1
 }
 
-# tests: runs it for each OTP
+# tests [end]: runs the first for each OTP, then the second once
 interop()
 {
 	local path=$PATH releases=() bin i
@@ -204,6 +206,7 @@ interop()
 		"$1"
 		stop_children
 	done
+	[ $# -lt 2 ] || "$2"
 	echo "1..$number"
 	exit $failed
 }

@@ -4,7 +4,8 @@
  * each kind, messages, relations; then leaves it all to be cleaned up.
  *
  *	load use	in this namespace, everything closed by hand
- *	load die	in a namespace of its own, and dies with it all open
+ *	load die	in a namespace of its own; a child does it, and dies with
+ *			it all open
  */
 #include "wire_peer.h"
 
@@ -41,9 +42,8 @@ static void relate(struct wire *w, int p)
 	CHECK(!wire_reg_send(w, "x", term(&ctl, "a", "unread")));
 }
 
-int main(int argc, char **argv)
+static int use(bool dying)
 {
-	bool dying = argc > 1 && !strcmp(argv[1], "die");
 	int a, b, x, y, wanted;
 	struct wire w;
 	DEFINE_BUF(d);
@@ -76,4 +76,16 @@ int main(int argc, char **argv)
 	close(y);
 	close(wanted);
 	return 0;
+}
+
+static int use_and_die(void *arg)
+{
+	return use(true);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "die"))
+		return reap(spawn(use_and_die, NULL)) != 256 + SIGKILL;
+	return use(false);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Nodes: names, options, permission, several at a time, and their end. */
+#include <arpa/inet.h>
 #include <grp.h>
 #include <sched.h>
 
@@ -429,6 +430,76 @@ TEST_F(node, what_a_node_socket_does_not_do)
 	EXPECT_EQ(-ENOTCONN, node_accept(socket(family(), SOCK_RAW, 0), fd, 0)) {
 		TH_LOG("hand-over before bind");
 	}
+}
+
+/* What can be handed over, and how */
+
+TEST_F(node, unfit_descriptors)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				 .sin_port = htons(9) };
+	struct channel c = { .role = ERLDIST_ROLE_ACCEPTOR };
+	int node_fd = node("k@h"), svc = proc("svc", NULL), p[2], sv[2];
+
+	c.fd = -1;
+	EXPECT_EQ(-EBADF, node_channel(node_fd, &c));
+	c.fd = 999;
+	EXPECT_EQ(-EBADF, node_channel(node_fd, &c));
+	ASSERT_EQ(0, pipe(p));
+	c.fd = p[0];
+	EXPECT_GT(0, node_channel(node_fd, &c));
+	c.fd = socket(AF_INET, SOCK_STREAM, 0);
+	EXPECT_EQ(-ENOTCONN, node_channel(node_fd, &c));
+	ASSERT_EQ(0, listen(c.fd, 1));
+	EXPECT_EQ(-ENOTCONN, node_channel(node_fd, &c));
+	c.fd = socket(AF_INET, SOCK_DGRAM, 0);
+	ASSERT_EQ(0, connect(c.fd, (void *)&a, sizeof(a)));
+	EXPECT_EQ(-EPROTONOSUPPORT, node_channel(node_fd, &c));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM, 0, sv));
+	c.fd = sv[0];
+	EXPECT_EQ(-EPROTONOSUPPORT, node_channel(node_fd, &c));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv));
+	c.fd = sv[0];
+	EXPECT_EQ(-EPROTONOSUPPORT, node_channel(node_fd, &c));
+	c.fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	EXPECT_EQ(-ENOTCONN, node_channel(node_fd, &c));
+	c.fd = socket(AF_NETLINK, SOCK_RAW, 0);
+	EXPECT_EQ(-EPROTONOSUPPORT, node_channel(node_fd, &c));
+	c.fd = node_fd;
+	EXPECT_EQ(-EPROTONOSUPPORT, node_channel(node_fd, &c));
+	c.fd = svc;
+	EXPECT_EQ(-EPROTONOSUPPORT, node_channel(node_fd, &c));
+}
+
+TEST_F(node, malformed_requests)
+{
+	static const struct erldist_hand_over rows[] = {
+		{ .role = 0, .framing = 2 },
+		{ .role = 4, .framing = 2 },
+		{ .role = ERLDIST_ROLE_ACCEPTOR, .framing = 3 },
+		{ .role = ERLDIST_ROLE_ACCEPTOR, .framing = 2, .name_len = 3 },
+		{ .role = ERLDIST_ROLE_INITIATOR, .framing = 2 },
+		{ .role = ERLDIST_ROLE_INITIATOR, .framing = 2, .name_len = 65535 },
+		{ .role = ERLDIST_ROLE_READY, .framing = 2, .data_len = ~0U },
+	};
+	struct erldist_hand_over h;
+	int node_fd = node("k@h"), sv[2];
+
+	stream_pair(CARRIER_TCP4, sv);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		h = rows[i];
+		h.fd = sv[0];
+		EXPECT_EQ(-1, setsockopt(node_fd, SOL_ERLDIST, ERLDIST_CHANNEL, &h,
+					 sizeof(h)));
+		EXPECT_EQ(EINVAL, errno) {
+			TH_LOG("row %zu", i);
+		}
+	}
+	h.role = ERLDIST_ROLE_ACCEPTOR;
+	for (size_t len = 0; len < 6; len++)
+		EXPECT_EQ(-1, setsockopt(node_fd, SOL_ERLDIST, ERLDIST_CHANNEL, &h,
+					 len));
 }
 
 TEST_F(node, unbound_process)
