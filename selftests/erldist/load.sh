@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Load, use and unload the module 200 times ($ERLDIST_ROUNDS); make and delete as
+# Load, use and unload the module $ERLDIST_ROUNDS times (50); make and delete as
 # many network namespaces with live nodes in them. Memory has to be as it was.
 #
 # ERLDIST_KO (or ERLDIST_MODULE) names the module file; without it the module is
 # loaded by name. ERLDIST_PARAMETERS are its parameters.
 
 KO=${ERLDIST_KO:-$ERLDIST_MODULE}
-ROUNDS=${ERLDIST_ROUNDS:-200}
+ROUNDS=${ERLDIST_ROUNDS:-50}
 # The first rounds fill caches, and on a debug kernel the quarantine
 WARM=$((ROUNDS / 5))
 HERE=$(dirname "$(readlink -f "$0")")

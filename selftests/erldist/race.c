@@ -41,9 +41,12 @@ FIXTURE_TEARDOWN(race)
 {
 }
 
+typedef FIXTURE_DATA(race) race_data;
+typedef FIXTURE_VARIANT(race) race_variant;
+
 struct side {
-	FIXTURE_DATA(race) *self;
-	const FIXTURE_VARIANT(race) *variant;
+	race_data *self;
+	const race_variant *variant;
 	int i;
 	int first;	/* which of its two ends this side hands over first */
 };
@@ -52,7 +55,7 @@ struct side {
  * Who is called already need not dial, and who is called in this very moment
  * finds its stream closed: it closes the socket, and all is well.
  */
-static int dial(FIXTURE_DATA(race) *self, int i, const struct channel *out)
+static int dial(race_data *self, int i, const struct channel *out)
 {
 	int err = node_channel(self->node[i], out);
 
@@ -64,7 +67,7 @@ static int dial(FIXTURE_DATA(race) *self, int i, const struct channel *out)
 }
 
 /* The caller may have thought better of it */
-static int take_call(FIXTURE_DATA(race) *self, int i, const struct channel *in)
+static int take_call(race_data *self, int i, const struct channel *in)
 {
 	int err = node_channel(self->node[i], in);
 
@@ -76,7 +79,7 @@ static void *both_ends(void *arg)
 {
 	struct side *s = arg;
 	int i = s->i;
-	FIXTURE_DATA(race) *self = s->self;
+	race_data *self = s->self;
 	struct channel out = { .fd = self->sv[i][0], .tag = 1 + i,
 			       .role = ERLDIST_ROLE_INITIATOR,
 			       .peer = s->variant->name[!i] };
@@ -94,7 +97,7 @@ static void *both_ends(void *arg)
 	return NULL;
 }
 
-static void race(FIXTURE_DATA(race) *self, const FIXTURE_VARIANT(race) *variant,
+static void race(race_data *self, const race_variant *variant,
 		 int order)
 {
 	struct side a = { self, variant, 0, order & 1 };
@@ -120,8 +123,8 @@ static bool established(int fd)
  * Tag of the connection that both nodes have up when nothing moves any more:
  * the other stream is closed at both ends. 0 when that does not come to be.
  */
-static uint64_t settled(FIXTURE_DATA(race) *self,
-			const FIXTURE_VARIANT(race) *variant)
+static uint64_t settled(race_data *self,
+			const race_variant *variant)
 {
 	uint64_t end = now_ms() + WAIT_MS;
 	struct peer_info p[2];
@@ -149,8 +152,8 @@ static uint64_t settled(FIXTURE_DATA(race) *self,
 }
 
 /* Both nodes saw their connection go */
-static bool disconnect(FIXTURE_DATA(race) *self,
-		       const FIXTURE_VARIANT(race) *variant)
+static bool disconnect(race_data *self,
+		       const race_variant *variant)
 {
 	uint64_t end = now_ms() + WAIT_MS;
 	struct node_info n[2];
