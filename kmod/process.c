@@ -277,11 +277,8 @@ static void process_reap(struct erldist_process *proc)
 
 static void process_tell(struct erldist_process *proc)
 {
-	struct erldist_name *name = xchg(&proc->name, NULL);
 	bool any;
 
-	if (name)
-		name_drop(name);
 	/* What is coming for it holds memory for nothing. */
 	if (READ_ONCE(proc->mailbox.remote_bytes))
 		erldist_channels_sweep(proc->node);
@@ -343,6 +340,7 @@ void erldist_process_end(struct erldist_process *proc, struct erldist_blob *why,
 			 int err)
 {
 	struct erldist_mailbox *mb = &proc->mailbox;
+	struct erldist_name *name;
 	LIST_HEAD(queue);
 	bool first;
 
@@ -362,6 +360,10 @@ void erldist_process_end(struct erldist_process *proc, struct erldist_blob *why,
 	if (!first)
 		return;
 	erldist_mailbox_discard(proc, &queue);
+	/* Who hears of the end finds the name free. */
+	name = xchg(&proc->name, NULL);
+	if (name)
+		name_drop(name);
 	process_wake(proc);
 	process_tell(proc);
 }
