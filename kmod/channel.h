@@ -241,6 +241,7 @@ int erldist_dispatch_receiver(struct erldist_channel *ch,
 			      const struct erldist_ctl *ctl,
 			      struct erldist_process **to);
 int erldist_dispatch_message(struct erldist_channel *ch,
+			     const struct erldist_ctl *ctl,
 			     struct erldist_process *to,
 			     struct erldist_msg *msg, bool may_sleep);
 int erldist_dispatch_signal(struct erldist_channel *ch,

@@ -17,11 +17,20 @@ static bool pid_is_ours(const struct erldist_node *node,
 	       erldist_node_is(node, &pid->node);
 }
 
+static bool is_own_ref(const struct erldist_node *node,
+		       const struct etf_ref *ref)
+{
+	return ref->creation == node->creation &&
+	       erldist_node_is(node, &ref->node);
+}
+
 static struct erldist_process *find_to(struct erldist_node *node,
 				       const struct erldist_ctl *ctl)
 {
 	if (ctl->to_kind == CTL_NAME)
 		return erldist_process_named(node, &ctl->name);
+	if (ctl->to_kind == CTL_REF)
+		return erldist_relation_alias_owner(node, &ctl->to_ref);
 	if (ctl->to_kind == CTL_PID && pid_is_ours(node, &ctl->to))
 		return erldist_process_find(node, ctl->to.id, ctl->to.serial);
 	return NULL;
@@ -55,9 +64,23 @@ int erldist_dispatch_receiver(struct erldist_channel *ch,
 	return -ESRCH;
 }
 
+static int put_message(const struct erldist_ctl *ctl,
+		       struct erldist_process *to, struct erldist_msg *msg)
+{
+	int once = 0;
+
+	if (ctl->to_kind == CTL_REF)
+		once = erldist_relation_by_alias(to, &ctl->to_ref, msg);
+	if (once < 0)
+		return once;
+	/* The one message that an alias was for is not lost for want of room. */
+	return erldist_mailbox_put_remote(to, msg, !once);
+}
+
 /**
  * erldist_dispatch_message() - deliver a message
  * @ch: where it came in
+ * @ctl: its control message
  * @to: the receiver, NULL: the node itself
  * @msg: the message
  * @may_sleep: in the work
@@ -65,6 +88,7 @@ int erldist_dispatch_receiver(struct erldist_channel *ch,
  * Return: 0: @msg is taken; -EAGAIN: it is not, the work must do it.
  */
 int erldist_dispatch_message(struct erldist_channel *ch,
+			     const struct erldist_ctl *ctl,
 			     struct erldist_process *to,
 			     struct erldist_msg *msg, bool may_sleep)
 {
@@ -78,7 +102,7 @@ int erldist_dispatch_message(struct erldist_channel *ch,
 		erldist_msg_put(msg);
 		return 0;
 	}
-	err = erldist_mailbox_put_remote(to, msg);
+	err = put_message(ctl, to, msg);
 	if (!err)
 		return 0;
 	if (err == -ENOBUFS && !may_sleep)
@@ -208,22 +232,35 @@ static const char *refusal(int err)
 
 /* A relation a peer asks for. Returns 0, or why not. */
 static int relate(struct erldist_channel *ch, struct erldist_process *proc,
-		  const struct erldist_ctl *ctl)
+		  struct erldist_relation_spec *spec)
 {
 	struct erldist_relation *rel;
+	int err;
 
 	if (!proc)
 		return -ESRCH;
-	rel = erldist_relation_new(proc, ch, ctl);
+	spec->near = proc;
+	spec->peer = ch->peer;
+	rel = erldist_relation_new(spec);
 	if (IS_ERR(rel))
 		return PTR_ERR(rel);
-	return erldist_relation_add(rel);
+	err = erldist_relation_hook(rel);
+	if (!err)
+		erldist_relation_hook_channel(rel, ch);
+	erldist_relation_put(rel);
+	if (err == -EEXIST)
+		return 0;
+	return err ? -ESRCH : 0;
 }
 
 static int on_link(struct erldist_channel *ch, const struct erldist_ctl *ctl,
 		   struct erldist_process *proc)
 {
-	int err = relate(ch, proc, ctl);
+	struct erldist_relation_spec spec = {
+		.type = RELATION_LINK,
+		.pid = ctl->from,
+	};
+	int err = relate(ch, proc, &spec);
 
 	return err ? answer_exit(ch, ctl, refusal(err)) : 0;
 }
@@ -232,30 +269,57 @@ static int on_monitor(struct erldist_channel *ch,
 		      const struct erldist_ctl *ctl,
 		      struct erldist_process *proc)
 {
+	struct erldist_relation_spec spec = {
+		.type = RELATION_MONITOR,
+		.watched = true,
+		.pid = ctl->from,
+		.name = ctl->to_kind == CTL_NAME ? &ctl->name : NULL,
+		.ref = &ctl->ref,
+	};
 	int err;
 
 	/* It always exists, and nothing is to be told of it. */
 	if (to_net_kernel(ctl))
 		return 0;
-	err = relate(ch, proc, ctl);
+	err = relate(ch, proc, &spec);
 	return err ? answer_down(ch, ctl, refusal(err)) : 0;
 }
 
 static int on_unlink(struct erldist_channel *ch, const struct erldist_ctl *ctl,
 		     struct erldist_process *proc)
 {
+	struct erldist_relation *rel = NULL;
+
 	if (proc)
-		erldist_relation_drop(proc, ch->peer, RELATION_LINK, ctl);
+		rel = erldist_relation_take_link(proc, ch->peer, &ctl->from, 0);
+	if (rel)
+		erldist_relation_drop(rel);
 	return ctl->op == OP_UNLINK_ID ? answer_unlink(ch, ctl) : 0;
 }
 
-static int on_demonitor(struct erldist_channel *ch,
-			const struct erldist_ctl *ctl,
-			struct erldist_process *proc)
+static void on_unlink_ack(struct erldist_channel *ch,
+			  const struct erldist_ctl *ctl,
+			  struct erldist_process *proc)
 {
+	struct erldist_relation *rel = NULL;
+
 	if (proc)
-		erldist_relation_drop(proc, ch->peer, RELATION_MONITORED, ctl);
-	return 0;
+		rel = erldist_relation_take_link(proc, ch->peer, &ctl->from,
+						 ctl->id);
+	if (rel)
+		erldist_relation_drop(rel);
+}
+
+static void on_demonitor(struct erldist_channel *ch,
+			 const struct erldist_ctl *ctl,
+			 struct erldist_process *proc)
+{
+	struct erldist_relation *rel = NULL;
+
+	if (proc)
+		rel = erldist_relation_take_watched(proc, ch->peer, &ctl->ref);
+	if (rel)
+		erldist_relation_drop(rel);
 }
 
 /* The reason, checked: it may go on to others that are linked. */
@@ -274,18 +338,52 @@ static struct erldist_blob *reason_of(const struct erldist_msg *msg)
 					-ERLDIST_REASON_BAD_TERM);
 }
 
-static int on_exit(struct erldist_channel *ch, const struct erldist_ctl *ctl,
-		   struct erldist_process *proc, const struct erldist_msg *msg)
+/* exit/2 by a process of the peer */
+static int on_exit2(const struct erldist_msg *msg, struct erldist_process *proc)
 {
 	struct erldist_blob *reason = reason_of(msg);
+	struct erldist_msg *told;
 
 	if (IS_ERR(reason))
 		return PTR_ERR(reason);
-	if (proc && (ctl->op == OP_EXIT2 ||
-		     erldist_relation_drop(proc, ch->peer, RELATION_LINK, ctl)))
-		erldist_process_exit_signal(proc, msg->data + msg->from,
-					    msg->from_len, reason,
-					    ctl->op == OP_EXIT2);
+	told = erldist_process_exit_message(msg->data + msg->from,
+					    msg->from_len);
+	if (told && proc)
+		erldist_process_exit_signal(proc, told, reason, true);
+	else
+		erldist_msg_put(told);
+	erldist_blob_put(reason);
+	return told ? 0 : -ERLDIST_REASON_NO_MEMORY;
+}
+
+/* What an EXIT or a DOWN ends, if it is there */
+static struct erldist_relation *take_ended(struct erldist_channel *ch,
+					   const struct erldist_ctl *ctl,
+					   struct erldist_process *proc)
+{
+	if (ctl->op == OP_EXIT && ctl->from_kind == CTL_PID)
+		return erldist_relation_take_link(proc, ch->peer, &ctl->from, 0);
+	if (ctl->op == OP_MONITOR_P_EXIT && is_own_ref(ch->node, &ctl->ref))
+		return erldist_relation_take_own(proc, &ctl->ref, ch->peer);
+	return NULL;
+}
+
+/* The other side of a relation has ended. */
+static int on_ended(struct erldist_channel *ch, const struct erldist_ctl *ctl,
+		    struct erldist_process *proc, const struct erldist_msg *msg)
+{
+	struct erldist_relation *rel;
+	struct erldist_blob *reason;
+
+	/* Without the reason the connection ends, and the relation with it. */
+	reason = reason_of(msg);
+	if (IS_ERR(reason))
+		return PTR_ERR(reason);
+	rel = proc ? take_ended(ch, ctl, proc) : NULL;
+	if (rel) {
+		erldist_relation_tell(rel, reason);
+		erldist_relation_drop(rel);
+	}
 	erldist_blob_put(reason);
 	return 0;
 }
@@ -299,17 +397,21 @@ static int dispatch(struct erldist_channel *ch, const struct erldist_ctl *ctl,
 	case OP_UNLINK:
 	case OP_UNLINK_ID:
 		return on_unlink(ch, ctl, proc);
+	case OP_UNLINK_ID_ACK:
+		on_unlink_ack(ch, ctl, proc);
+		return 0;
 	case OP_MONITOR_P:
 		return on_monitor(ch, ctl, proc);
 	case OP_DEMONITOR_P:
-		return on_demonitor(ch, ctl, proc);
+		on_demonitor(ch, ctl, proc);
+		return 0;
+	case OP_MONITOR_P_EXIT:
 	case OP_EXIT:
+		return on_ended(ch, ctl, proc, msg);
 	case OP_EXIT2:
-		return on_exit(ch, ctl, proc, msg);
+		return on_exit2(msg, proc);
 	case OP_SPAWN_REQUEST:
 		return answer_spawn(ch, ctl);
-	case OP_UNLINK_ID_ACK:
-	case OP_MONITOR_P_EXIT:
 	case OP_GROUP_LEADER:
 	case OP_SPAWN_REPLY:
 		/* To what was never asked, or has been forgotten since */

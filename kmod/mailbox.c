@@ -75,7 +75,7 @@ static bool own_room(const struct erldist_process *proc, size_t bytes)
 
 static int put_local_locked(struct erldist_process *proc,
 			    struct erldist_msg *msg,
-			    const struct erldist_process *from)
+			    const struct erldist_process *from, bool limited)
 {
 	struct erldist_mailbox *mb = &proc->mailbox;
 
@@ -83,10 +83,10 @@ static int put_local_locked(struct erldist_process *proc,
 		return -EPIPE;
 	if (!erldist_process_alive(proc))
 		return -ESRCH;
-	if (from == proc ? !own_room(proc, msg->charged) :
-			   !local_room(mb, msg->charged))
+	if (limited && (from == proc ? !own_room(proc, msg->charged) :
+				       !local_room(mb, msg->charged)))
 		return -EAGAIN;
-	if (above_hard_limit(mb, msg->charged))
+	if (limited && above_hard_limit(mb, msg->charged))
 		return -ENOBUFS;
 	mb->local_bytes += msg->charged;
 	enqueue(mb, msg);
@@ -98,6 +98,7 @@ static int put_local_locked(struct erldist_process *proc,
  * @proc: the receiver
  * @msg: the message; taken when 0 is returned
  * @from: the sender; nobody waits for himself
+ * @limited: the limits hold
  *
  * Context: process context.
  * Return: 0; -EAGAIN no room; -ESRCH the receiver has ended; -EPIPE the sender
@@ -105,14 +106,14 @@ static int put_local_locked(struct erldist_process *proc,
  */
 int erldist_mailbox_put_local(struct erldist_process *proc,
 			      struct erldist_msg *msg,
-			      const struct erldist_process *from)
+			      const struct erldist_process *from, bool limited)
 {
 	struct erldist_mailbox *mb = &proc->mailbox;
 	int err;
 
 	msg->charged = msg->len + MESSAGE_OVERHEAD;
 	spin_lock_bh(&mb->lock);
-	err = put_local_locked(proc, msg, from);
+	err = put_local_locked(proc, msg, from, limited);
 	spin_unlock_bh(&mb->lock);
 	if (!err)
 		mailbox_wake(proc);
@@ -143,18 +144,19 @@ static int put_remote_locked(struct erldist_process *proc,
  * @proc: the receiver
  * @msg: the message; taken when 0 is returned; what was charged for it while it
  *	came stays charged otherwise
+ * @limited: the hard limit holds
  *
  * Context: any.
  * Return: 0; -ESRCH the receiver has ended; -ENOBUFS above its hard limit.
  */
 int erldist_mailbox_put_remote(struct erldist_process *proc,
-			       struct erldist_msg *msg)
+			       struct erldist_msg *msg, bool limited)
 {
 	struct erldist_mailbox *mb = &proc->mailbox;
 	int err;
 
 	spin_lock_bh(&mb->lock);
-	err = put_remote_locked(proc, msg, true);
+	err = put_remote_locked(proc, msg, limited);
 	spin_unlock_bh(&mb->lock);
 	if (!err)
 		mailbox_wake(proc);
@@ -173,16 +175,8 @@ int erldist_mailbox_put_remote(struct erldist_process *proc,
 void erldist_mailbox_put_signal(struct erldist_process *proc,
 				struct erldist_msg *msg)
 {
-	struct erldist_mailbox *mb = &proc->mailbox;
-	int err;
-
-	spin_lock_bh(&mb->lock);
-	err = put_remote_locked(proc, msg, false);
-	spin_unlock_bh(&mb->lock);
-	if (err)
+	if (erldist_mailbox_put_remote(proc, msg, false))
 		erldist_msg_put(msg);
-	else
-		mailbox_wake(proc);
 }
 
 /**
@@ -381,4 +375,30 @@ size_t erldist_mailbox_first(struct erldist_process *proc)
 		len = first->len;
 	spin_unlock_bh(&mb->lock);
 	return len;
+}
+
+/**
+ * erldist_mailbox_flush() - drop the DOWN of a monitor, if it has come
+ * @proc: the process
+ * @ref: the monitor's sequence number
+ *
+ * Context: process context.
+ */
+void erldist_mailbox_flush(struct erldist_process *proc, u64 ref)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	struct erldist_msg *msg, *found = NULL;
+
+	spin_lock_bh(&mb->lock);
+	list_for_each_entry(msg, &mb->queue, list) {
+		if (msg->op == ERLDIST_SIG_DOWN && msg->sequence == ref) {
+			found = msg;
+			list_del_init(&msg->list);
+			mb->n--;
+			break;
+		}
+	}
+	spin_unlock_bh(&mb->lock);
+	if (found)
+		erldist_mailbox_read(proc, found);
 }

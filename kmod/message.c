@@ -37,6 +37,7 @@ static const char *const known_text[KNOWN_MAX] = {
 	[KNOWN_NOCONNECTION] = "noconnection",
 	[KNOWN_KILLED] = "killed",
 	[KNOWN_OVERFLOW] = "mailbox_overflow",
+	[KNOWN_NOPROC] = "noproc",
 };
 
 /**
@@ -188,6 +189,7 @@ static void msg_free(struct erldist_msg *msg)
 		next = piece->next;
 		kfree(piece);
 	}
+	erldist_blob_put(msg->reason);
 	kfree(msg);
 }
 
@@ -199,6 +201,20 @@ void erldist_msg_put(struct erldist_msg *msg)
 {
 	if (msg && refcount_dec_and_test(&msg->ref))
 		msg_free(msg);
+}
+
+/**
+ * erldist_msg_set_reason() - end the payload with a shared term
+ * @msg: a message whose own payload is complete
+ * @reason: a reference is taken
+ *
+ * Allocates nothing: how the news of a death is told.
+ */
+void erldist_msg_set_reason(struct erldist_msg *msg,
+			    struct erldist_blob *reason)
+{
+	msg->reason = erldist_blob_get(reason);
+	msg->len = msg->used - msg->body + reason->len;
 }
 
 static int copy_scan(struct etf_scan *scan, struct msghdr *mh, u8 *p,
@@ -310,6 +326,9 @@ struct erldist_span erldist_msg_span(const struct erldist_msg *msg, size_t pos)
 						      piece->len - pos };
 		pos -= piece->len;
 	}
+	if (msg->reason && pos < msg->reason->len)
+		return (struct erldist_span){ msg->reason->data + pos,
+					      msg->reason->len - pos };
 	return (struct erldist_span){};
 }
 
@@ -339,6 +358,8 @@ int erldist_msg_to_user(const struct erldist_msg *msg, struct msghdr *mh,
 	err = copy_out(msg->data + msg->body, msg->used - msg->body, &len, mh);
 	for (piece = msg->pieces; piece && len && !err; piece = piece->next)
 		err = copy_out(piece->data, piece->len, &len, mh);
+	if (!err && msg->reason)
+		err = copy_out(msg->reason->data, msg->reason->len, &len, mh);
 	return err;
 }
 

@@ -31,6 +31,7 @@ enum erldist_known {
 	KNOWN_NOCONNECTION,
 	KNOWN_KILLED,
 	KNOWN_OVERFLOW,
+	KNOWN_NOPROC,
 	KNOWN_MAX,
 };
 
@@ -49,7 +50,7 @@ static inline struct erldist_blob *erldist_blob_get(struct erldist_blob *blob)
 enum erldist_out_kind {
 	OUT_MESSAGE,	/* struct erldist_msg: control message made when sent */
 	OUT_RAW,	/* struct erldist_msg: data is the whole frame body */
-	OUT_RELATION,	/* struct erldist_relation: its EXIT or DOWN */
+	OUT_RELATION,	/* struct erldist_relation: what its end sends */
 };
 
 /*
@@ -88,7 +89,8 @@ struct erldist_piece {
  *
  * data holds bytes as they came: for a message of a peer the frame's body
  * (control message and first part of the payload), else copies of names and
- * the payload. from, to and body say where in it.
+ * the payload. from, to and body say where in it. The payload goes on in pieces,
+ * and ends with reason.
  */
 struct erldist_msg {
 	union {
@@ -98,6 +100,7 @@ struct erldist_msg {
 	refcount_t ref;
 	u8 op;			/* enum erldist_signal_op */
 	u8 to_kind;		/* enum erldist_ctl_kind, OUT_MESSAGE */
+	u8 ctl_op;		/* OUT_MESSAGE: OP_LINK and so on; 0: a message */
 	bool remote;		/* of a peer: counts in the node's pool */
 	bool local_from;	/* from_id and from_serial, no term */
 	bool to_latin1;
@@ -111,8 +114,12 @@ struct erldist_msg {
 	u32 from_id, from_serial;
 	u32 to_id, to_serial, to_creation;	/* CTL_PID */
 	u32 ref_n, ref_word[ETF_REF_WORDS];	/* CTL_REF, with to_creation */
+	u64 sequence;		/* of the monitor or alias it is about */
+	u64 user_data;		/* what its maker gave it, when received */
+	u64 unlink_id;		/* OP_UNLINK_ID */
 	struct erldist_piece *pieces;
 	struct erldist_piece **tail;
+	struct erldist_blob *reason;	/* the payload's end, shared; or NULL */
 	u8 data[];
 };
 
@@ -120,6 +127,8 @@ struct erldist_msg *erldist_msg_alloc(u32 room, gfp_t gfp);
 int erldist_msg_append(struct erldist_msg *msg, const u8 *p, size_t len,
 		       size_t expect, gfp_t gfp);
 void erldist_msg_put(struct erldist_msg *msg);
+void erldist_msg_set_reason(struct erldist_msg *msg,
+			    struct erldist_blob *reason);
 int erldist_msg_from_user(struct erldist_msg *msg, struct msghdr *mh,
 			  size_t len, const struct etf_scan_rules *rules);
 int erldist_msg_to_user(const struct erldist_msg *msg, struct msghdr *mh,

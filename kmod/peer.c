@@ -44,8 +44,10 @@ const struct rhashtable_params erldist_peer_params = {
 /* From each state, which may follow */
 static const u8 peer_transitions[] = {
 	[ERLDIST_PEER_STATE_DOWN] = TO(WANTED) | TO(CONNECTING) | TO(UP),
-	[ERLDIST_PEER_STATE_WANTED] = TO(CONNECTING) | TO(UP) | TO(DOWN),
-	[ERLDIST_PEER_STATE_CONNECTING] = TO(WANTED) | TO(UP) | TO(DOWN),
+	[ERLDIST_PEER_STATE_WANTED] = TO(CONNECTING) | TO(UP) | TO(DOWN) |
+				      TO(DRAINING),
+	[ERLDIST_PEER_STATE_CONNECTING] = TO(WANTED) | TO(UP) | TO(DOWN) |
+					  TO(DRAINING),
 	[ERLDIST_PEER_STATE_UP] = TO(DRAINING),
 	[ERLDIST_PEER_STATE_DRAINING] = TO(DOWN),
 };
@@ -153,11 +155,13 @@ static void peer_arm(struct erldist_peer *peer, unsigned long delay)
 	spin_unlock_bh(&peer->lock);
 }
 
-static void peer_queue_drain(struct erldist_peer *peer)
+/* Once for each time the peer is DRAINING. The node is there until it is over. */
+static void peer_begin_drain(struct erldist_peer *peer)
 {
+	atomic_inc(&peer->node->busy);
 	erldist_peer_get(peer);
-	if (!queue_work(erldist_reaper_wq, &peer->drain))
-		erldist_peer_put(peer);
+	/* It is not queued: nobody else's state leads here. */
+	queue_work(erldist_reaper_wq, &peer->drain);
 }
 
 static void peer_work(struct work_struct *work);
@@ -435,18 +439,33 @@ void erldist_peer_replay(struct erldist_node *node)
 	peers_do(node, peer_replay);
 }
 
+/* What waited for a connection, or had one, is over. */
+static void peer_give_up_locked(struct erldist_peer *peer,
+				struct list_head *drop)
+{
+	peer->generation++;
+	list_splice_tail_init(&peer->relations, &peer->lost);
+	erldist_send_take_locked(peer, drop);
+}
+
 /* Nobody is connected, and nobody tries. Queued messages go to @drop. */
 static void peer_fail_locked(struct erldist_peer *peer, u8 reason, int error,
 			     struct list_head *drop)
 {
-	peer_set_state(peer, ERLDIST_PEER_STATE_DOWN);
+	/* Noconnection comes before anything of a newer connection. */
+	if (list_empty(&peer->relations)) {
+		peer_set_state(peer, ERLDIST_PEER_STATE_DOWN);
+	} else {
+		peer_set_state(peer, ERLDIST_PEER_STATE_DRAINING);
+		peer_begin_drain(peer);
+	}
 	peer->reason = reason;
 	peer->error = error ?: -erldist_reason_errno(reason);
 	peer->failed++;
 	peer->epoch++;
 	peer->remember = true;
 	peer->retry = jiffies + msecs_to_jiffies(peer->node->tick.retry);
-	erldist_send_take_locked(peer, drop);
+	peer_give_up_locked(peer, drop);
 }
 
 static void peer_lose(struct erldist_peer *peer, struct list_head *drop)
@@ -816,16 +835,15 @@ static void peer_down_locked(struct erldist_peer *peer,
 	peer->tx_bytes += ch->tx_bytes;
 	peer->rx_messages += ch->rx_messages;
 	peer->tx_messages += ch->tx_messages;
-	list_splice_tail_init(&peer->relations, &peer->lost);
-	erldist_send_take_locked(peer, drop);
+	peer->was_up = true;
+	peer_give_up_locked(peer, drop);
 }
 
 static void peer_went_down(struct erldist_peer *peer,
 			   struct erldist_channel *ch, struct list_head *drop)
 {
 	peer_lose(peer, drop);
-	atomic_inc(&peer->node->busy);
-	peer_queue_drain(peer);
+	peer_begin_drain(peer);
 	erldist_channel_put(ch);
 }
 
@@ -839,7 +857,8 @@ static bool peer_rejected_locked(struct erldist_peer *peer, u8 reason,
 {
 	bool wanted = !peer->dead &&
 		      /* who is about to wait finds the state changed */
-		      (peer->n_queued || waitqueue_active(&peer->wait));
+		      (peer->n_queued || !list_empty(&peer->relations) ||
+		       waitqueue_active(&peer->wait));
 
 	peer_set_state(peer, wanted ? ERLDIST_PEER_STATE_WANTED :
 				      ERLDIST_PEER_STATE_DOWN);
@@ -950,16 +969,18 @@ static void peer_drained(struct erldist_peer *peer)
 	peer->next = NULL;
 	if (next || peer->attempt || peer->accepting)
 		peer_set_state(peer, ERLDIST_PEER_STATE_CONNECTING);
-	else if ((peer->n_queued || peer->again) && !peer->dead)
+	else if ((peer->n_queued || peer->again ||
+		  !list_empty(&peer->relations)) && !peer->dead)
 		err = erldist_peer_want_locked(peer, NULL, &wanted);
 	peer->again = false;
 	if (err) {
 		peer->error = -err;
 		peer->epoch++;
-		erldist_send_take_locked(peer, &drop);
+		peer_give_up_locked(peer, &drop);
 	}
 	spin_unlock_bh(&peer->lock);
 	peer_lose(peer, &drop);
+	erldist_relations_lost(peer);
 	wake_up_all(&peer->wait);
 	if (next) {
 		erldist_channel_resume(next);
@@ -977,9 +998,12 @@ static void peer_drain(struct work_struct *work)
 						 drain);
 
 	erldist_relations_lost(peer);
-	erldist_netlink_peer(peer, ERLDIST_CMD_PEER_DOWN_NTF);
-	erldist_peer_event(peer, ERLDIST_PENDING_DOWN, peer->tag,
-			   peer->connection);
+	if (peer->was_up) {
+		peer->was_up = false;
+		erldist_netlink_peer(peer, ERLDIST_CMD_PEER_DOWN_NTF);
+		erldist_peer_event(peer, ERLDIST_PENDING_DOWN, peer->tag,
+				   peer->connection);
+	}
 	peer_drained(peer);
 	erldist_node_quiet(peer->node);
 	erldist_peer_put(peer);
@@ -1096,9 +1120,14 @@ static void peer_close(struct erldist_peer *peer)
 	peer->epoch++;
 	if (peer->state == ERLDIST_PEER_STATE_WANTED)
 		peer_set_state(peer, ERLDIST_PEER_STATE_DOWN);
-	erldist_send_take_locked(peer, &drop);
+	/* What holds with a connection is over when that is. */
+	if (!peer->channel)
+		peer_give_up_locked(peer, &drop);
+	else
+		erldist_send_take_locked(peer, &drop);
 	spin_unlock_bh(&peer->lock);
 	peer_lose(peer, &drop);
+	erldist_relations_lost(peer);
 	wake_up_all(&peer->wait);
 	if (cancel_delayed_work_sync(&peer->work))
 		erldist_peer_put(peer);

@@ -41,6 +41,7 @@ struct erldist_peer {
 	u32 users;			/* accepted handshakes of this name */
 	u32 epoch;			/* grows whenever a wait for it is decided */
 	bool again;			/* wanted again, after draining */
+	bool was_up;			/* draining: and that is to be told; the drain's */
 	unsigned long since;		/* jiffies of the last state change */
 	unsigned long retry;		/* jiffies until error is remembered */
 	bool remember;
@@ -53,8 +54,9 @@ struct erldist_peer {
 	u64 tag;
 	u64 flags;			/* both sides have */
 	u32 creation;
-	struct list_head relations;	/* of the present connection */
-	struct list_head lost;		/* of the one that went down */
+	u32 generation;			/* grows when a connection, or a try, is over */
+	struct list_head relations;	/* of the present connection, or the next */
+	struct list_head lost;		/* of those before */
 	u32 n_relations;
 
 	struct hlist_head flow_hash[ERLDIST_FLOW_BUCKETS];
@@ -129,7 +131,8 @@ static inline void erldist_peer_get(struct erldist_peer *peer)
 
 /* send.c */
 int erldist_send(struct erldist_peer *peer, struct erldist_process *from,
-		 struct erldist_msg *msg, bool noconnect, bool batch);
+		 struct erldist_msg *msg, struct erldist_relation *rel,
+		 bool noconnect, bool batch);
 bool erldist_send_room(const struct erldist_peer *peer, size_t bytes);
 void erldist_send_raw(struct erldist_channel *ch, u64 key,
 		      struct erldist_msg *msg);

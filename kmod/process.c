@@ -98,6 +98,7 @@ struct erldist_process *erldist_process_new(struct erldist_node *node,
 	spin_lock_init(&proc->lock);
 	proc->relations = RB_ROOT;
 	INIT_LIST_HEAD(&proc->reap);
+	mutex_init(&proc->asking);
 	return proc;
 }
 
@@ -447,27 +448,27 @@ static bool blob_is(const struct erldist_blob *blob, const char *ascii)
 	       etf_atom_is(&atom, ascii);
 }
 
-/* {'EXIT', From, Reason} */
-static struct erldist_msg *exit_message(const u8 *from, u32 from_len,
-					const struct erldist_blob *reason)
+/**
+ * erldist_process_exit_message() - the head of {'EXIT', From, Reason}
+ * @from: the sender, a term
+ * @from_len: its bytes
+ *
+ * Context: process context.
+ * Return: the message, for erldist_process_exit_signal(), or NULL.
+ */
+struct erldist_msg *erldist_process_exit_message(const u8 *from, u32 from_len)
 {
 	static const u8 head[] = { ETF_SMALL_TUPLE, 3, ETF_SMALL_ATOM_UTF8, 4,
 				   'E', 'X', 'I', 'T' };
-	size_t len = sizeof(head) + from_len + reason->len;
 	struct erldist_msg *msg;
 
-	msg = erldist_msg_alloc(sizeof(head) + from_len, GFP_KERNEL);
+	msg = erldist_msg_alloc(sizeof(head) + from_len, GFP_KERNEL_ACCOUNT);
 	if (!msg)
 		return NULL;
-	erldist_msg_append(msg, head, sizeof(head), len, GFP_KERNEL);
-	erldist_msg_append(msg, from, from_len, len, GFP_KERNEL);
-	if (erldist_msg_append(msg, reason->data, reason->len, reason->len,
-			       GFP_KERNEL) != reason->len) {
-		erldist_msg_put(msg);
-		return NULL;
-	}
+	memcpy(msg->data, head, sizeof(head));
+	memcpy(msg->data + sizeof(head), from, from_len);
+	msg->used = sizeof(head) + from_len;
 	msg->op = ERLDIST_SIG_EXIT;
-	msg->len = len;
 	msg->remote = true;
 	msg->from = sizeof(head);
 	msg->from_len = from_len;
@@ -477,37 +478,30 @@ static struct erldist_msg *exit_message(const u8 *from, u32 from_len,
 /**
  * erldist_process_exit_signal() - an exit signal arrives
  * @proc: the process
- * @from: the sender, a term
- * @from_len: its bytes
+ * @msg: what it is told if it traps, without the reason; taken
  * @reason: the reason
  * @exit2: it was sent by exit/2; else a link broke
  *
  * As erlang:exit/2 and process_flag(trap_exit) have it: `kill` by exit/2 kills
  * always; one who traps gets a message; `normal` is ignored; all else ends the
- * process. Where there is no memory for the message, the process ends too.
+ * process.
  *
  * Context: process context.
  */
 void erldist_process_exit_signal(struct erldist_process *proc,
-				 const u8 *from, u32 from_len,
+				 struct erldist_msg *msg,
 				 struct erldist_blob *reason, bool exit2)
 {
-	struct erldist_msg *msg;
-
 	if (exit2 && blob_is(reason, "kill")) {
 		erldist_process_end_known(proc, KNOWN_KILLED, ECONNRESET);
+	} else if (READ_ONCE(proc->trap_exit)) {
+		erldist_msg_set_reason(msg, reason);
+		erldist_mailbox_put_signal(proc, msg);
 		return;
+	} else if (!blob_is(reason, "normal")) {
+		erldist_process_end(proc, reason, ECONNRESET);
 	}
-	if (READ_ONCE(proc->trap_exit)) {
-		msg = exit_message(from, from_len, reason);
-		if (msg) {
-			erldist_mailbox_put_signal(proc, msg);
-			return;
-		}
-	} else if (blob_is(reason, "normal")) {
-		return;
-	}
-	erldist_process_end(proc, reason, ECONNRESET);
+	erldist_msg_put(msg);
 }
 
 /**

@@ -49,7 +49,9 @@ struct erldist_name {
  *
  * state, err and status change once, under mailbox.lock, in
  * erldist_process_end(). relations, n_relations and closed are guarded by
- * lock, a leaf. sk is RCU: it is there until release(). name is exchanged
+ * lock, a leaf; trees of relations are erldist_end_hook()'s. asking is held
+ * while the process asks for a relation or ends one, so that what it sends comes
+ * in the order of what it did; it guards unlinks, the last id of an UNLINK_ID. sk is RCU: it is there until release(). name is exchanged
  * atomically, exit_reason under lock.
  */
 struct erldist_process {
@@ -69,8 +71,10 @@ struct erldist_process {
 	struct erldist_name *name;
 	struct erldist_mailbox mailbox;
 	spinlock_t lock;		/* a leaf: see above */
-	struct rb_root relations;
+	struct rb_root relations;	/* struct erldist_end */
 	u32 n_relations;
+	struct mutex asking;
+	u64 unlinks;
 	atomic_t n_wanted;
 	struct erldist_watch *watch;
 	struct list_head reap;		/* node->reaped */
@@ -98,8 +102,9 @@ void erldist_process_end(struct erldist_process *proc, struct erldist_blob *why,
 void erldist_process_end_known(struct erldist_process *proc,
 			       enum erldist_known why, int err);
 void erldist_process_close(struct erldist_process *proc);
+struct erldist_msg *erldist_process_exit_message(const u8 *from, u32 from_len);
 void erldist_process_exit_signal(struct erldist_process *proc,
-				 const u8 *from, u32 from_len,
+				 struct erldist_msg *msg,
 				 struct erldist_blob *reason, bool exit2);
 void erldist_process_put(struct erldist_process *proc);
 struct erldist_blob *erldist_process_last_reason(struct erldist_process *proc);
@@ -141,9 +146,9 @@ static inline void erldist_process_get(struct erldist_process *proc)
 void erldist_mailbox_init(struct erldist_mailbox *mb, u64 limit);
 int erldist_mailbox_put_local(struct erldist_process *proc,
 			      struct erldist_msg *msg,
-			      const struct erldist_process *from);
+			      const struct erldist_process *from, bool limited);
 int erldist_mailbox_put_remote(struct erldist_process *proc,
-			       struct erldist_msg *msg);
+			       struct erldist_msg *msg, bool limited);
 void erldist_mailbox_put_signal(struct erldist_process *proc,
 				struct erldist_msg *msg);
 int erldist_mailbox_charge(struct erldist_process *proc, size_t bytes);
@@ -156,6 +161,7 @@ void erldist_mailbox_read(struct erldist_process *proc, struct erldist_msg *msg)
 bool erldist_mailbox_has_room(const struct erldist_process *proc, size_t bytes);
 void erldist_mailbox_discard(struct erldist_process *proc,
 			     struct list_head *queue);
+void erldist_mailbox_flush(struct erldist_process *proc, u64 ref);
 size_t erldist_mailbox_first(struct erldist_process *proc);
 void erldist_pool_freed(struct erldist_node *node);
 

@@ -14,6 +14,7 @@
 #include "node.h"
 #include "peer.h"
 #include "process_socket.h"
+#include "relation.h"
 
 static int process_release(struct socket *sock)
 {
@@ -35,8 +36,15 @@ static int process_release(struct socket *sock)
 	return 0;
 }
 
-/* A term in a sockaddr. Returns its length, or a negative errno. */
-static int addr_term(const erldist_sockaddr *addr, int len, const u8 **term)
+/**
+ * erldist_addr_term() - a term in a sockaddr
+ * @addr: the address
+ * @len: its bytes
+ * @term: set to where the term is in it
+ *
+ * Return: the term's length; -EINVAL; -EAFNOSUPPORT.
+ */
+int erldist_addr_term(const erldist_sockaddr *addr, int len, const u8 **term)
 {
 	const struct sockaddr_erldist *sed = (const void *)addr;
 	int head = offsetof(struct sockaddr_erldist, sed_term);
@@ -174,7 +182,7 @@ int erldist_sock_bind(struct sock *sk, const u8 *term, size_t len)
 static int process_bind(struct socket *sock, erldist_sockaddr *addr, int len)
 {
 	const u8 *term;
-	int n = addr_term(addr, len, &term);
+	int n = erldist_addr_term(addr, len, &term);
 
 	return n < 0 ? n : erldist_sock_bind(sock->sk, term, n);
 }
@@ -263,7 +271,7 @@ static int process_connect(struct socket *sock, erldist_sockaddr *addr,
 		erldist_block_dissolve(erldist_sk(sock->sk));
 		return 0;
 	}
-	n = addr_term(addr, len, &term);
+	n = erldist_addr_term(addr, len, &term);
 	if (n < 0)
 		return n;
 	return erldist_sock_connect(sock->sk, term, n, !(flags & O_NONBLOCK));
@@ -339,374 +347,6 @@ static int process_ioctl(struct socket *sock, unsigned int cmd,
 	return put_user((int)min_t(size_t, len, INT_MAX), (int __user *)arg);
 }
 
-/* What one sendmsg() is about */
-struct send_op {
-	struct erldist_sock *es;
-	struct erldist_process *from;
-	struct msghdr *mh;
-	size_t len;
-	struct erldist_dest dest;
-	struct erldist_peer *peer;		/* remote: a reference */
-	struct erldist_target *target;		/* holds what dest points into */
-	bool noconnect;
-	const u8 *dest_term;			/* ERLDIST_DEST */
-	size_t dest_len;
-};
-
-static int send_signal(struct send_op *op, const struct cmsghdr *cmsg)
-{
-	struct erldist_signal sig = {};
-	size_t len = cmsg->cmsg_len - CMSG_LEN(0);
-	const u8 *data = CMSG_DATA(cmsg);
-
-	if (len > sizeof(sig) &&
-	    memchr_inv(data + sizeof(sig), 0, len - sizeof(sig)))
-		return -E2BIG;
-	memcpy(&sig, data, min(len, sizeof(sig)));
-	if (sig.op != ERLDIST_SIG_MESSAGE)
-		return -EOPNOTSUPP;
-	if (sig.flags & ~ERLDIST_SIG_F_NOCONNECT || sig.reserved)
-		return -EINVAL;
-	op->noconnect = sig.flags & ERLDIST_SIG_F_NOCONNECT;
-	return 0;
-}
-
-static int send_cmsg(struct send_op *op, struct cmsghdr *cmsg)
-{
-	if (cmsg->cmsg_level != SOL_ERLDIST)
-		return 0;
-	switch (cmsg->cmsg_type) {
-	case ERLDIST_DEST:
-		op->dest_term = CMSG_DATA(cmsg);
-		op->dest_len = cmsg->cmsg_len - CMSG_LEN(0);
-		return 0;
-	case ERLDIST_SIGNAL:
-		return send_signal(op, cmsg);
-	default:
-		return -EINVAL;
-	}
-}
-
-static int send_cmsgs(struct send_op *op)
-{
-	struct cmsghdr *cmsg;
-	int err = 0;
-
-	if (!op->mh->msg_controllen)
-		return 0;
-	for_each_cmsghdr(cmsg, op->mh) {
-		if (!CMSG_OK(op->mh, cmsg))
-			return -EINVAL;
-		err = send_cmsg(op, cmsg);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static int send_to_default(struct send_op *op)
-{
-	op->target = erldist_sock_target(op->es);
-	if (!op->target)
-		return -EDESTADDRREQ;
-	op->dest = op->target->dest;
-	op->peer = op->target->peer;
-	if (op->peer)
-		erldist_peer_get(op->peer);
-	return 0;
-}
-
-static int send_to_term(struct send_op *op, const u8 *term, size_t len)
-{
-	int err;
-
-	err = erldist_dest_parse(op->from->node, term, len, &op->dest);
-	if (err || op->dest.local)
-		return err;
-	op->peer = erldist_peer_for(op->from, &op->dest.node, op->noconnect);
-	if (!IS_ERR(op->peer))
-		return 0;
-	err = PTR_ERR(op->peer);
-	op->peer = NULL;
-	return err;
-}
-
-static int send_resolve(struct send_op *op)
-{
-	const u8 *term;
-	int n;
-
-	n = send_cmsgs(op);
-	if (n)
-		return n;
-	if (op->dest_term)
-		return send_to_term(op, op->dest_term, op->dest_len);
-	if (!op->mh->msg_name || !op->mh->msg_namelen)
-		return send_to_default(op);
-	n = addr_term(op->mh->msg_name, op->mh->msg_namelen, &term);
-	return n < 0 ? n : send_to_term(op, term, n);
-}
-
-static void send_address(struct send_op *op, struct erldist_msg *msg)
-{
-	const struct erldist_dest *dest = &op->dest;
-
-	msg->to_kind = dest->kind;
-	msg->local_from = true;
-	msg->from_id = op->from->id;
-	msg->from_serial = op->from->serial;
-	switch (dest->kind) {
-	case CTL_PID:
-		msg->to_id = dest->pid.id;
-		msg->to_serial = dest->pid.serial;
-		msg->to_creation = dest->pid.creation;
-		break;
-	case CTL_REF:
-		msg->to_creation = dest->ref.creation;
-		msg->ref_n = dest->ref.n;
-		memcpy(msg->ref_word, dest->ref.word, sizeof(msg->ref_word));
-		break;
-	default:
-		msg->to = msg->used;
-		msg->to_len = dest->name.len;
-		msg->to_latin1 = dest->name.latin1;
-		erldist_msg_append(msg, dest->name.text, dest->name.len,
-				   dest->name.len, GFP_KERNEL);
-	}
-}
-
-static struct erldist_msg *send_build(struct send_op *op)
-{
-	struct etf_scan_rules rules = {};
-	u32 name = op->dest.kind == CTL_NAME ? op->dest.name.len : 0;
-	struct erldist_msg *msg;
-	size_t room;
-	int err;
-
-	if (op->len > READ_ONCE(op->from->node->limits.max_message))
-		return ERR_PTR(-EMSGSIZE);
-	room = min_t(size_t, op->len + name,
-		     ERLDIST_PIECE_SIZE - sizeof(*msg));
-	msg = erldist_msg_alloc(room, GFP_KERNEL_ACCOUNT);
-	if (!msg)
-		return ERR_PTR(-ENOMEM);
-	send_address(op, msg);
-	if (op->peer) {
-		rules.peer = op->peer->atom;
-		rules.creation = READ_ONCE(op->peer->creation);
-		/* Who will be there when it is sent is not known yet. */
-		rules.any_creation = !READ_ONCE(op->peer->open);
-	}
-	err = erldist_msg_from_user(msg, op->mh, op->len, &rules);
-	if (!err)
-		return msg;
-	erldist_msg_put(msg);
-	return ERR_PTR(err);
-}
-
-/* How long a full destination is waited for: SO_SNDTIMEO, or the stall time */
-static long send_timeo(struct send_op *op)
-{
-	long t = sock_sndtimeo(&op->es->sk, op->mh->msg_flags & MSG_DONTWAIT);
-
-	if (t == MAX_SCHEDULE_TIMEOUT)
-		t = msecs_to_jiffies(READ_ONCE(op->from->node->limits.stall));
-	return t;
-}
-
-static int wait_verdict(long left)
-{
-	/* The wait was to end some time: it does not start over. */
-	if (left < 0)
-		return -EINTR;
-	return left ? 0 : -EAGAIN;
-}
-
-static long wait_peer(struct send_op *op, long t)
-{
-	struct erldist_peer *peer = op->peer;
-
-	return wait_event_interruptible_timeout(peer->wait,
-						erldist_send_room(peer, op->len) ||
-						READ_ONCE(peer->dead) ||
-						!erldist_process_alive(op->from),
-						t);
-}
-
-static long wait_mailbox(struct send_op *op, struct erldist_process *to, long t)
-{
-	wait_queue_head_t *wait = &to->mailbox.wait;
-
-	return wait_event_interruptible_timeout(*wait,
-						erldist_mailbox_has_room(to, op->len) ||
-						!erldist_process_alive(op->from),
-						t);
-}
-
-/*
- * Wait for room at @to, or at the peer. A sender that ends meanwhile wakes its
- * own mailbox's waiters, so it waits there as well.
- */
-static long send_wait(struct send_op *op, struct erldist_process *to, long t)
-{
-	DEFINE_WAIT_FUNC(dying, default_wake_function);
-
-	if (!t)
-		return 0;
-	add_wait_queue(&op->from->mailbox.wait, &dying);
-	t = to ? wait_mailbox(op, to, t) : wait_peer(op, t);
-	remove_wait_queue(&op->from->mailbox.wait, &dying);
-	return t;
-}
-
-static int send_remote(struct send_op *op, struct erldist_msg *msg)
-{
-	bool batch = op->mh->msg_flags & MSG_BATCH;
-	struct erldist_peer *peer = op->peer;
-	long t = send_timeo(op);
-	int err;
-
-	for (;;) {
-		err = erldist_send(peer, op->from, msg, op->noconnect, batch);
-		if (err != -EAGAIN)
-			return err;
-		t = send_wait(op, NULL, t);
-		err = wait_verdict(t);
-		if (err == -EAGAIN)
-			erldist_block_on(op->es, BLOCK_PEER, NULL, peer, op->len, 0);
-		if (err)
-			return err;
-	}
-}
-
-static int send_mailbox(struct send_op *op, struct erldist_process *to,
-			struct erldist_msg *msg)
-{
-	long t = send_timeo(op);
-	int err;
-
-	for (;;) {
-		err = erldist_mailbox_put_local(to, msg, op->from);
-		if (err == -ENOBUFS) {
-			atomic64_inc(&to->node->overflows);
-			erldist_process_end_known(to, KNOWN_OVERFLOW, ENOBUFS);
-			return -ESRCH;
-		}
-		if (err != -EAGAIN)
-			return err;
-		t = send_wait(op, to, t);
-		err = wait_verdict(t);
-		if (err == -EAGAIN)
-			erldist_block_on(op->es, BLOCK_MAILBOX, to, NULL, op->len, 0);
-		if (err)
-			return err;
-	}
-}
-
-static struct erldist_process *find_local(struct send_op *op)
-{
-	struct erldist_node *node = op->from->node;
-	const struct erldist_dest *dest = &op->dest;
-
-	if (dest->kind == CTL_NAME)
-		return erldist_process_named(node, &dest->name);
-	if (dest->kind == CTL_PID && dest->pid.creation == node->creation)
-		return erldist_process_find(node, dest->pid.id,
-					    dest->pid.serial);
-	return NULL;
-}
-
-static int send_net_kernel(struct send_op *op, struct erldist_msg *msg)
-{
-	struct erldist_msg *reply = erldist_netkernel_local(msg);
-
-	if (reply && erldist_mailbox_put_local(op->from, reply, op->from))
-		erldist_msg_put(reply);
-	return -ESRCH;
-}
-
-/* To a process of the same node. Nobody there is no error, as in Erlang. */
-static int send_local(struct send_op *op, struct erldist_msg *msg)
-{
-	struct erldist_process *to;
-	int err = -ESRCH;
-
-	if (op->dest.kind == CTL_NAME &&
-	    etf_atom_is(&op->dest.name, "net_kernel"))
-		err = send_net_kernel(op, msg);
-	to = find_local(op);
-	if (to) {
-		err = send_mailbox(op, to, msg);
-		erldist_process_put(to);
-	}
-	if (err != -ESRCH)
-		return err;
-	erldist_msg_put(msg);
-	return 0;
-}
-
-/* The peer was forgotten between the look-up and now: it is a new one. */
-static int send_again(struct send_op *op, struct erldist_msg *msg)
-{
-	int err;
-
-	do {
-		erldist_peer_put(op->peer);
-		op->peer = erldist_peer_for(op->from, &op->dest.node,
-					    op->noconnect);
-		if (IS_ERR(op->peer)) {
-			err = PTR_ERR(op->peer);
-			op->peer = NULL;
-			return err;
-		}
-		err = send_remote(op, msg);
-		cond_resched();
-	} while (err == -ESTALE);
-	return err;
-}
-
-static int send_deliver(struct send_op *op, struct erldist_msg *msg)
-{
-	int err;
-
-	if (op->dest.local)
-		err = send_local(op, msg);
-	else
-		err = send_remote(op, msg);
-	if (err == -ESTALE)
-		err = send_again(op, msg);
-	if (err)
-		erldist_msg_put(msg);
-	return err;
-}
-
-static int process_sendmsg(struct socket *sock, struct msghdr *mh, size_t len)
-{
-	struct send_op op = {
-		.es = erldist_sk(sock->sk),
-		.from = sk_process(sock->sk),
-		.mh = mh,
-		.len = len,
-	};
-	struct erldist_msg *msg;
-	int err;
-
-	if (mh->msg_flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	if (!op.from)
-		return -ENOTCONN;
-	if (!erldist_process_alive(op.from))
-		return -EPIPE;
-	err = send_resolve(&op);
-	if (!err) {
-		msg = send_build(&op);
-		err = IS_ERR(msg) ? PTR_ERR(msg) : send_deliver(&op, msg);
-	}
-	erldist_peer_put(op.peer);
-	erldist_target_put(op.target);
-	return err ?: len;
-}
-
 static bool recv_ready(const struct erldist_process *proc)
 {
 	return !list_empty_careful(&proc->mailbox.queue) ||
@@ -775,30 +415,48 @@ static void recv_from(struct msghdr *mh, const struct erldist_process *proc,
 		recv_name(mh, msg->data + msg->from, msg->from_len);
 }
 
+/* The name, the alias or the pid that a message was sent to */
+static size_t put_to(u8 *term, const struct erldist_process *proc,
+		     const struct erldist_msg *msg)
+{
+	struct etf_atom name = erldist_msg_name(msg);
+	struct etf_ref ref;
+
+	switch (msg->to_kind) {
+	case CTL_NAME:
+		return etf_put_atom(term, &name) - term;
+	case CTL_REF:
+		ref = erldist_own_ref(proc->node, proc->id, msg->sequence);
+		return etf_put_ref(term, &ref) - term;
+	default:
+		return erldist_put_self(term, proc, proc->id, proc->serial);
+	}
+}
+
 static void recv_to(struct msghdr *mh, const struct erldist_process *proc,
 		    const struct erldist_msg *msg)
 {
-	struct etf_atom name = erldist_msg_name(msg);
-	size_t room = max_t(size_t, etf_atom_size(&name), ERLDIST_SELF_MAX), len;
-	u8 *term = kmalloc(room, GFP_KERNEL);
+	/* A node's name is ASCII, a process's need not be. */
+	u8 *term = kmalloc(ETF_ATOM_SIZE, GFP_KERNEL);
 
 	if (!term) {
 		mh->msg_flags |= MSG_CTRUNC;
 		return;
 	}
-	if (msg->to_kind == CTL_NAME)
-		len = etf_put_atom(term, &name) - term;
-	else
-		len = erldist_put_self(term, proc, proc->id, proc->serial);
-	put_cmsg(mh, SOL_ERLDIST, ERLDIST_TO, len, term);
+	put_cmsg(mh, SOL_ERLDIST, ERLDIST_TO, put_to(term, proc, msg), term);
 	kfree(term);
 }
 
 static void recv_signal(struct msghdr *mh, const struct erldist_msg *msg)
 {
-	struct erldist_signal sig = { .op = msg->op };
+	struct erldist_signal sig = {
+		.op = msg->op,
+		.user_data = msg->user_data,
+		.ref = msg->sequence,
+	};
 
-	mh->msg_flags |= ERLDIST_MSG_SIGNAL;
+	if (msg->op != ERLDIST_SIG_MESSAGE)
+		mh->msg_flags |= ERLDIST_MSG_SIGNAL;
 	put_cmsg(mh, SOL_ERLDIST, ERLDIST_SIGNAL, sizeof(sig), &sig);
 }
 
@@ -806,9 +464,9 @@ static void recv_describe(struct erldist_sock *es, struct msghdr *mh,
 			  const struct erldist_msg *msg)
 {
 	recv_from(mh, es->process, msg);
-	if (msg->op != ERLDIST_SIG_MESSAGE)
+	if (msg->op != ERLDIST_SIG_MESSAGE || msg->sequence)
 		recv_signal(mh, msg);
-	else if (READ_ONCE(es->recvto))
+	if (msg->op == ERLDIST_SIG_MESSAGE && READ_ONCE(es->recvto))
 		recv_to(mh, es->process, msg);
 }
 
@@ -864,7 +522,7 @@ static const struct proto_ops process_ops = {
 	.shutdown = sock_no_shutdown,
 	.setsockopt = erldist_process_setsockopt,
 	.getsockopt = erldist_process_getsockopt,
-	.sendmsg = process_sendmsg,
+	.sendmsg = erldist_process_sendmsg,
 	.recvmsg = process_recvmsg,
 	.mmap = sock_no_mmap,
 };

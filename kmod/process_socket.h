@@ -69,6 +69,11 @@ struct erldist_target *erldist_sock_target(struct erldist_sock *es);
 int erldist_sock_name_permit(const struct erldist_node *node,
 			     const struct etf_atom *name);
 
+int erldist_addr_term(const erldist_sockaddr *addr, int len, const u8 **term);
+
+/* process_send.c */
+int erldist_process_sendmsg(struct socket *sock, struct msghdr *mh, size_t len);
+
 /* process_block.c */
 void erldist_block_on(struct erldist_sock *es, u8 kind,
 		      struct erldist_process *proc, struct erldist_peer *peer,

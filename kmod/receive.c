@@ -678,7 +678,8 @@ static int rx_deliver(struct rx_run *run)
 	/* What came in parts was charged as it came, all of it. */
 	msg->len = (msg->charged ?: msg->used) - msg->body;
 	if (is_message(&rx->ctl)) {
-		err = erldist_dispatch_message(ch, to, msg, run->may_sleep);
+		err = erldist_dispatch_message(ch, &rx->ctl, to, msg,
+					       run->may_sleep);
 		if (err == -EAGAIN)
 			return err;
 		if (to)

@@ -7,49 +7,126 @@
 #include "message.h"
 #include "process.h"
 
+struct erldist_relation;
+
 enum erldist_relation_type {
 	RELATION_LINK,
-	RELATION_MONITORED,	/* a process of the peer monitors ours */
+	RELATION_MONITOR,
+	RELATION_ALIAS,
+};
+
+/* How a relation looks from one end, and what it is found by there */
+enum erldist_end_kind {
+	END_LINK,	/* the other process */
+	END_WATCHED,	/* the watcher's node, and the reference */
+	END_OWN,	/* the reference, of this process: monitor, alias */
+};
+
+/* Hangs in the tree of a local process. */
+struct erldist_end {
+	struct rb_node node;		/* process->relations */
+	u8 kind;			/* enum erldist_end_kind */
+	struct erldist_process *process;	/* a reference; NULL: a peer's */
+	struct erldist_relation *relation;
 };
 
 /*
- * A link, or a monitor, between a local process and one of a peer. It holds
- * all it needs to become the EXIT or DOWN that ends it: no allocation is made
- * at death.
+ * A link, a monitor or an alias. It holds all it needs to become the EXIT or
+ * DOWN that ends it: no allocation is made at death.
  *
- * References: one while it hangs in the process's tree, one while it is in the
- * peer's list, one while it is queued as a signal. taken decides who ends it:
- * an unlink or demonitor, the process's death, the peer's loss; the others only
- * unhook it. node is guarded by process->lock, peer_list and out by
- * peer->lock, reason is written by who took it, before it queues it.
+ * near is the end of the process that asked, or of the only local one; far is
+ * of use between two local processes alone. Where peer is set, the other end is
+ * the remote process id, serial, creation, or a name of that node.
+ *
+ * References: one for each end while it hangs in its process's tree, one while
+ * it is in the peer's list, one while it is queued as a signal. taken decides
+ * who ends it: an unlink or demonitor, the death of either process, the peer's
+ * loss; the others only unhook it. The ends' nodes are guarded by their
+ * process's lock; peer_list, generation and out by peer->lock; active, unlink_id,
+ * alias and once by near.process->lock. reason is written by who took it, before
+ * it queues it, and told is taken by who tells it.
  */
 struct erldist_relation {
 	struct erldist_out out;
-	struct rb_node node;		/* process->relations */
-	struct list_head peer_list;	/* peer->relations */
+	struct erldist_end near;
+	struct erldist_end far;
+	struct list_head peer_list;	/* peer->relations, or lost */
 	refcount_t ref;
 	atomic_t taken;
-	u8 type;
+	u8 type;			/* enum erldist_relation_type */
 	bool by_name;			/* monitored by its name */
-	struct erldist_process *process;	/* a reference */
-	struct erldist_peer *peer;	/* a reference */
-	u64 connection;
+	bool active;			/* a link that was not unlinked */
+	bool alias;			/* ref_id is an address */
+	bool once;			/* ... for one message */
+	struct erldist_peer *peer;	/* a reference, or NULL: all is local */
+	u32 generation;			/* of the peer, when it was hooked */
 	u32 id, serial, creation;	/* the remote process */
-	struct etf_ref ref_id;		/* RELATION_MONITORED; its node is the peer's */
+	struct etf_ref ref_id;		/* monitor, alias; its node is not set */
+	u64 sequence;			/* of ref_id, when it is near's own */
+	u64 user_data;
+	u64 unlink_id;			/* of the UNLINK_ID that is not answered */
 	struct erldist_blob *reason;
+	struct erldist_msg *told;	/* with room for what near hears, or far */
 	struct etf_atom name;
 	u8 text[];
 };
 
-struct erldist_relation *erldist_relation_new(struct erldist_process *proc,
-					      struct erldist_channel *ch,
-					      const struct erldist_ctl *ctl);
-int erldist_relation_add(struct erldist_relation *rel);
-bool erldist_relation_drop(struct erldist_process *proc,
-			   struct erldist_peer *peer, u8 type,
-			   const struct erldist_ctl *ctl);
+/* What a relation is made from */
+struct erldist_relation_spec {
+	u8 type;			/* enum erldist_relation_type */
+	bool watched;			/* a monitor that a peer's process holds */
+	bool alias;
+	bool once;
+	struct erldist_process *near;
+	struct erldist_process *far;	/* local, or NULL */
+	struct erldist_peer *peer;	/* remote, or NULL */
+	struct etf_pid pid;		/* remote process */
+	const struct etf_atom *name;	/* monitored by name, or NULL */
+	const struct etf_ref *ref;	/* monitor, alias */
+	u64 sequence;
+	u64 user_data;
+};
+
+struct etf_ref erldist_own_ref(const struct erldist_node *node, u32 id, u64 n);
+struct erldist_relation *
+erldist_relation_new(const struct erldist_relation_spec *spec);
+void erldist_relation_put(struct erldist_relation *rel);
+int erldist_relation_hook(struct erldist_relation *rel);
+void erldist_relation_hook_channel(struct erldist_relation *rel,
+				   struct erldist_channel *ch);
+bool erldist_relation_hook_peer_locked(struct erldist_relation *rel);
+bool erldist_relation_cancel(struct erldist_relation *rel);
+struct erldist_relation *
+erldist_relation_find_link(struct erldist_process *proc,
+			   const struct erldist_peer *peer,
+			   const struct etf_pid *pid);
+bool erldist_relation_relink(struct erldist_relation *rel);
+bool erldist_relation_unlink(struct erldist_relation *rel, u64 id);
+struct erldist_relation *
+erldist_relation_take_link(struct erldist_process *proc,
+			   const struct erldist_peer *peer,
+			   const struct etf_pid *pid, u64 acked);
+struct erldist_relation *
+erldist_relation_take_watched(struct erldist_process *proc,
+			      const struct erldist_peer *peer,
+			      const struct etf_ref *ref);
+struct erldist_relation *
+erldist_relation_take_own(struct erldist_process *proc,
+			  const struct etf_ref *ref,
+			  const struct erldist_peer *peer);
+struct erldist_process *
+erldist_relation_alias_owner(struct erldist_node *node,
+			     const struct etf_ref *ref);
+int erldist_relation_by_alias(struct erldist_process *proc,
+			      const struct etf_ref *ref,
+			      struct erldist_msg *msg);
+int erldist_relation_unalias(struct erldist_process *proc,
+			     const struct etf_ref *ref);
+void erldist_relation_drop(struct erldist_relation *rel);
+void erldist_relation_demonitor(struct erldist_relation *rel);
+void erldist_relation_tell(struct erldist_relation *rel,
+			   struct erldist_blob *reason);
 void erldist_relations_end(struct erldist_process *proc);
 void erldist_relations_lost(struct erldist_peer *peer);
-void erldist_relation_put(struct erldist_relation *rel);
 
 #endif /* _ERLDIST_RELATION_H */

@@ -167,7 +167,7 @@ static struct erldist_relation *out_relation(struct erldist_out *out)
 /* Returns 1 for a message of a process. */
 static u32 out_free(struct erldist_out *out)
 {
-	bool message = out->kind == OUT_MESSAGE;
+	bool message = out->kind == OUT_MESSAGE && !out_msg(out)->ctl_op;
 
 	if (out->kind == OUT_RELATION)
 		erldist_relation_put(out_relation(out));
@@ -224,7 +224,11 @@ static struct etf_pid key_pid(const struct erldist_channel *ch, u64 key)
 static void msg_control(const struct erldist_channel *ch,
 			struct erldist_msg *msg, struct erldist_ctl_out *ctl)
 {
-	ctl->op = msg->to_kind == CTL_NAME ? OP_REG_SEND : OP_SEND;
+	if (msg->ctl_op)
+		ctl->op = msg->ctl_op;
+	else
+		ctl->op = msg->to_kind == CTL_NAME ? OP_REG_SEND : OP_SEND;
+	ctl->id = msg->unlink_id;
 	ctl->to_kind = msg->to_kind;
 	if (msg->to_kind == CTL_NAME) {
 		ctl->name = erldist_msg_name(msg);
@@ -241,20 +245,57 @@ static void msg_control(const struct erldist_channel *ch,
 	}
 }
 
+/* EXIT, DEMONITOR_P of a monitor of ours, or the DOWN of another's */
 static void relation_control(struct erldist_relation *rel,
 			     struct erldist_ctl_out *ctl)
 {
-	ctl->op = rel->type == RELATION_LINK ? OP_EXIT : OP_MONITOR_P_EXIT;
+	bool ours = rel->near.kind == END_OWN;
+
+	ctl->op = ours ? OP_DEMONITOR_P : OP_MONITOR_P_EXIT;
+	if (rel->type == RELATION_LINK)
+		ctl->op = OP_EXIT;
+	ctl->to_kind = CTL_PID;
 	if (rel->by_name) {
-		ctl->from_kind = CTL_NAME;
+		*(ours ? &ctl->to_kind : &ctl->from_kind) = CTL_NAME;
 		ctl->name = rel->name;
 	}
-	ctl->to_kind = CTL_PID;
 	ctl->to.node = rel->peer->atom;
 	ctl->to.id = rel->id;
 	ctl->to.serial = rel->serial;
 	ctl->to.creation = rel->creation;
-	ctl->ref = &rel->ref_id;
+}
+
+/* The reference of a monitor. Who it is of says whose node it names. */
+static struct etf_ref out_ref(const struct erldist_channel *ch,
+			      struct erldist_out *out)
+{
+	struct erldist_relation *rel;
+	struct etf_ref ref = {};
+
+	if (out->kind == OUT_RELATION) {
+		rel = out_relation(out);
+		ref = rel->ref_id;
+		ref.node = rel->near.kind == END_OWN ? ch->node->atom :
+						       ch->peer->atom;
+	} else if (out_msg(out)->ctl_op == OP_MONITOR_P) {
+		ref = erldist_own_ref(ch->node, lower_32_bits(out->key),
+				      out_msg(out)->sequence);
+	}
+	return ref;
+}
+
+/* Does a term follow the control message? */
+static bool has_payload(const struct erldist_channel *ch,
+			struct erldist_out *out)
+{
+	bool message = out->kind == OUT_MESSAGE;
+
+	if (message && !out_msg(out)->ctl_op)
+		return true;
+	if (message ? out_msg(out)->ctl_op != OP_EXIT2 :
+		      !out_relation(out)->reason)
+		return false;
+	return ch->dflags & DFLAG_EXIT_PAYLOAD;
 }
 
 /* The control message; for OUT_RAW it is in the payload. NULL: not possible. */
@@ -265,26 +306,30 @@ static u8 *put_control(struct erldist_channel *ch, struct erldist_out *out,
 		.from_kind = CTL_PID,
 		.from = key_pid(ch, out->key),
 	};
-	bool payload = true;
+	struct etf_ref ref;
 
 	if (out->kind == OUT_RAW)
 		return p;
-	if (out->kind == OUT_MESSAGE) {
+	ref = out_ref(ch, out);
+	ctl.ref = &ref;
+	if (out->kind == OUT_MESSAGE)
 		msg_control(ch, out_msg(out), &ctl);
-	} else {
+	else
 		relation_control(out_relation(out), &ctl);
-		payload = ch->dflags & DFLAG_EXIT_PAYLOAD;
-	}
 	p = erldist_ctl_write(p, &ctl, ch->dflags);
-	if (p && payload && !ch->header_mode)
+	if (p && has_payload(ch, out) && !ch->header_mode)
 		*p++ = ETF_VERSION;
 	return p;
 }
 
 static size_t out_len(struct erldist_out *out)
 {
-	if (out->kind == OUT_RELATION)
-		return out_relation(out)->reason->len;
+	struct erldist_blob *reason;
+
+	if (out->kind == OUT_RELATION) {
+		reason = out_relation(out)->reason;
+		return reason ? reason->len : 0;
+	}
 	if (out->kind == OUT_RAW)
 		return out_msg(out)->used;
 	return out_msg(out)->len;
@@ -305,7 +350,7 @@ static void plan_fragments(struct erldist_channel *ch, struct erldist_out *out,
 			   bool shared)
 {
 	bool may = ch->dflags & DFLAG_FRAGMENTS && out->kind != OUT_RAW &&
-		   (out->kind == OUT_MESSAGE || ch->dflags & DFLAG_EXIT_PAYLOAD);
+		   has_payload(ch, out);
 
 	out->frag_size = shared ? FRAGMENT_SHARED : FRAGMENT;
 	out->frag = 1;
@@ -732,7 +777,7 @@ bool erldist_send_room(const struct erldist_peer *peer, size_t bytes)
 	       READ_ONCE(peer->node->limits.send_queue);
 }
 
-/* Returns 1 when the message has been dropped, as to a node that is not there. */
+/* Returns 1 when the message is to be dropped, as to a node that is not there. */
 static int send_admit_locked(struct erldist_peer *peer,
 			     struct erldist_process *from,
 			     struct erldist_msg *msg, bool noconnect, bool *news)
@@ -749,17 +794,32 @@ static int send_admit_locked(struct erldist_peer *peer,
 	if (err == -EUSERS)
 		return err;
 	if (err) {
-		peer->lost_messages++;
+		peer->lost_messages += !msg->ctl_op;
 		return 1;
 	}
+	/* Who asks for a relation has waited for room before. */
+	if (msg->ctl_op && msg->ctl_op != OP_EXIT2)
+		return 0;
 	return erldist_send_room(peer, msg->len) ? 0 : -EAGAIN;
+}
+
+/* Returns false when there is no more to it: the relation has ended. */
+static bool send_append_locked(struct erldist_peer *peer,
+			       struct erldist_msg *msg,
+			       struct erldist_relation *rel)
+{
+	if (rel && !erldist_relation_hook_peer_locked(rel))
+		return false;
+	flow_append(peer, &msg->out);
+	return true;
 }
 
 /**
  * erldist_send() - queue a process's message, push it if that is best now
  * @peer: where to
  * @from: the sender
- * @msg: the message, to_kind and so on are set; taken when 0 is returned
+ * @msg: the message, to_kind and so on are set; taken when 0 or 1 is returned
+ * @rel: the relation it asks for, hooked at the peer with it; or NULL
  * @noconnect: only if connected
  * @batch: more follow: do not push now
  *
@@ -767,14 +827,15 @@ static int send_admit_locked(struct erldist_peer *peer,
  * queued now, takes all there is.
  *
  * Context: process context.
- * Return: 0; -EAGAIN no room; -EHOSTUNREACH; -EUSERS; -EPIPE the sender has
+ * Return: 0; 1: to a node that is not there; -EAGAIN no room; -EHOSTUNREACH; -EUSERS; -EPIPE the sender has
  * ended; -ESTALE the peer was forgotten, look it up again; -ENETDOWN.
  */
 int erldist_send(struct erldist_peer *peer, struct erldist_process *from,
-		 struct erldist_msg *msg, bool noconnect, bool batch)
+		 struct erldist_msg *msg, struct erldist_relation *rel,
+		 bool noconnect, bool batch)
 {
+	bool news = false, alone, over = false;
 	struct erldist_channel *ch = NULL;
-	bool news = false, alone;
 	int err;
 
 	msg->out.kind = OUT_MESSAGE;
@@ -784,8 +845,8 @@ int erldist_send(struct erldist_peer *peer, struct erldist_process *from,
 	err = send_admit_locked(peer, from, msg, noconnect, &news);
 	if (!err) {
 		alone = !batch && list_empty(&peer->flows);
-		flow_append(peer, &msg->out);
-		ch = peer->open ? peer->channel : NULL;
+		over = !send_append_locked(peer, msg, rel);
+		ch = peer->open && !over ? peer->channel : NULL;
 		if (ch && alone && erldist_transport_idle(ch) &&
 		    tx_take_turn_locked(ch)) {
 			erldist_channel_get(ch);
@@ -797,11 +858,10 @@ int erldist_send(struct erldist_peer *peer, struct erldist_process *from,
 	spin_unlock_bh(&peer->lock);
 	if (news)
 		erldist_peer_wanted(peer);
-	if (err > 0) {
+	if (err > 0 && !msg->ctl_op)
 		atomic64_inc(&peer->node->lost);
+	if (err > 0 || over)
 		erldist_msg_put(msg);
-		return 0;
-	}
 	if (ch) {
 		tx_push(ch, 1);
 		erldist_channel_put(ch);

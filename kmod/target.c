@@ -4,12 +4,6 @@
  */
 #include "target.h"
 
-/*
- * A BEAM closes the connection on a pid or reference of its own that is out of
- * its range (erts/emulator/beam/external.c).
- */
-#define REF_WORD0_MAX	((1U << 18) - 1)
-
 static int parse_name(struct etf_cursor *c, struct erldist_dest *dest)
 {
 	u32 arity;
@@ -39,13 +33,17 @@ static int parse_kind(struct etf_cursor *c, struct erldist_dest *dest)
 	return 0;
 }
 
+/*
+ * A BEAM closes the connection on a pid or reference of its own that is out of
+ * its range (erts/emulator/beam/external.c).
+ */
 static bool dest_in_range(const struct erldist_dest *dest)
 {
 	switch (dest->kind) {
 	case CTL_PID:
 		return dest->pid.id <= ERLDIST_PROCESS_ID_MAX;
 	case CTL_REF:
-		return dest->ref.word[0] <= REF_WORD0_MAX;
+		return dest->ref.word[0] <= ERLDIST_REF_WORD0_MAX;
 	default:
 		return etf_atom_valid(&dest->name);
 	}

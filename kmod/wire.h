@@ -109,4 +109,7 @@ enum erldist_op {
 #define ALTACT_NAME			8
 #define ALTACT_EXIT			16
 
+/* First word of a reference, as its own node reads it */
+#define ERLDIST_REF_WORD0_MAX	((1U << 18) - 1)
+
 #endif /* _ERLDIST_WIRE_H */

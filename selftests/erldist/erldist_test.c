@@ -391,7 +391,7 @@ int proc(const char *name, const char *node)
 
 int proc_term(int fd, int option, struct buf *b)
 {
-	socklen_t len = 65536 + 16;
+	socklen_t len = 256 << 10;
 	int err;
 
 	b->len = 0;
@@ -432,11 +432,14 @@ static void put_cmsg(struct msghdr *h, int type, const void *p, size_t len)
 ssize_t proc_sendto(int fd, const struct to *to, const struct buf *message)
 {
 	struct sockaddr_erldist a = { .sed_family = family() };
-	struct iovec iov = { message->p, message->len };
+	struct iovec iov = { message ? message->p : NULL,
+			     message ? message->len : 0 };
 	char control[2048] __aligned(8) = { 0 };
 	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1,
 			    .msg_control = control };
-	struct erldist_signal sig = { .flags = to->sig_flags };
+	struct erldist_signal sig = { .op = to->op, .flags = to->sig_flags,
+				      .ref = to->ref,
+				      .user_data = to->user_data };
 	ssize_t n;
 
 	if (to->dest && (to->cmsg || to->dest->len > sizeof(a.sed_term))) {
@@ -446,7 +449,7 @@ ssize_t proc_sendto(int fd, const struct to *to, const struct buf *message)
 		h.msg_name = &a;
 		h.msg_namelen = 2 + to->dest->len;
 	}
-	if (to->sig_flags)
+	if (to->op || to->sig_flags)
 		put_cmsg(&h, ERLDIST_SIGNAL, &sig, sizeof(sig));
 	if (!h.msg_controllen)
 		h.msg_control = NULL;
@@ -457,6 +460,40 @@ ssize_t proc_sendto(int fd, const struct to *to, const struct buf *message)
 ssize_t proc_send(int fd, const struct buf *dest, const struct buf *message)
 {
 	return proc_sendto(fd, &(struct to){ .dest = dest }, message);
+}
+
+int proc_ask(int fd, const struct to *to)
+{
+	ssize_t n = proc_sendto(fd, to, NULL);
+
+	return n < 0 ? n : 0;
+}
+
+static struct erldist_refs get_refs(int fd)
+{
+	struct erldist_refs refs = { 0 };
+	socklen_t len = sizeof(refs);
+
+	if (getsockopt(fd, SOL_ERLDIST, ERLDIST_REFS, &refs, &len))
+		die("ERLDIST_REFS: %s", strerror(errno));
+	return refs;
+}
+
+uint64_t proc_refs(int fd)
+{
+	return get_refs(fd).first;
+}
+
+struct eref proc_ref(int fd, uint64_t n)
+{
+	struct eref ref = { .n = 3, .word = { n & 0x3ffff, n >> 18, 0 } };
+	struct epid self;
+
+	proc_self(fd, &self);
+	snprintf(ref.node, sizeof(ref.node), "%s", self.node);
+	ref.creation = self.creation;
+	ref.word[2] = self.id;
+	return ref;
 }
 
 void msg_free(struct msg *m)
@@ -484,6 +521,8 @@ static void read_cmsgs(struct msg *m, struct msghdr *h)
 		} else if (c->cmsg_type == ERLDIST_SIGNAL && len >= sizeof(sig)) {
 			memcpy(&sig, CMSG_DATA(c), sizeof(sig));
 			m->op = sig.op;
+			m->ref = sig.ref;
+			m->user_data = sig.user_data;
 		}
 	}
 }
@@ -504,6 +543,8 @@ int proc_recv(int fd, struct msg *m, int timeout_ms)
 	m->from.len = 0;
 	m->to.len = 0;
 	m->op = -1;
+	m->ref = 0;
+	m->user_data = 0;
 	m->from_cmsg = false;
 	if (!poll_for(fd, POLLIN, timeout_ms))
 		return -ETIMEDOUT;

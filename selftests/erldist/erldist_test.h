@@ -156,19 +156,30 @@ int proc_connect(int fd, const struct buf *address);
 struct to {
 	const struct buf *dest;	/* NULL: the default destination */
 	bool cmsg;		/* as ERLDIST_DEST, whatever its length */
+	uint16_t op;		/* ERLDIST_SIG_* */
 	uint16_t sig_flags;
+	uint64_t ref;
+	uint64_t user_data;
 	int flags;		/* MSG_* */
 };
 
 ssize_t proc_sendto(int fd, const struct to *to, const struct buf *message);
 /* To a term, as msg_name where it fits, else as ERLDIST_DEST */
 ssize_t proc_send(int fd, const struct buf *dest, const struct buf *message);
+/* A signal without payload: 0 or a negative errno */
+int proc_ask(int fd, const struct to *to);
+/* The first of 64 sequence numbers of references */
+uint64_t proc_refs(int fd);
+/* The reference with this number */
+struct eref proc_ref(int fd, uint64_t n);
 
 struct msg {
 	struct buf term;
 	struct buf from;	/* a pid, or empty */
 	struct buf to;
 	int op;			/* of ERLDIST_SIGNAL, -1 without */
+	uint64_t ref;
+	uint64_t user_data;
 	int flags;		/* msg_flags */
 	bool from_cmsg;
 };

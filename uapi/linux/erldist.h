@@ -158,19 +158,39 @@ enum {
 	ERLDIST_SIGNAL,		/* struct erldist_signal, both ways */
 };
 
+/*
+ * What is sent or received. To send: the destination is the message's. ref is
+ * the sequence number of a reference from ERLDIST_REFS that is not in use.
+ */
 enum erldist_signal_op {
 	ERLDIST_SIG_MESSAGE,
-	ERLDIST_SIG_EXIT,	/* received: {'EXIT', Pid, Reason} */
+	ERLDIST_SIG_EXIT,	/* to send: exit/2, the payload is the reason;
+				 * received: {'EXIT', Pid, Reason}
+				 */
 	ERLDIST_SIG_DOWN,	/* received: {'DOWN', Ref, process, Object, Reason} */
+	ERLDIST_SIG_LINK,	/* to a pid; from here on there is no payload */
+	ERLDIST_SIG_UNLINK,	/* from a pid */
+	ERLDIST_SIG_MONITOR,	/* a pid or a name; ref */
+	ERLDIST_SIG_DEMONITOR,	/* ref, no destination */
+	ERLDIST_SIG_ALIAS,	/* ref becomes an address of the process */
+	ERLDIST_SIG_UNALIAS,	/* ref, which may be a monitor's too */
 };
 
-#define ERLDIST_SIG_F_NOCONNECT	0x1	/* to send: EHOSTUNREACH rather than connect */
+/* To send: */
+#define ERLDIST_SIG_F_NOCONNECT	0x01	/* EHOSTUNREACH rather than connect */
+#define ERLDIST_SIG_F_MONITOR	0x02	/* MESSAGE: monitor the receiver first */
+#define ERLDIST_SIG_F_ALIAS	0x04	/* MESSAGE, MONITOR: ref is an alias too */
+#define ERLDIST_SIG_F_ONCE	0x08	/* ALIAS, F_ALIAS: until a message came, which
+					 * ends the monitor as well
+					 */
+#define ERLDIST_SIG_F_FLUSH	0x10	/* DEMONITOR: drop a DOWN that came */
 
 struct erldist_signal {
 	__u16 op;		/* enum erldist_signal_op */
 	__u16 flags;		/* ERLDIST_SIG_F_* */
 	__u32 reserved;
-	__aligned_u64 user_data;
+	__aligned_u64 user_data;	/* given with ref, comes back with it */
+	__aligned_u64 ref;	/* received: of the monitor, or of the alias */
 };
 
 #endif /* _UAPI_LINUX_ERLDIST_H */

@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a process sends: messages, and through signal.c what else it asks for.
+ */
+#include <linux/sched/signal.h>
+#include <net/sock.h>
+
+#include "node.h"
+#include "peer.h"
+#include "process_socket.h"
+#include "relation.h"
+#include "signal.h"
+
+/* What one sendmsg() is about */
+struct send_op {
+	struct erldist_sock *es;
+	struct erldist_process *from;
+	struct msghdr *mh;
+	size_t len;
+	struct erldist_dest dest;
+	struct erldist_peer *peer;		/* remote: a reference */
+	struct erldist_target *target;		/* holds what dest points into */
+	struct erldist_signal sig;
+	bool noconnect;
+	const u8 *dest_term;			/* ERLDIST_DEST */
+	size_t dest_len;
+};
+
+/* What each operation allows besides NOCONNECT */
+static const struct {
+	u16 flags;
+	bool dest;		/* goes to somebody */
+	bool payload;
+} signal_ops[] = {
+	[ERLDIST_SIG_MESSAGE] = {
+		ERLDIST_SIG_F_MONITOR | ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE,
+		true, true
+	},
+	[ERLDIST_SIG_EXIT] = { 0, true, true },
+	[ERLDIST_SIG_LINK] = { 0, true, false },
+	[ERLDIST_SIG_UNLINK] = { 0, true, false },
+	[ERLDIST_SIG_MONITOR] = {
+		ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE, true, false
+	},
+	[ERLDIST_SIG_DEMONITOR] = { ERLDIST_SIG_F_FLUSH, false, false },
+	[ERLDIST_SIG_ALIAS] = { ERLDIST_SIG_F_ONCE, false, false },
+	[ERLDIST_SIG_UNALIAS] = { 0, false, false },
+};
+
+static int signal_check(const struct erldist_signal *sig)
+{
+	u16 most;
+
+	if (sig->op >= ARRAY_SIZE(signal_ops) || sig->op == ERLDIST_SIG_DOWN)
+		return -EOPNOTSUPP;
+	most = signal_ops[sig->op].flags | ERLDIST_SIG_F_NOCONNECT;
+	if (sig->flags & ~most || sig->reserved)
+		return -EINVAL;
+	/* One message of what? */
+	if (sig->flags & ERLDIST_SIG_F_ONCE && sig->op != ERLDIST_SIG_ALIAS &&
+	    !(sig->flags & ERLDIST_SIG_F_ALIAS))
+		return -EINVAL;
+	return 0;
+}
+
+static int send_signal(struct send_op *op, const struct cmsghdr *cmsg)
+{
+	size_t len = cmsg->cmsg_len - CMSG_LEN(0);
+	const u8 *data = CMSG_DATA(cmsg);
+
+	if (len > sizeof(op->sig) &&
+	    memchr_inv(data + sizeof(op->sig), 0, len - sizeof(op->sig)))
+		return -E2BIG;
+	memset(&op->sig, 0, sizeof(op->sig));
+	memcpy(&op->sig, data, min(len, sizeof(op->sig)));
+	op->noconnect = op->sig.flags & ERLDIST_SIG_F_NOCONNECT;
+	return signal_check(&op->sig);
+}
+
+static int send_cmsg(struct send_op *op, struct cmsghdr *cmsg)
+{
+	if (cmsg->cmsg_level != SOL_ERLDIST)
+		return 0;
+	switch (cmsg->cmsg_type) {
+	case ERLDIST_DEST:
+		op->dest_term = CMSG_DATA(cmsg);
+		op->dest_len = cmsg->cmsg_len - CMSG_LEN(0);
+		return 0;
+	case ERLDIST_SIGNAL:
+		return send_signal(op, cmsg);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int send_cmsgs(struct send_op *op)
+{
+	struct cmsghdr *cmsg;
+	int err = 0;
+
+	if (!op->mh->msg_controllen)
+		return 0;
+	for_each_cmsghdr(cmsg, op->mh) {
+		if (!CMSG_OK(op->mh, cmsg))
+			return -EINVAL;
+		err = send_cmsg(op, cmsg);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int send_to_default(struct send_op *op)
+{
+	op->target = erldist_sock_target(op->es);
+	if (!op->target)
+		return -EDESTADDRREQ;
+	op->dest = op->target->dest;
+	op->peer = op->target->peer;
+	if (op->peer)
+		erldist_peer_get(op->peer);
+	return 0;
+}
+
+static int send_to_term(struct send_op *op, const u8 *term, size_t len)
+{
+	int err;
+
+	err = erldist_dest_parse(op->from->node, term, len, &op->dest);
+	if (err || op->dest.local)
+		return err;
+	op->peer = erldist_peer_for(op->from, &op->dest.node, op->noconnect);
+	if (!IS_ERR(op->peer))
+		return 0;
+	err = PTR_ERR(op->peer);
+	op->peer = NULL;
+	return err;
+}
+
+static int send_resolve(struct send_op *op)
+{
+	const u8 *term;
+	int n;
+
+	n = send_cmsgs(op);
+	if (n)
+		return n;
+	if (!signal_ops[op->sig.op].dest)
+		return 0;
+	if (op->dest_term)
+		return send_to_term(op, op->dest_term, op->dest_len);
+	if (!op->mh->msg_name || !op->mh->msg_namelen)
+		return send_to_default(op);
+	n = erldist_addr_term(op->mh->msg_name, op->mh->msg_namelen, &term);
+	return n < 0 ? n : send_to_term(op, term, n);
+}
+
+static void send_address(struct send_op *op, struct erldist_msg *msg)
+{
+	const struct erldist_dest *dest = &op->dest;
+
+	msg->to_kind = dest->kind;
+	msg->local_from = true;
+	msg->from_id = op->from->id;
+	msg->from_serial = op->from->serial;
+	switch (dest->kind) {
+	case CTL_PID:
+		msg->to_id = dest->pid.id;
+		msg->to_serial = dest->pid.serial;
+		msg->to_creation = dest->pid.creation;
+		break;
+	case CTL_REF:
+		msg->to_creation = dest->ref.creation;
+		msg->ref_n = dest->ref.n;
+		memcpy(msg->ref_word, dest->ref.word, sizeof(msg->ref_word));
+		break;
+	default:
+		msg->to = msg->used;
+		msg->to_len = dest->name.len;
+		msg->to_latin1 = dest->name.latin1;
+		erldist_msg_append(msg, dest->name.text, dest->name.len,
+				   dest->name.len, GFP_KERNEL);
+	}
+}
+
+static struct erldist_msg *send_build(struct send_op *op)
+{
+	struct etf_scan_rules rules = {};
+	u32 name = op->dest.kind == CTL_NAME ? op->dest.name.len : 0;
+	struct erldist_msg *msg;
+	size_t room;
+	int err;
+
+	if (op->len > READ_ONCE(op->from->node->limits.max_message))
+		return ERR_PTR(-EMSGSIZE);
+	room = min_t(size_t, op->len + name,
+		     ERLDIST_PIECE_SIZE - sizeof(*msg));
+	msg = erldist_msg_alloc(room, GFP_KERNEL_ACCOUNT);
+	if (!msg)
+		return ERR_PTR(-ENOMEM);
+	send_address(op, msg);
+	if (op->peer) {
+		rules.peer = op->peer->atom;
+		rules.creation = READ_ONCE(op->peer->creation);
+		/* Who will be there when it is sent is not known yet. */
+		rules.any_creation = !READ_ONCE(op->peer->open);
+	}
+	err = erldist_msg_from_user(msg, op->mh, op->len, &rules);
+	if (!err)
+		return msg;
+	erldist_msg_put(msg);
+	return ERR_PTR(err);
+}
+
+/* How long a full destination is waited for: SO_SNDTIMEO, or the stall time */
+static long send_timeo(struct send_op *op)
+{
+	long t = sock_sndtimeo(&op->es->sk, op->mh->msg_flags & MSG_DONTWAIT);
+
+	if (t == MAX_SCHEDULE_TIMEOUT)
+		t = msecs_to_jiffies(READ_ONCE(op->from->node->limits.stall));
+	return t;
+}
+
+static int wait_verdict(long left)
+{
+	/* The wait was to end some time: it does not start over. */
+	if (left < 0)
+		return -EINTR;
+	return left ? 0 : -EAGAIN;
+}
+
+static long wait_peer(struct send_op *op, long t)
+{
+	struct erldist_peer *peer = op->peer;
+
+	return wait_event_interruptible_timeout(peer->wait,
+						erldist_send_room(peer, op->len) ||
+						READ_ONCE(peer->dead) ||
+						!erldist_process_alive(op->from),
+						t);
+}
+
+static long wait_mailbox(struct send_op *op, struct erldist_process *to, long t)
+{
+	wait_queue_head_t *wait = &to->mailbox.wait;
+
+	return wait_event_interruptible_timeout(*wait,
+						erldist_mailbox_has_room(to, op->len) ||
+						!erldist_process_alive(op->from),
+						t);
+}
+
+/*
+ * Wait for room at @to, or at the peer. A sender that ends meanwhile wakes its
+ * own mailbox's waiters, so it waits there as well.
+ */
+static long send_wait(struct send_op *op, struct erldist_process *to, long t)
+{
+	DEFINE_WAIT_FUNC(dying, default_wake_function);
+
+	if (!t)
+		return 0;
+	add_wait_queue(&op->from->mailbox.wait, &dying);
+	t = to ? wait_mailbox(op, to, t) : wait_peer(op, t);
+	remove_wait_queue(&op->from->mailbox.wait, &dying);
+	return t;
+}
+
+static int send_remote(struct send_op *op, struct erldist_msg *msg)
+{
+	bool batch = op->mh->msg_flags & MSG_BATCH;
+	struct erldist_peer *peer = op->peer;
+	long t = send_timeo(op);
+	int err;
+
+	for (;;) {
+		err = erldist_send(peer, op->from, msg, NULL, op->noconnect,
+				   batch);
+		if (err != -EAGAIN)
+			return min(err, 0);
+		t = send_wait(op, NULL, t);
+		err = wait_verdict(t);
+		if (err == -EAGAIN)
+			erldist_block_on(op->es, BLOCK_PEER, NULL, peer, op->len, 0);
+		if (err)
+			return err;
+	}
+}
+
+static int put_mailbox(struct send_op *op, struct erldist_process *to,
+		       struct erldist_msg *msg)
+{
+	int once = 0;
+
+	if (op->dest.kind == CTL_REF)
+		once = erldist_relation_by_alias(to, &op->dest.ref, msg);
+	if (once < 0)
+		return once;
+	return erldist_mailbox_put_local(to, msg, op->from, !once);
+}
+
+static int send_mailbox(struct send_op *op, struct erldist_process *to,
+			struct erldist_msg *msg)
+{
+	long t = send_timeo(op);
+	int err;
+
+	for (;;) {
+		err = put_mailbox(op, to, msg);
+		if (err == -ENOBUFS) {
+			atomic64_inc(&to->node->overflows);
+			erldist_process_end_known(to, KNOWN_OVERFLOW, ENOBUFS);
+			return -ESRCH;
+		}
+		if (err != -EAGAIN)
+			return err;
+		t = send_wait(op, to, t);
+		err = wait_verdict(t);
+		if (err == -EAGAIN)
+			erldist_block_on(op->es, BLOCK_MAILBOX, to, NULL, op->len, 0);
+		if (err)
+			return err;
+	}
+}
+
+static int send_net_kernel(struct send_op *op, struct erldist_msg *msg)
+{
+	struct erldist_msg *reply = erldist_netkernel_local(msg);
+
+	if (reply && erldist_mailbox_put_local(op->from, reply, op->from,
+					       true))
+		erldist_msg_put(reply);
+	return -ESRCH;
+}
+
+/* To a process of the same node. Nobody there is no error, as in Erlang. */
+static int send_local(struct send_op *op, struct erldist_msg *msg)
+{
+	struct erldist_process *to;
+	int err = -ESRCH;
+
+	if (op->dest.kind == CTL_NAME &&
+	    etf_atom_is(&op->dest.name, "net_kernel"))
+		err = send_net_kernel(op, msg);
+	to = erldist_ask_whom(op->from, &op->dest);
+	if (to) {
+		err = send_mailbox(op, to, msg);
+		erldist_process_put(to);
+	}
+	if (err != -ESRCH)
+		return err;
+	erldist_msg_put(msg);
+	return 0;
+}
+
+/* The peer was forgotten between the look-up and now: it is a new one. */
+static int send_renew(struct send_op *op)
+{
+	struct erldist_peer *peer;
+
+	erldist_peer_put(op->peer);
+	peer = erldist_peer_for(op->from, &op->dest.node, op->noconnect);
+	op->peer = IS_ERR(peer) ? NULL : peer;
+	return PTR_ERR_OR_ZERO(peer);
+}
+
+static int send_deliver(struct send_op *op, struct erldist_msg *msg)
+{
+	int err;
+
+	if (op->dest.local)
+		err = send_local(op, msg);
+	else
+		err = send_remote(op, msg);
+	while (err == -ESTALE) {
+		err = send_renew(op) ?: send_remote(op, msg);
+		cond_resched();
+	}
+	if (err)
+		erldist_msg_put(msg);
+	return err;
+}
+
+/* Room for a signal without payload, where its receiver is a peer's */
+static int signal_room(struct send_op *op)
+{
+	long t = send_timeo(op);
+	int err = 0;
+
+	while (op->peer && !err && !erldist_send_room(op->peer, 0)) {
+		t = send_wait(op, NULL, t);
+		err = wait_verdict(t);
+		if (err == -EAGAIN)
+			erldist_block_on(op->es, BLOCK_PEER, NULL, op->peer, 0, 0);
+	}
+	return err;
+}
+
+static int signal_once(struct send_op *op, const struct erldist_ask *ask)
+{
+	switch (op->sig.op) {
+	case ERLDIST_SIG_LINK:
+		return erldist_ask_link(ask);
+	case ERLDIST_SIG_UNLINK:
+		return erldist_ask_unlink(ask);
+	case ERLDIST_SIG_DEMONITOR:
+		return erldist_ask_demonitor(ask);
+	case ERLDIST_SIG_ALIAS:
+		return erldist_ask_alias(ask);
+	case ERLDIST_SIG_UNALIAS:
+		return erldist_ask_unalias(ask);
+	default:
+		return erldist_ask_monitor(ask);
+	}
+}
+
+static int signal_ask(struct send_op *op)
+{
+	struct erldist_ask ask = {
+		.from = op->from,
+		.dest = &op->dest,
+		.sig = &op->sig,
+	};
+	int err = signal_room(op);
+
+	while (!err) {
+		ask.peer = op->peer;
+		err = signal_once(op, &ask);
+		if (err != -ESTALE)
+			break;
+		err = send_renew(op);
+		cond_resched();
+	}
+	return err;
+}
+
+/* exit/2. To oneself it is exit/1. */
+static int exit_local(struct send_op *op, struct erldist_msg *msg)
+{
+	struct erldist_blob *reason = erldist_msg_blob(msg, 0);
+	int err;
+
+	if (!reason)
+		return -ENOMEM;
+	err = erldist_ask_exit(op->from, &op->dest, reason);
+	erldist_blob_put(reason);
+	return err;
+}
+
+static int send_exit(struct send_op *op, struct erldist_msg *msg)
+{
+	int err;
+
+	if (op->dest.kind != CTL_PID) {
+		erldist_msg_put(msg);
+		return -EINVAL;
+	}
+	msg->ctl_op = OP_EXIT2;
+	if (!op->dest.local)
+		return send_deliver(op, msg);
+	err = exit_local(op, msg);
+	erldist_msg_put(msg);
+	return err;
+}
+
+/* Takes back what was asked for with a message that could not be sent. */
+static void message_undo(struct send_op *op)
+{
+	const struct erldist_ask ask = { .from = op->from, .sig = &op->sig };
+
+	if (op->sig.flags & ERLDIST_SIG_F_MONITOR)
+		erldist_ask_demonitor(&ask);
+	else if (op->sig.flags & ERLDIST_SIG_F_ALIAS)
+		erldist_ask_unalias(&ask);
+}
+
+static int message_ask(struct send_op *op)
+{
+	const struct erldist_ask ask = { .from = op->from, .sig = &op->sig };
+
+	if (op->sig.flags & ERLDIST_SIG_F_MONITOR)
+		return signal_ask(op);
+	if (op->sig.flags & ERLDIST_SIG_F_ALIAS)
+		return erldist_ask_alias(&ask);
+	return 0;
+}
+
+static int send_message(struct send_op *op, struct erldist_msg *msg)
+{
+	int err = message_ask(op);
+
+	if (err) {
+		erldist_msg_put(msg);
+		return err;
+	}
+	err = send_deliver(op, msg);
+	if (err)
+		message_undo(op);
+	return err;
+}
+
+static int send_it(struct send_op *op)
+{
+	struct erldist_msg *msg;
+
+	if (!signal_ops[op->sig.op].payload)
+		return op->len ? -EINVAL : signal_ask(op);
+	msg = send_build(op);
+	if (IS_ERR(msg))
+		return PTR_ERR(msg);
+	return op->sig.op == ERLDIST_SIG_EXIT ? send_exit(op, msg) :
+						send_message(op, msg);
+}
+
+/**
+ * erldist_process_sendmsg() - sendmsg() of a process
+ * @sock: the socket
+ * @mh: where to, what kind of signal, and the payload
+ * @len: bytes of the payload
+ *
+ * Context: process context.
+ * Return: @len, or a negative errno.
+ */
+int erldist_process_sendmsg(struct socket *sock, struct msghdr *mh, size_t len)
+{
+	struct send_op op = {
+		.es = erldist_sk(sock->sk),
+		.from = sk_process(sock->sk),
+		.mh = mh,
+		.len = len,
+	};
+	int err;
+
+	if (mh->msg_flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (!op.from)
+		return -ENOTCONN;
+	if (!erldist_process_alive(op.from))
+		return -EPIPE;
+	err = send_resolve(&op);
+	if (!err)
+		err = send_it(&op);
+	erldist_peer_put(op.peer);
+	erldist_target_put(op.target);
+	return err ?: len;
+}

@@ -1,0 +1,755 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a process asks for: links, monitors, exits and aliases, of a peer's
+ * processes, in the bytes of the protocol.
+ */
+#include "kselftest_harness.h"
+#include "wire_peer.h"
+
+FIXTURE(signals) {
+	int node;
+	int p;
+	struct epid pid;	/* of p */
+	struct epid other;	/* of the peer */
+	struct buf dest;	/* the same as a term */
+	uint64_t ref;		/* of p, and those that follow */
+	struct wire w;
+};
+
+FIXTURE_SETUP(signals)
+{
+	SETUP_ERLDIST();
+	self->node = node("k@h");
+	self->p = proc("svc", NULL);
+	proc_self(self->p, &self->pid);
+	self->ref = proc_refs(self->p);
+	ASSERT_EQ(0, wire_up(&self->w, self->node));
+	self->other = wire_pid(&self->w, 7);
+	term(&self->dest, "p", &self->other);
+}
+
+FIXTURE_TEARDOWN(signals)
+{
+	buf_free(&self->dest);
+}
+
+static int ask(int fd, int op, const struct buf *dest)
+{
+	return proc_ask(fd, &(struct to){ .op = op, .dest = dest });
+}
+
+static int ask_ref(int fd, int op, const struct buf *dest, uint64_t ref, int flags)
+{
+	return proc_ask(fd, &(struct to){ .op = op, .dest = dest, .ref = ref,
+					  .sig_flags = flags,
+					  .user_data = ref ^ 0xabcd });
+}
+
+static void trap(int fd, int on)
+{
+	if (setsockopt(fd, SOL_ERLDIST, ERLDIST_TRAP_EXIT, &on, sizeof(on)))
+		die("TRAP_EXIT");
+}
+
+static void expect(struct __test_metadata *_metadata, struct wire *w,
+		   const struct buf *ctl, const struct buf *payload)
+{
+	DEFINE_FRAME(f);
+
+	ASSERT_EQ(0, wire_recv(w, &f, WAIT_MS));
+	EXPECT_TRUE(buf_eq(&f.ctl, ctl)) {
+		buf_dump("received", &f.ctl);
+		buf_dump("expected", ctl);
+	}
+	if (payload) {
+		EXPECT_TRUE(buf_eq(&f.msg, payload)) {
+			buf_dump("payload", &f.msg);
+			buf_dump("expected", payload);
+		}
+	} else {
+		EXPECT_EQ(0, f.msg.len);
+	}
+}
+
+#define EXPECT_FRAME(payload, ...)					\
+	do {								\
+		DEFINE_BUF(ctl_);						\
+		expect(_metadata, &self->w, fmt(&ctl_, __VA_ARGS__), payload); \
+	} while (0)
+
+#define SEND_FRAME(payload, ...)					\
+	do {								\
+		DEFINE_BUF(ctl_);						\
+		ASSERT_EQ(0, wire_send(&self->w, fmt(&ctl_, __VA_ARGS__), payload)); \
+	} while (0)
+
+/* The next thing that comes is this signal */
+static void expect_signal(struct __test_metadata *_metadata, int fd, int op,
+			  uint64_t ref, const struct buf *message)
+{
+	DEFINE_MSG(m);
+
+	ASSERT_EQ(0, proc_recv(fd, &m, WAIT_MS));
+	EXPECT_EQ(op, m.op);
+	EXPECT_EQ(!!(m.flags & ERLDIST_MSG_SIGNAL), op != ERLDIST_SIG_MESSAGE);
+	EXPECT_EQ(ref, m.ref);
+	EXPECT_EQ(ref ? ref ^ 0xabcd : 0, m.user_data);
+	EXPECT_TRUE(buf_eq(&m.term, message)) {
+		buf_dump("received", &m.term);
+		buf_dump("expected", message);
+	}
+}
+
+#define EXPECT_SIGNAL(fd, op, ref, ...)					\
+	do {								\
+		DEFINE_BUF(msg_);						\
+		expect_signal(_metadata, fd, op, ref, fmt(&msg_, __VA_ARGS__)); \
+	} while (0)
+
+static bool quiet(int fd)
+{
+	return !poll_for(fd, POLLIN, QUIET_MS);
+}
+
+TEST_F(signals, link_and_die)
+{
+	DEFINE_BUF(normal);
+
+	fmt(&normal, "a", "normal");
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
+	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
+	/* once is enough */
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
+	close(self->p);
+	EXPECT_FRAME(&normal, "{ipp}", OP_PAYLOAD_EXIT, &self->pid, &self->other);
+	ASSERT_EQ(0, wire_sync(&self->w));
+}
+
+TEST_F(signals, link_and_exit_of_the_other)
+{
+	DEFINE_BUF(boom);
+
+	fmt(&boom, "{ai}", "boom", 7);
+	trap(self->p, 1);
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
+	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
+	SEND_FRAME(&boom, "{ipp}", OP_PAYLOAD_EXIT, &self->other, &self->pid);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_EXIT, 0, "{apt}", "EXIT", &self->other, &boom);
+	/* over: a second one is nobody's */
+	SEND_FRAME(&boom, "{ipp}", OP_PAYLOAD_EXIT, &self->other, &self->pid);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(quiet(self->p));
+	/* who does not trap ends with it */
+	trap(self->p, 0);
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
+	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
+	SEND_FRAME(&boom, "{ipp}", OP_PAYLOAD_EXIT, &self->other, &self->pid);
+	EXPECT_TRUE(poll_for(self->p, POLLHUP, WAIT_MS));
+	ASSERT_EQ(0, wire_sync(&self->w));
+}
+
+TEST_F(signals, unlink_waits_for_its_ack)
+{
+	DEFINE_BUF(boom);
+	DEFINE_FRAME(f);
+	uint64_t id;
+
+	fmt(&boom, "a", "boom");
+	trap(self->p, 1);
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_UNLINK, &self->dest));
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
+	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_UNLINK, &self->dest));
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_UNLINK, &self->dest));
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	EXPECT_EQ(OP_UNLINK_ID, frame_op(&f));
+	ASSERT_LT(0, scan(f.ctl.p, f.ctl.len, "{_u__}", &id));
+	EXPECT_NE(0, id);
+	/* An exit that crossed the unlink is not delivered. */
+	SEND_FRAME(&boom, "{ipp}", OP_PAYLOAD_EXIT, &self->other, &self->pid);
+	/* Nor does another's LINK, on its way meanwhile, count before the ack. */
+	SEND_FRAME(NULL, "{ipp}", OP_LINK, &self->other, &self->pid);
+	SEND_FRAME(NULL, "{iupp}", OP_UNLINK_ID_ACK, id + 1, &self->other, &self->pid);
+	SEND_FRAME(&boom, "{ipp}", OP_PAYLOAD_EXIT, &self->other, &self->pid);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(quiet(self->p));
+	SEND_FRAME(NULL, "{iupp}", OP_UNLINK_ID_ACK, id, &self->other, &self->pid);
+	SEND_FRAME(NULL, "{ipp}", OP_LINK, &self->other, &self->pid);
+	SEND_FRAME(&boom, "{ipp}", OP_PAYLOAD_EXIT, &self->other, &self->pid);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_EXIT, 0, "{apt}", "EXIT", &self->other, &boom);
+}
+
+TEST_F(signals, link_again_before_the_ack)
+{
+	DEFINE_BUF(boom);
+	DEFINE_FRAME(f);
+	uint64_t id;
+
+	fmt(&boom, "a", "boom");
+	trap(self->p, 1);
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_UNLINK, &self->dest));
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
+	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	ASSERT_LT(0, scan(f.ctl.p, f.ctl.len, "{_u__}", &id));
+	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
+	/* The ack of what is no more: the link stays. */
+	SEND_FRAME(NULL, "{iupp}", OP_UNLINK_ID_ACK, id, &self->other, &self->pid);
+	SEND_FRAME(&boom, "{ipp}", OP_PAYLOAD_EXIT, &self->other, &self->pid);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_EXIT, 0, "{apt}", "EXIT", &self->other, &boom);
+}
+
+TEST_F(signals, no_exit_while_unlinking)
+{
+	DEFINE_FRAME(f);
+
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_UNLINK, &self->dest));
+	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	EXPECT_EQ(OP_UNLINK_ID, frame_op(&f));
+	close(self->p);
+	ASSERT_EQ(0, wire_sync(&self->w));
+}
+
+TEST_F(signals, the_peer_unlinks)
+{
+	DEFINE_BUF(boom);
+
+	fmt(&boom, "a", "boom");
+	trap(self->p, 1);
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
+	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
+	SEND_FRAME(NULL, "{iupp}", OP_UNLINK_ID, 9ULL, &self->other, &self->pid);
+	EXPECT_FRAME(NULL, "{iupp}", OP_UNLINK_ID_ACK, 9ULL, &self->pid, &self->other);
+	SEND_FRAME(&boom, "{ipp}", OP_PAYLOAD_EXIT, &self->other, &self->pid);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(quiet(self->p));
+	close(self->p);
+	ASSERT_EQ(0, wire_sync(&self->w));
+}
+
+TEST_F(signals, monitor)
+{
+	struct eref ref = proc_ref(self->p, self->ref);
+	DEFINE_BUF(boom);
+
+	fmt(&boom, "a", "boom");
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_MONITOR, &self->dest, self->ref, 0));
+	EXPECT_FRAME(NULL, "{ippr}", OP_MONITOR_P, &self->pid, &self->other, &ref);
+	EXPECT_EQ(-EEXIST, ask_ref(self->p, ERLDIST_SIG_MONITOR, &self->dest, self->ref, 0));
+	/* as often as one likes */
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_MONITOR, &self->dest, self->ref + 1, 0));
+	ref = proc_ref(self->p, self->ref + 1);
+	EXPECT_FRAME(NULL, "{ippr}", OP_MONITOR_P, &self->pid, &self->other, &ref);
+	SEND_FRAME(&boom, "{ippr}", OP_PAYLOAD_MONITOR_P_EXIT, &self->other, &self->pid, &ref);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_DOWN, self->ref + 1, "{arapt}", "DOWN", &ref,
+		      "process", &self->other, &boom);
+	/* one of another's references, or one that is over, is nobody's */
+	SEND_FRAME(&boom, "{ippr}", OP_PAYLOAD_MONITOR_P_EXIT, &self->other, &self->pid, &ref);
+	ref = proc_ref(self->p, self->ref);
+	ref.creation++;
+	SEND_FRAME(&boom, "{ippr}", OP_PAYLOAD_MONITOR_P_EXIT, &self->other, &self->pid, &ref);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(quiet(self->p));
+	close(self->p);
+	ref = proc_ref(proc("other", NULL), self->ref);
+	ref.word[2] = self->pid.id;
+	EXPECT_FRAME(NULL, "{ippr}", OP_DEMONITOR_P, &self->pid, &self->other, &ref);
+	ASSERT_EQ(0, wire_sync(&self->w));
+}
+
+TEST_F(signals, monitor_a_name)
+{
+	struct eref ref = proc_ref(self->p, self->ref);
+	DEFINE_BUF(reason);
+	DEFINE_BUF(dest);
+
+	fmt(&reason, "a", "shutdown");
+	fmt(&dest, "{aa}", "server", self->w.name);
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_MONITOR, &dest, self->ref, 0));
+	EXPECT_FRAME(NULL, "{ipar}", OP_MONITOR_P, &self->pid, "server", &ref);
+	SEND_FRAME(&reason, "{iapr}", OP_PAYLOAD_MONITOR_P_EXIT, "server", &self->pid, &ref);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_DOWN, self->ref, "{arat,t}", "DOWN", &ref,
+		      "process", &dest, &reason);
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_MONITOR, &dest, self->ref, 0));
+	EXPECT_FRAME(NULL, "{ipar}", OP_MONITOR_P, &self->pid, "server", &ref);
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_DEMONITOR, NULL, self->ref, 0));
+	EXPECT_FRAME(NULL, "{ipar}", OP_DEMONITOR_P, &self->pid, "server", &ref);
+	SEND_FRAME(&reason, "{iapr}", OP_PAYLOAD_MONITOR_P_EXIT, "server", &self->pid, &ref);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(quiet(self->p));
+}
+
+TEST_F(signals, demonitor_flushes)
+{
+	struct eref ref = proc_ref(self->p, self->ref);
+	DEFINE_BUF(boom);
+
+	fmt(&boom, "a", "boom");
+	for (int flush = 0; flush < 2; flush++) {
+		ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_MONITOR, &self->dest, self->ref, 0));
+		EXPECT_FRAME(NULL, "{ippr}", OP_MONITOR_P, &self->pid, &self->other, &ref);
+		SEND_FRAME(&boom, "{ippr}", OP_PAYLOAD_MONITOR_P_EXIT, &self->other,
+			   &self->pid, &ref);
+		ASSERT_EQ(0, wire_sync(&self->w));
+		ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_DEMONITOR, NULL, self->ref,
+				     flush ? ERLDIST_SIG_F_FLUSH : 0));
+		if (!flush)
+			EXPECT_SIGNAL(self->p, ERLDIST_SIG_DOWN, self->ref, "{arapt}", "DOWN",
+				      &ref, "process", &self->other, &boom);
+		EXPECT_TRUE(quiet(self->p));
+	}
+}
+
+TEST_F(signals, exit2)
+{
+	DEFINE_BUF(reason);
+	struct to to = { .op = ERLDIST_SIG_EXIT, .dest = &self->dest };
+
+	fmt(&reason, "{ab}", "stop", "please");
+	ASSERT_LT(0, proc_sendto(self->p, &to, &reason));
+	EXPECT_FRAME(&reason, "{ipp}", OP_PAYLOAD_EXIT2, &self->pid, &self->other);
+	/* a reason of any size, and it is checked as a message is */
+	DEFINE_BUF(big);
+	uint8_t *bytes = calloc(1, 300000);
+
+	fmt(&big, "B", bytes, (size_t)300000);
+	free(bytes);
+	ASSERT_LT(0, proc_sendto(self->p, &to, &big));
+	EXPECT_FRAME(&big, "{ipp}", OP_PAYLOAD_EXIT2, &self->pid, &self->other);
+	buf_hex(&reason, "61");
+	EXPECT_EQ(-EINVAL, proc_sendto(self->p, &to, &reason));
+}
+
+TEST_F(signals, exit_with_a_reason)
+{
+	DEFINE_BUF(reason);
+	DEFINE_BUF(dest);
+	DEFINE_BUF(got);
+	DEFINE_MSG(m);
+	struct to to = { .op = ERLDIST_SIG_EXIT, .dest = &dest };
+	uint8_t *bytes = calloc(1, 200000);
+
+	fmt(&dest, "p", &self->pid);
+	fmt(&reason, "{aB}", "bad_config", bytes, (size_t)200000);
+	free(bytes);
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
+	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
+	ASSERT_LT(0, proc_sendto(self->p, &to, &reason));
+	EXPECT_FRAME(&reason, "{ipp}", OP_PAYLOAD_EXIT, &self->pid, &self->other);
+	EXPECT_EQ(-ECANCELED, proc_recv(self->p, &m, WAIT_MS));
+	EXPECT_EQ(-EPIPE, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
+	ASSERT_EQ(0, proc_term(self->p, ERLDIST_EXIT_STATUS, &got));
+	EXPECT_TRUE(buf_eq(&got, &reason));
+}
+
+TEST_F(signals, alias)
+{
+	struct eref ref = proc_ref(self->p, self->ref);
+	DEFINE_BUF(hello);
+
+	fmt(&hello, "a", "hello");
+	SEND_FRAME(&hello, "{ipr}", OP_ALIAS_SEND, &self->other, &ref);
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_ALIAS, NULL, self->ref, 0));
+	EXPECT_EQ(-EEXIST, ask_ref(self->p, ERLDIST_SIG_ALIAS, NULL, self->ref, 0));
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(quiet(self->p));
+	SEND_FRAME(&hello, "{ipr}", OP_ALIAS_SEND, &self->other, &ref);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_MESSAGE, self->ref, "a", "hello");
+	SEND_FRAME(&hello, "{iipr}", OP_ALTACT_SIG_SEND, 4, &self->other, &ref);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_MESSAGE, self->ref, "a", "hello");
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_UNALIAS, NULL, self->ref, 0));
+	EXPECT_EQ(-ENOENT, ask_ref(self->p, ERLDIST_SIG_UNALIAS, NULL, self->ref, 0));
+	SEND_FRAME(&hello, "{ipr}", OP_ALIAS_SEND, &self->other, &ref);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(quiet(self->p));
+	/* for one message */
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_ALIAS, NULL, self->ref, ERLDIST_SIG_F_ONCE));
+	SEND_FRAME(&hello, "{ipr}", OP_ALIAS_SEND, &self->other, &ref);
+	SEND_FRAME(&hello, "{ipr}", OP_ALIAS_SEND, &self->other, &ref);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_MESSAGE, self->ref, "a", "hello");
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(quiet(self->p));
+}
+
+/* What a call is made of: monitor, alias and message in one */
+TEST_F(signals, call)
+{
+	const int flags = ERLDIST_SIG_F_MONITOR | ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE;
+	struct eref ref = proc_ref(self->p, self->ref);
+	struct to to = { .dest = &self->dest, .sig_flags = flags, .ref = self->ref,
+			 .user_data = self->ref ^ 0xabcd };
+	DEFINE_BUF(request);
+	DEFINE_BUF(reply);
+	DEFINE_BUF(boom);
+
+	fmt(&request, "{ar}", "request", &ref);
+	fmt(&reply, "{ra}", &ref, "reply");
+	fmt(&boom, "a", "boom");
+	/* answered */
+	ASSERT_LT(0, proc_sendto(self->p, &to, &request));
+	EXPECT_FRAME(NULL, "{ippr}", OP_MONITOR_P, &self->pid, &self->other, &ref);
+	EXPECT_FRAME(&request, "{ipp}", OP_SEND_SENDER, &self->pid, &self->other);
+	SEND_FRAME(&reply, "{ipr}", OP_ALIAS_SEND, &self->other, &ref);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_MESSAGE, self->ref, "t", &reply);
+	EXPECT_FRAME(NULL, "{ippr}", OP_DEMONITOR_P, &self->pid, &self->other, &ref);
+	/* the server dies */
+	ASSERT_LT(0, proc_sendto(self->p, &to, &request));
+	EXPECT_FRAME(NULL, "{ippr}", OP_MONITOR_P, &self->pid, &self->other, &ref);
+	EXPECT_FRAME(&request, "{ipp}", OP_SEND_SENDER, &self->pid, &self->other);
+	SEND_FRAME(&boom, "{ippr}", OP_PAYLOAD_MONITOR_P_EXIT, &self->other, &self->pid, &ref);
+	SEND_FRAME(&reply, "{ipr}", OP_ALIAS_SEND, &self->other, &ref);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_DOWN, self->ref, "{arapt}", "DOWN", &ref, "process",
+		      &self->other, &boom);
+	/* given up */
+	ASSERT_LT(0, proc_sendto(self->p, &to, &request));
+	EXPECT_FRAME(NULL, "{ippr}", OP_MONITOR_P, &self->pid, &self->other, &ref);
+	EXPECT_FRAME(&request, "{ipp}", OP_SEND_SENDER, &self->pid, &self->other);
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_DEMONITOR, NULL, self->ref, 0));
+	EXPECT_FRAME(NULL, "{ippr}", OP_DEMONITOR_P, &self->pid, &self->other, &ref);
+	SEND_FRAME(&reply, "{ipr}", OP_ALIAS_SEND, &self->other, &ref);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(quiet(self->p));
+}
+
+TEST_F(signals, node_loss)
+{
+	struct eref ref = proc_ref(self->p, self->ref);
+	DEFINE_BUF(nc);
+	DEFINE_BUF(later);
+	struct wire again;
+
+	fmt(&nc, "a", "noconnection");
+	fmt(&later, "a", "later");
+	trap(self->p, 1);
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_MONITOR, &self->dest, self->ref, 0));
+	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
+	EXPECT_FRAME(NULL, "{ippr}", OP_MONITOR_P, &self->pid, &self->other, &ref);
+	wire_close(&self->w);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_EXIT, 0, "{apt}", "EXIT", &self->other, &nc);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_DOWN, self->ref, "{arapt}", "DOWN", &ref, "process",
+		      &self->other, &nc);
+	ASSERT_EQ(0, wire_up(&again, self->node));
+	ASSERT_EQ(0, wire_pid_send(&again, &self->pid, &later));
+	EXPECT_TRUE(proc_expect(self->p, &later));
+	close(self->p);
+	ASSERT_EQ(0, wire_sync(&again));
+}
+
+/* To a node that is not connected */
+TEST_F(signals, connecting)
+{
+	struct eref ref = proc_ref(self->p, self->ref);
+	struct epid far = { .node = "far@h", .id = 3, .creation = 77 };
+	struct peer_info info;
+	DEFINE_BUF(dest);
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(nc);
+	struct wire w;
+	int sv[2];
+
+	fmt(&dest, "p", &far);
+	fmt(&nc, "a", "noconnection");
+	trap(self->p, 1);
+	EXPECT_EQ(-EHOSTUNREACH, proc_ask(self->p, &(struct to){
+		.op = ERLDIST_SIG_LINK, .dest = &dest, .sig_flags = ERLDIST_SIG_F_NOCONNECT }));
+	/* the keeper cannot */
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &dest));
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_MONITOR, &dest, self->ref, 0));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, &info));
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_UNREACHABLE, "far@h", NULL, 0,
+			       ECONNREFUSED));
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_EXIT, 0, "{apt}", "EXIT", &far, &nc);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_DOWN, self->ref, "{arapt}", "DOWN", &ref, "process",
+		      &far, &nc);
+	/* that is remembered */
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &dest));
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_EXIT, 0, "{apt}", "EXIT", &far, &nc);
+	/* it comes by itself */
+	sleep_ms(1100);
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &dest));
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_MONITOR, &dest, self->ref, 0));
+	stream_pair(CARRIER_TCP4, sv);
+	wire_init(&w, sv[0], "far@h");
+	w.creation = 77;
+	ASSERT_EQ(0, node_accept(self->node, sv[1], 5));
+	ASSERT_EQ(0, wire_initiate(&w));
+	expect(_metadata, &w, term(&ctl, "{ipp}", OP_LINK, &self->pid, &far), NULL);
+	expect(_metadata, &w, term(&ctl, "{ippr}", OP_MONITOR_P, &self->pid, &far, &ref), NULL);
+	wire_close(&w);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_EXIT, 0, "{apt}", "EXIT", &far, &nc);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_DOWN, self->ref, "{arapt}", "DOWN", &ref, "process",
+		      &far, &nc);
+}
+
+/* Signals and messages of one sender come in the order they were sent in. */
+TEST_F(signals, order)
+{
+	DEFINE_BUF(hello);
+	uint8_t *bytes = calloc(1, 100000);
+	DEFINE_BUF(big);
+
+	fmt(&hello, "a", "hello");
+	fmt(&big, "B", bytes, (size_t)100000);
+	free(bytes);
+	for (int i = 0; i < 20; i++) {
+		struct eref ref = proc_ref(self->p, self->ref);
+
+		ASSERT_LT(0, proc_send(self->p, &self->dest, i % 2 ? &hello : &big));
+		ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_MONITOR, &self->dest, self->ref, 0));
+		ASSERT_LT(0, proc_send(self->p, &self->dest, &hello));
+		ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_DEMONITOR, NULL, self->ref, 0));
+		EXPECT_FRAME(i % 2 ? &hello : &big, "{ipp}", OP_SEND_SENDER, &self->pid,
+			     &self->other);
+		EXPECT_FRAME(NULL, "{ippr}", OP_MONITOR_P, &self->pid, &self->other, &ref);
+		EXPECT_FRAME(&hello, "{ipp}", OP_SEND_SENDER, &self->pid, &self->other);
+		EXPECT_FRAME(NULL, "{ippr}", OP_DEMONITOR_P, &self->pid, &self->other, &ref);
+	}
+}
+
+TEST_F(signals, refused)
+{
+	DEFINE_BUF(name);
+	DEFINE_BUF(hello);
+
+	fmt(&name, "{aa}", "server", self->w.name);
+	fmt(&hello, "a", "hello");
+	/* links and exits are of pids */
+	EXPECT_EQ(-EINVAL, ask(self->p, ERLDIST_SIG_LINK, &name));
+	EXPECT_EQ(-EINVAL, ask(self->p, ERLDIST_SIG_UNLINK, &name));
+	EXPECT_EQ(-EINVAL, proc_sendto(self->p, &(struct to){ .op = ERLDIST_SIG_EXIT,
+				       .dest = &name }, &hello));
+	/* no payload, no destination, no such operation, no such flag */
+	EXPECT_EQ(-EINVAL, proc_sendto(self->p, &(struct to){ .op = ERLDIST_SIG_LINK,
+				       .dest = &self->dest }, &hello));
+	EXPECT_EQ(-EDESTADDRREQ, ask(self->p, ERLDIST_SIG_LINK, NULL));
+	EXPECT_EQ(-EOPNOTSUPP, ask(self->p, ERLDIST_SIG_DOWN, &self->dest));
+	EXPECT_EQ(-EOPNOTSUPP, ask(self->p, 1000, &self->dest));
+	EXPECT_EQ(-EINVAL, ask_ref(self->p, ERLDIST_SIG_LINK, &self->dest, 0,
+				   ERLDIST_SIG_F_ALIAS));
+	EXPECT_EQ(-EINVAL, ask_ref(self->p, ERLDIST_SIG_MONITOR, &self->dest, self->ref,
+				   ERLDIST_SIG_F_ONCE));
+	/* references that were not given out */
+	EXPECT_EQ(-EINVAL, ask_ref(self->p, ERLDIST_SIG_MONITOR, &self->dest, 0, 0));
+	EXPECT_EQ(-EINVAL, ask_ref(self->p, ERLDIST_SIG_MONITOR, &self->dest,
+				   self->ref + 64, 0));
+	EXPECT_EQ(-EINVAL, ask_ref(self->p, ERLDIST_SIG_ALIAS, NULL, ~0ULL, 0));
+	ASSERT_EQ(0, wire_sync(&self->w));
+}
+
+TEST_F(signals, limits)
+{
+	struct erldist_limits l;
+
+	ASSERT_EQ(0, node_limits(self->node, &l));
+	l.relations = 3;
+	ASSERT_EQ(0, node_set_limits(self->node, &l));
+	for (int i = 0; i < 3; i++)
+		ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_MONITOR, &self->dest, self->ref + i, 0));
+	EXPECT_EQ(-EUSERS, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
+	EXPECT_EQ(-EUSERS, ask_ref(self->p, ERLDIST_SIG_MONITOR, &self->dest, self->ref + 3, 0));
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_DEMONITOR, NULL, self->ref, 0));
+	EXPECT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
+}
+
+/*
+ * Between processes of one node
+ */
+
+FIXTURE(local) {
+	int node;
+	int a, b;
+	struct epid a_pid, b_pid;
+	struct buf to_a, to_b;
+	uint64_t ref;		/* of a */
+};
+
+FIXTURE_SETUP(local)
+{
+	SETUP_ERLDIST();
+	self->node = node("k@h");
+	self->a = proc("a", NULL);
+	self->b = proc("b", NULL);
+	proc_self(self->a, &self->a_pid);
+	proc_self(self->b, &self->b_pid);
+	term(&self->to_a, "p", &self->a_pid);
+	term(&self->to_b, "p", &self->b_pid);
+	self->ref = proc_refs(self->a);
+	trap(self->a, 1);
+	trap(self->b, 1);
+}
+
+FIXTURE_TEARDOWN(local)
+{
+	buf_free(&self->to_a);
+	buf_free(&self->to_b);
+}
+
+TEST_F(local, link)
+{
+	/* from both sides it is one */
+	ASSERT_EQ(0, ask(self->a, ERLDIST_SIG_LINK, &self->to_b));
+	ASSERT_EQ(0, ask(self->b, ERLDIST_SIG_LINK, &self->to_a));
+	close(self->b);
+	EXPECT_SIGNAL(self->a, ERLDIST_SIG_EXIT, 0, "{apa}", "EXIT", &self->b_pid, "normal");
+	EXPECT_TRUE(quiet(self->a));
+	/* to the dead, and to oneself */
+	ASSERT_EQ(0, ask(self->a, ERLDIST_SIG_LINK, &self->to_b));
+	EXPECT_SIGNAL(self->a, ERLDIST_SIG_EXIT, 0, "{apa}", "EXIT", &self->b_pid, "noproc");
+	ASSERT_EQ(0, ask(self->a, ERLDIST_SIG_LINK, &self->to_a));
+	EXPECT_TRUE(quiet(self->a));
+}
+
+TEST_F(local, unlink)
+{
+	ASSERT_EQ(0, ask(self->a, ERLDIST_SIG_LINK, &self->to_b));
+	ASSERT_EQ(0, ask(self->b, ERLDIST_SIG_UNLINK, &self->to_a));
+	ASSERT_EQ(0, ask(self->b, ERLDIST_SIG_UNLINK, &self->to_a));
+	close(self->b);
+	EXPECT_TRUE(quiet(self->a));
+}
+
+TEST_F(local, a_chain_of_links_falls)
+{
+	int fd[50];
+	struct epid pid;
+	DEFINE_BUF(dest);
+	DEFINE_BUF(boom);
+	DEFINE_BUF(got);
+
+	fd[0] = self->b;
+	trap(self->b, 0);
+	for (int i = 1; i < 50; i++) {
+		fd[i] = proc("", NULL);
+		proc_self(fd[i - 1], &pid);
+		ASSERT_EQ(0, ask(fd[i], ERLDIST_SIG_LINK, term(&dest, "p", &pid)));
+	}
+	proc_self(fd[49], &pid);
+	ASSERT_EQ(0, ask(self->a, ERLDIST_SIG_LINK, term(&dest, "p", &pid)));
+	fmt(&boom, "a", "boom");
+	ASSERT_LT(0, proc_sendto(self->a, &(struct to){ .op = ERLDIST_SIG_EXIT,
+				 .dest = &self->to_b }, &boom));
+	EXPECT_SIGNAL(self->a, ERLDIST_SIG_EXIT, 0, "{apa}", "EXIT", &pid, "boom");
+	for (int i = 0; i < 50; i++) {
+		got.len = 0;
+		ASSERT_EQ(0, proc_term(fd[i], ERLDIST_EXIT_STATUS, &got));
+		EXPECT_TRUE(buf_eq(&got, &boom));
+	}
+}
+
+TEST_F(local, monitor)
+{
+	struct eref ref = proc_ref(self->a, self->ref), ref2 = proc_ref(self->a, self->ref + 1);
+	DEFINE_BUF(name);
+
+	fmt(&name, "a", "b");
+	ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_MONITOR, &self->to_b, self->ref, 0));
+	ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_MONITOR, &name, self->ref + 1, 0));
+	ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_MONITOR, &name, self->ref + 2, 0));
+	ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_DEMONITOR, NULL, self->ref + 2, 0));
+	close(self->b);
+	EXPECT_SIGNAL(self->a, ERLDIST_SIG_DOWN, self->ref, "{arapa}", "DOWN", &ref, "process",
+		      &self->b_pid, "normal");
+	EXPECT_SIGNAL(self->a, ERLDIST_SIG_DOWN, self->ref + 1, "{ara{aa}a}", "DOWN", &ref2,
+		      "process", "b", "k@h", "normal");
+	EXPECT_TRUE(quiet(self->a));
+	ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_MONITOR, &name, self->ref, 0));
+	EXPECT_SIGNAL(self->a, ERLDIST_SIG_DOWN, self->ref, "{ara{aa}a}", "DOWN", &ref,
+		      "process", "b", "k@h", "noproc");
+	ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_MONITOR, &self->to_b, self->ref, 0));
+	EXPECT_SIGNAL(self->a, ERLDIST_SIG_DOWN, self->ref, "{arapa}", "DOWN", &ref, "process",
+		      &self->b_pid, "noproc");
+	/* the node's own: it is always there */
+	term(&name, "a", "net_kernel");
+	ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_MONITOR, &name, self->ref, 0));
+	EXPECT_TRUE(quiet(self->a));
+}
+
+TEST_F(local, the_watcher_dies)
+{
+	ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_MONITOR, &self->to_b, self->ref, 0));
+	ASSERT_EQ(0, ask(self->b, ERLDIST_SIG_LINK, &self->to_a));
+	close(self->a);
+	EXPECT_SIGNAL(self->b, ERLDIST_SIG_EXIT, 0, "{apa}", "EXIT", &self->a_pid, "normal");
+	EXPECT_TRUE(quiet(self->b));
+}
+
+TEST_F(local, exit)
+{
+	struct to to = { .op = ERLDIST_SIG_EXIT, .dest = &self->to_b };
+	DEFINE_BUF(reason);
+	DEFINE_BUF(got);
+	DEFINE_MSG(m);
+
+	ASSERT_LT(0, proc_sendto(self->a, &to, term(&reason, "a", "shutdown")));
+	EXPECT_SIGNAL(self->b, ERLDIST_SIG_EXIT, 0, "{apa}", "EXIT", &self->a_pid, "shutdown");
+	trap(self->b, 0);
+	ASSERT_LT(0, proc_sendto(self->a, &to, term(&reason, "a", "normal")));
+	EXPECT_TRUE(quiet(self->b));
+	trap(self->b, 1);
+	ASSERT_LT(0, proc_sendto(self->a, &to, term(&reason, "a", "kill")));
+	EXPECT_EQ(-ECONNRESET, proc_recv(self->b, &m, WAIT_MS));
+	ASSERT_EQ(0, proc_term(self->b, ERLDIST_EXIT_STATUS, &got));
+	EXPECT_TRUE(buf_eq(&got, term(&reason, "a", "killed")));
+	ASSERT_LT(0, proc_sendto(self->a, &to, &reason));
+}
+
+TEST_F(local, call)
+{
+	const int flags = ERLDIST_SIG_F_MONITOR | ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE;
+	struct eref ref = proc_ref(self->a, self->ref);
+	struct to to = { .dest = &self->to_b, .sig_flags = flags, .ref = self->ref,
+			 .user_data = self->ref ^ 0xabcd };
+	DEFINE_BUF(hello);
+	DEFINE_BUF(alias);
+
+	fmt(&hello, "a", "hello");
+	fmt(&alias, "r", &ref);
+	ASSERT_LT(0, proc_sendto(self->a, &to, &hello));
+	EXPECT_TRUE(proc_expect(self->b, &hello));
+	ASSERT_LT(0, proc_send(self->b, &alias, &hello));
+	ASSERT_LT(0, proc_send(self->b, &alias, &hello));
+	EXPECT_SIGNAL(self->a, ERLDIST_SIG_MESSAGE, self->ref, "a", "hello");
+	close(self->b);
+	EXPECT_TRUE(quiet(self->a));
+	ASSERT_LT(0, proc_sendto(self->a, &to, &hello));
+	EXPECT_SIGNAL(self->a, ERLDIST_SIG_DOWN, self->ref, "{arapa}", "DOWN", &ref, "process",
+		      &self->b_pid, "noproc");
+}
+
+/* Two link, unlink and die at the same time, many times: one EXIT at most. */
+struct churn {
+	int fd;
+	struct buf *other;
+	int rounds;
+};
+
+static int churn(void *arg)
+{
+	struct churn *c = arg;
+
+	for (int i = 0; i < c->rounds; i++) {
+		if (ask(c->fd, ERLDIST_SIG_LINK, c->other) ||
+		    ask(c->fd, ERLDIST_SIG_UNLINK, c->other))
+			return 1;
+	}
+	return ask(c->fd, ERLDIST_SIG_LINK, c->other) ? 2 : 0;
+}
+
+TEST_F(local, churn)
+{
+	struct churn a = { self->a, &self->to_b, scaled(3000) };
+	struct churn b = { self->b, &self->to_a, scaled(3000) };
+	pid_t child[2] = { spawn(churn, &a), spawn(churn, &b) };
+
+	EXPECT_EQ(0, reap(child[0]));
+	EXPECT_EQ(0, reap(child[1]));
+	close(self->b);
+	EXPECT_SIGNAL(self->a, ERLDIST_SIG_EXIT, 0, "{apa}", "EXIT", &self->b_pid, "normal");
+	EXPECT_TRUE(quiet(self->a));
+}
+
+TEST_HARNESS_MAIN
