@@ -760,6 +760,21 @@ static void channel_list(struct erldist_channel *ch)
 	channel_close_due(ch);
 }
 
+/*
+ * Before it is listed, a channel can only be closed for the peer's own call,
+ * which was first. Whatever else is wrong with the stream follows from that:
+ * the peer has closed what it does not need.
+ */
+static int channel_attach(struct erldist_channel *ch)
+{
+	int err = erldist_transport_attach(ch);
+
+	if (!test_bit(CHANNEL_CLOSING, &ch->flags))
+		return err;
+	erldist_transport_detach(ch);
+	return -EALREADY;
+}
+
 static void channel_undo(struct erldist_channel *ch, int err)
 {
 	channel_uncount(ch);
@@ -777,7 +792,7 @@ static void channel_undo(struct erldist_channel *ch, int err)
  *
  * On success the channel goes on by itself, and tells of its end through the
  * node socket; the caller's descriptor stays his to close. After an error the
- * socket is as it was, but for options.
+ * socket is as it was, but for options; after -EALREADY it may be taken for good.
  *
  * Context: process context.
  * Return: 0; -EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENOTCONN, -EBUSY, -EINVAL
@@ -797,7 +812,7 @@ int erldist_channel_hand_over(struct erldist_node *node,
 	ch->connection = atomic64_inc_return(&erldist_net(node->net)->connections);
 	hs_setup(ch, req);
 	atomic_inc(&node->busy);
-	err = channel_prepare(ch, req) ?: erldist_transport_attach(ch);
+	err = channel_prepare(ch, req) ?: channel_attach(ch);
 	if (err) {
 		channel_undo(ch, err);
 		return err;

@@ -67,14 +67,17 @@ int erldist_dispatch_receiver(struct erldist_channel *ch,
 static int put_message(const struct erldist_ctl *ctl,
 		       struct erldist_process *to, struct erldist_msg *msg)
 {
-	int once = 0;
+	struct erldist_port *port = NULL;
+	int once = 0, err;
 
 	if (ctl->to_kind == CTL_REF)
-		once = erldist_relation_by_alias(to, &ctl->to_ref, msg);
+		once = erldist_relation_by_alias(to, &ctl->to_ref, msg, &port);
 	if (once < 0)
 		return once;
 	/* The one message that an alias was for is not lost for want of room. */
-	return erldist_mailbox_put_remote(to, msg, !once);
+	err = erldist_mailbox_put_remote(to, port, msg, !once);
+	erldist_port_put(port);
+	return err;
 }
 
 /**

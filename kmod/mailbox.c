@@ -10,33 +10,123 @@
 #define MESSAGE_OVERHEAD	sizeof(struct erldist_msg)
 
 /**
+ * erldist_queue_init() - an empty queue of messages
+ * @queue: the queue
+ * @sk: the socket that reads it
+ */
+void erldist_queue_init(struct erldist_queue *queue, struct sock *sk)
+{
+	INIT_LIST_HEAD(&queue->list);
+	rcu_assign_pointer(queue->sk, sk);
+}
+
+/**
  * erldist_mailbox_init() - an empty mailbox
  * @mb: the mailbox
  * @limit: bytes of local senders before they wait
+ * @sk: the process's socket
  */
-void erldist_mailbox_init(struct erldist_mailbox *mb, u64 limit)
+void erldist_mailbox_init(struct erldist_mailbox *mb, u64 limit,
+			  struct sock *sk)
 {
 	spin_lock_init(&mb->lock);
-	INIT_LIST_HEAD(&mb->queue);
+	erldist_queue_init(&mb->queue, sk);
+	INIT_LIST_HEAD(&mb->ports);
 	init_waitqueue_head(&mb->wait);
 	mb->local_limit = limit;
 }
 
-static void mailbox_wake(struct erldist_process *proc)
+static void queue_wake(struct erldist_queue *queue)
 {
 	struct sock *sk;
 
 	rcu_read_lock();
-	sk = rcu_dereference(proc->sk);
+	sk = rcu_dereference(queue->sk);
 	if (sk)
 		sk->sk_data_ready(sk);
 	rcu_read_unlock();
 }
 
-static void enqueue(struct erldist_mailbox *mb, struct erldist_msg *msg)
+static void queue_end(struct erldist_queue *queue)
 {
-	list_add_tail(&msg->list, &mb->queue);
+	struct sock *sk = rcu_dereference(queue->sk);
+
+	if (!sk)
+		return;
+	sk->sk_state_change(sk);
+	sk_error_report(sk);
+}
+
+/**
+ * erldist_mailbox_wake() - everyone who waits has to look: the process ended
+ * @proc: the process
+ *
+ * Context: process context.
+ */
+void erldist_mailbox_wake(struct erldist_process *proc)
+{
+	struct erldist_port *port;
+
+	wake_up_all(&proc->mailbox.wait);
+	rcu_read_lock();
+	queue_end(&proc->mailbox.queue);
+	list_for_each_entry_rcu(port, &proc->mailbox.ports, list)
+		queue_end(&port->queue);
+	rcu_read_unlock();
+}
+
+/**
+ * erldist_mailbox_empty_locked() - take out what nobody will read
+ * @proc: the process; its mailbox is locked
+ * @to: list to add it to, for erldist_mailbox_discard()
+ */
+void erldist_mailbox_empty_locked(struct erldist_process *proc,
+				  struct list_head *to)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	struct erldist_port *port;
+
+	lockdep_assert_held(&mb->lock);
+	list_splice_tail_init(&mb->queue.list, to);
+	list_for_each_entry(port, &mb->ports, list)
+		list_splice_tail_init(&port->queue.list, to);
+	mb->n = 0;
+}
+
+/**
+ * erldist_queue_close() - a socket of the process goes
+ * @proc: the process
+ * @queue: the socket's
+ *
+ * Context: process context.
+ */
+void erldist_queue_close(struct erldist_process *proc,
+			 struct erldist_queue *queue)
+{
+	struct erldist_msg *msg;
+	LIST_HEAD(list);
+
+	RCU_INIT_POINTER(queue->sk, NULL);
+	spin_lock_bh(&proc->mailbox.lock);
+	queue->closed = true;
+	list_for_each_entry(msg, &queue->list, list)
+		proc->mailbox.n--;
+	list_splice_init(&queue->list, &list);
+	spin_unlock_bh(&proc->mailbox.lock);
+	erldist_mailbox_discard(proc, &list);
+}
+
+static void enqueue(struct erldist_mailbox *mb, struct erldist_queue *queue,
+		    struct erldist_msg *msg)
+{
+	list_add_tail(&msg->list, &queue->list);
 	mb->n++;
+}
+
+static bool takes_messages(const struct erldist_process *proc,
+			   const struct erldist_queue *queue)
+{
+	return erldist_process_alive(proc) && !queue->closed;
 }
 
 static bool above_hard_limit(const struct erldist_mailbox *mb, size_t more)
@@ -74,6 +164,7 @@ static bool own_room(const struct erldist_process *proc, size_t bytes)
 }
 
 static int put_local_locked(struct erldist_process *proc,
+			    struct erldist_queue *queue,
 			    struct erldist_msg *msg,
 			    const struct erldist_process *from, bool limited)
 {
@@ -81,7 +172,7 @@ static int put_local_locked(struct erldist_process *proc,
 
 	if (!erldist_process_alive(from))
 		return -EPIPE;
-	if (!erldist_process_alive(proc))
+	if (!takes_messages(proc, queue))
 		return -ESRCH;
 	if (limited && (from == proc ? !own_room(proc, msg->charged) :
 				       !local_room(mb, msg->charged)))
@@ -89,13 +180,14 @@ static int put_local_locked(struct erldist_process *proc,
 	if (limited && above_hard_limit(mb, msg->charged))
 		return -ENOBUFS;
 	mb->local_bytes += msg->charged;
-	enqueue(mb, msg);
+	enqueue(mb, queue, msg);
 	return 0;
 }
 
 /**
  * erldist_mailbox_put_local() - a message of a process of the same node
  * @proc: the receiver
+ * @port: its port, or NULL
  * @msg: the message; taken when 0 is returned
  * @from: the sender; nobody waits for himself
  * @limited: the limits hold
@@ -105,29 +197,32 @@ static int put_local_locked(struct erldist_process *proc,
  * has; -ENOBUFS above the receiver's hard limit.
  */
 int erldist_mailbox_put_local(struct erldist_process *proc,
+			      struct erldist_port *port,
 			      struct erldist_msg *msg,
 			      const struct erldist_process *from, bool limited)
 {
+	struct erldist_queue *queue = erldist_queue(proc, port);
 	struct erldist_mailbox *mb = &proc->mailbox;
 	int err;
 
 	msg->charged = msg->len + MESSAGE_OVERHEAD;
 	spin_lock_bh(&mb->lock);
-	err = put_local_locked(proc, msg, from, limited);
+	err = put_local_locked(proc, queue, msg, from, limited);
 	spin_unlock_bh(&mb->lock);
 	if (!err)
-		mailbox_wake(proc);
+		queue_wake(queue);
 	return err;
 }
 
 static int put_remote_locked(struct erldist_process *proc,
+			     struct erldist_queue *queue,
 			     struct erldist_msg *msg, bool limited)
 {
 	struct erldist_mailbox *mb = &proc->mailbox;
 	size_t all = MESSAGE_OVERHEAD + msg->body + msg->len;
 	size_t more = all - msg->charged;
 
-	if (!erldist_process_alive(proc))
+	if (!takes_messages(proc, queue))
 		return -ESRCH;
 	if (limited && above_hard_limit(mb, more))
 		return -ENOBUFS;
@@ -135,13 +230,14 @@ static int put_remote_locked(struct erldist_process *proc,
 	msg->charged = all;
 	atomic_long_add(more, &proc->node->pool_used);
 	atomic_long_add(all, &proc->node->pool_ready);
-	enqueue(mb, msg);
+	enqueue(mb, queue, msg);
 	return 0;
 }
 
 /**
  * erldist_mailbox_put_remote() - a message of a peer
  * @proc: the receiver
+ * @port: its port, or NULL
  * @msg: the message; taken when 0 is returned; what was charged for it while it
  *	came stays charged otherwise
  * @limited: the hard limit holds
@@ -150,22 +246,25 @@ static int put_remote_locked(struct erldist_process *proc,
  * Return: 0; -ESRCH the receiver has ended; -ENOBUFS above its hard limit.
  */
 int erldist_mailbox_put_remote(struct erldist_process *proc,
+			       struct erldist_port *port,
 			       struct erldist_msg *msg, bool limited)
 {
+	struct erldist_queue *queue = erldist_queue(proc, port);
 	struct erldist_mailbox *mb = &proc->mailbox;
 	int err;
 
 	spin_lock_bh(&mb->lock);
-	err = put_remote_locked(proc, msg, limited);
+	err = put_remote_locked(proc, queue, msg, limited);
 	spin_unlock_bh(&mb->lock);
 	if (!err)
-		mailbox_wake(proc);
+		queue_wake(queue);
 	return err;
 }
 
 /**
  * erldist_mailbox_put_signal() - a message that the kernel made
  * @proc: the receiver
+ * @port: its port, or NULL
  * @msg: the message, taken
  *
  * Limits do not hold it up.
@@ -173,9 +272,10 @@ int erldist_mailbox_put_remote(struct erldist_process *proc,
  * Context: any.
  */
 void erldist_mailbox_put_signal(struct erldist_process *proc,
+				struct erldist_port *port,
 				struct erldist_msg *msg)
 {
-	if (erldist_mailbox_put_remote(proc, msg, false))
+	if (erldist_mailbox_put_remote(proc, port, msg, false))
 		erldist_msg_put(msg);
 }
 
@@ -241,6 +341,7 @@ void erldist_pool_freed(struct erldist_node *node)
 /**
  * erldist_mailbox_take() - take the first message
  * @proc: the process
+ * @port: where, NULL: its own socket
  * @room: bytes the reader has room for
  * @flags: MSG_PEEK: leave it there; MSG_TRUNC: it may be longer
  * @msg: set to the message, with a reference
@@ -249,15 +350,18 @@ void erldist_pool_freed(struct erldist_node *node)
  * Return: 0; -EAGAIN none; -EMSGSIZE it is longer; or what the ended process
  * has to say.
  */
-int erldist_mailbox_take(struct erldist_process *proc, size_t room, int flags,
+int erldist_mailbox_take(struct erldist_process *proc,
+			 struct erldist_port *port, size_t room, int flags,
 			 struct erldist_msg **msg)
 {
+	struct erldist_queue *queue = erldist_queue(proc, port);
 	struct erldist_mailbox *mb = &proc->mailbox;
 	struct erldist_msg *first;
 	int err = 0;
 
 	spin_lock_bh(&mb->lock);
-	first = list_first_entry_or_null(&mb->queue, struct erldist_msg, list);
+	first = list_first_entry_or_null(&queue->list, struct erldist_msg,
+					 list);
 	if (!first) {
 		err = erldist_process_alive(proc) ? -EAGAIN : -proc->err;
 	} else if (first->len > room && !(flags & MSG_TRUNC)) {
@@ -271,7 +375,7 @@ int erldist_mailbox_take(struct erldist_process *proc, size_t room, int flags,
 	spin_unlock_bh(&mb->lock);
 	/* Whoever was woken for it alone leaves it to the others. */
 	if (err == -EMSGSIZE)
-		mailbox_wake(proc);
+		queue_wake(queue);
 	*msg = first;
 	return err;
 }
@@ -279,25 +383,27 @@ int erldist_mailbox_take(struct erldist_process *proc, size_t room, int flags,
 /**
  * erldist_mailbox_return() - put a message back that could not be read
  * @proc: the process
+ * @port: where from, NULL: its own socket
  * @msg: the message that erldist_mailbox_take() gave
  *
  * Context: process context.
  */
 void erldist_mailbox_return(struct erldist_process *proc,
-			    struct erldist_msg *msg)
+			    struct erldist_port *port, struct erldist_msg *msg)
 {
+	struct erldist_queue *queue = erldist_queue(proc, port);
 	struct erldist_mailbox *mb = &proc->mailbox;
 	bool back;
 
 	spin_lock_bh(&mb->lock);
 	back = erldist_process_alive(proc) || proc->err == ENETDOWN;
 	if (back) {
-		list_add(&msg->list, &mb->queue);
+		list_add(&msg->list, &queue->list);
 		mb->n++;
 	}
 	spin_unlock_bh(&mb->lock);
 	if (back)
-		mailbox_wake(proc);
+		queue_wake(queue);
 	else
 		erldist_mailbox_read(proc, msg);
 }
@@ -361,16 +467,20 @@ void erldist_mailbox_discard(struct erldist_process *proc,
 /**
  * erldist_mailbox_first() - size of the first message
  * @proc: the process
+ * @port: where, NULL: its own socket
  * Return: bytes of its payload, 0: there is none.
  */
-size_t erldist_mailbox_first(struct erldist_process *proc)
+size_t erldist_mailbox_first(struct erldist_process *proc,
+			     struct erldist_port *port)
 {
+	struct erldist_queue *queue = erldist_queue(proc, port);
 	struct erldist_mailbox *mb = &proc->mailbox;
 	struct erldist_msg *first;
 	size_t len = 0;
 
 	spin_lock_bh(&mb->lock);
-	first = list_first_entry_or_null(&mb->queue, struct erldist_msg, list);
+	first = list_first_entry_or_null(&queue->list, struct erldist_msg,
+					 list);
 	if (first)
 		len = first->len;
 	spin_unlock_bh(&mb->lock);
@@ -380,17 +490,20 @@ size_t erldist_mailbox_first(struct erldist_process *proc)
 /**
  * erldist_mailbox_flush() - drop the DOWN of a monitor, if it has come
  * @proc: the process
+ * @port: where, NULL: its own socket
  * @ref: the monitor's sequence number
  *
  * Context: process context.
  */
-void erldist_mailbox_flush(struct erldist_process *proc, u64 ref)
+void erldist_mailbox_flush(struct erldist_process *proc,
+			   struct erldist_port *port, u64 ref)
 {
+	struct erldist_queue *queue = erldist_queue(proc, port);
 	struct erldist_mailbox *mb = &proc->mailbox;
 	struct erldist_msg *msg, *found = NULL;
 
 	spin_lock_bh(&mb->lock);
-	list_for_each_entry(msg, &mb->queue, list) {
+	list_for_each_entry(msg, &queue->list, list) {
 		if (msg->op == ERLDIST_SIG_DOWN && msg->sequence == ref) {
 			found = msg;
 			list_del_init(&msg->list);

@@ -245,7 +245,7 @@ static u32 owner_pid(const struct erldist_process *proc)
 	u32 pid = 0;
 
 	rcu_read_lock();
-	sk = rcu_dereference(proc->sk);
+	sk = rcu_dereference(proc->mailbox.queue.sk);
 	if (sk && proc->watch)
 		pid = erldist_watch_pid(proc->watch,
 					task_active_pid_ns(current));

@@ -92,9 +92,8 @@ struct erldist_process *erldist_process_new(struct erldist_node *node,
 	refcount_set(&proc->ref, 1);
 	erldist_node_get(node);
 	proc->node = node;
-	rcu_assign_pointer(proc->sk, sk);
 	proc->uid = current_fsuid();
-	erldist_mailbox_init(&proc->mailbox, node->limits.mailbox);
+	erldist_mailbox_init(&proc->mailbox, node->limits.mailbox, sk);
 	spin_lock_init(&proc->lock);
 	proc->relations = RB_ROOT;
 	INIT_LIST_HEAD(&proc->reap);
@@ -199,12 +198,13 @@ int erldist_process_rename(struct erldist_process *proc,
 		err = name_register(proc, atom, &name);
 	if (err)
 		return err;
+	/* Its end sees this name, or is seen below. */
 	old = xchg(&proc->name, name);
 	if (old)
 		name_drop(old);
-	if (erldist_process_alive(proc))
+	if (!READ_ONCE(proc->ending))
 		return 0;
-	/* It ended meanwhile; whoever takes the name out drops it. */
+	/* Whoever takes the name out drops it. */
 	old = xchg(&proc->name, NULL);
 	if (old)
 		name_drop(old);
@@ -248,20 +248,6 @@ int erldist_process_publish(struct erldist_process *proc,
 	if (err)
 		erldist_process_end_known(proc, KNOWN_NORMAL, ENETDOWN);
 	return err;
-}
-
-static void process_wake(struct erldist_process *proc)
-{
-	struct sock *sk;
-
-	wake_up_all(&proc->mailbox.wait);
-	rcu_read_lock();
-	sk = rcu_dereference(proc->sk);
-	if (sk) {
-		sk->sk_state_change(sk);
-		sk_error_report(sk);
-	}
-	rcu_read_unlock();
 }
 
 static void process_reap(struct erldist_process *proc)
@@ -325,47 +311,64 @@ void erldist_process_reap(struct work_struct *work)
 	erldist_node_put(node);
 }
 
+/* Who ends the process? For everyone else it has ended when this returns. */
+static bool process_claim(struct erldist_process *proc)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	bool first;
+
+	spin_lock_bh(&mb->lock);
+	first = !proc->ending;
+	WRITE_ONCE(proc->ending, true);
+	spin_unlock_bh(&mb->lock);
+	if (!first)
+		wait_event(mb->wait, !erldist_process_alive(proc));
+	return first;
+}
+
+static void process_ended(struct erldist_process *proc,
+			  struct erldist_blob *why, int err)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	LIST_HEAD(queue);
+
+	spin_lock_bh(&mb->lock);
+	proc->status = erldist_blob_get(why);
+	proc->err = err;
+	/* status and err are there for whoever sees the state. */
+	smp_store_release(&proc->state, ERLDIST_PROCESS_STATE_ENDED);
+	if (err != ENETDOWN)
+		erldist_mailbox_empty_locked(proc, &queue);
+	spin_unlock_bh(&mb->lock);
+	erldist_mailbox_discard(proc, &queue);
+}
+
 /**
  * erldist_process_end() - a process ends
  * @proc: the process
  * @why: the reason, a reference is taken
  * @err: positive errno that its socket returns from now on
  *
- * The first one counts. ENDED is stored first: what tests the sender's state
- * under a receiver's lock, and finds it alive, comes before the EXIT. The
- * mailbox is dropped, but after the loss of the node it may still be read.
+ * The first one counts. The name goes before the state changes: whoever sees
+ * the end, woken or not, finds it free. ENDED is stored before anyone is told:
+ * what tests the sender's state under a receiver's lock, and finds it alive,
+ * comes before the EXIT. The mailbox is dropped, but after the loss of the
+ * node it may still be read.
  *
  * Context: process context.
  */
 void erldist_process_end(struct erldist_process *proc, struct erldist_blob *why,
 			 int err)
 {
-	struct erldist_mailbox *mb = &proc->mailbox;
 	struct erldist_name *name;
-	LIST_HEAD(queue);
-	bool first;
 
-	spin_lock_bh(&mb->lock);
-	first = erldist_process_alive(proc);
-	if (first) {
-		proc->status = erldist_blob_get(why);
-		proc->err = err;
-		/* status and err are there for whoever sees the state. */
-		smp_store_release(&proc->state, ERLDIST_PROCESS_STATE_ENDED);
-		if (err != ENETDOWN) {
-			list_splice_init(&mb->queue, &queue);
-			mb->n = 0;
-		}
-	}
-	spin_unlock_bh(&mb->lock);
-	if (!first)
+	if (!process_claim(proc))
 		return;
-	erldist_mailbox_discard(proc, &queue);
-	/* Who hears of the end finds the name free. */
 	name = xchg(&proc->name, NULL);
 	if (name)
 		name_drop(name);
-	process_wake(proc);
+	process_ended(proc, why, err);
+	erldist_mailbox_wake(proc);
 	process_tell(proc);
 }
 
@@ -398,19 +401,13 @@ void erldist_process_end_known(struct erldist_process *proc,
 void erldist_process_close(struct erldist_process *proc)
 {
 	struct erldist_blob *why = NULL;
-	LIST_HEAD(queue);
 
 	if (erldist_process_alive(proc)) {
 		why = erldist_process_last_reason(proc);
 		erldist_process_end(proc, why, EOWNERDEAD);
 		erldist_blob_put(why);
 	}
-	RCU_INIT_POINTER(proc->sk, NULL);
-	spin_lock_bh(&proc->mailbox.lock);
-	list_splice_init(&proc->mailbox.queue, &queue);
-	proc->mailbox.n = 0;
-	spin_unlock_bh(&proc->mailbox.lock);
-	erldist_mailbox_discard(proc, &queue);
+	erldist_queue_close(proc, &proc->mailbox.queue);
 	if (proc->watch)
 		erldist_watch_free(proc->watch);
 	erldist_process_put(proc);
@@ -496,7 +493,7 @@ void erldist_process_exit_signal(struct erldist_process *proc,
 		erldist_process_end_known(proc, KNOWN_KILLED, ECONNRESET);
 	} else if (READ_ONCE(proc->trap_exit)) {
 		erldist_msg_set_reason(msg, reason);
-		erldist_mailbox_put_signal(proc, msg);
+		erldist_mailbox_put_signal(proc, NULL, msg);
 		return;
 	} else if (!blob_is(reason, "normal")) {
 		erldist_process_end(proc, reason, ECONNRESET);

@@ -2,6 +2,7 @@
 #ifndef _ERLDIST_PROCESS_H
 #define _ERLDIST_PROCESS_H
 
+#include <linux/mutex.h>
 #include <linux/rbtree.h>
 #include <linux/rhashtable.h>
 #include <linux/spinlock.h>
@@ -16,18 +17,49 @@ struct erldist_channel;
 struct erldist_watch;
 
 /*
- * Unread messages. Guarded by lock, a leaf. remote bytes include those of
- * messages that are still coming. wait is where local senders wait for room.
+ * Unread messages for one socket. Guarded by the lock of the process's mailbox;
+ * sk is RCU, it is there until release().
+ */
+struct erldist_queue {
+	struct list_head list;
+	struct sock __rcu *sk;
+	bool closed;			/* nobody will read what comes */
+};
+
+/*
+ * Unread messages of a process, on all its sockets. Guarded by lock, a leaf.
+ * remote bytes include those of messages that are still coming. wait is where
+ * local senders wait for room.
  */
 struct erldist_mailbox {
 	spinlock_t lock;		/* a leaf: all of this */
-	struct list_head queue;
+	struct erldist_queue queue;	/* of the process's own socket */
+	struct list_head ports;		/* struct erldist_port, RCU */
+	u32 n_ports;
 	u32 n;
 	size_t local_bytes;
 	size_t remote_bytes;
 	u64 local_limit;
 	u64 hard_limit;
 	wait_queue_head_t wait;
+};
+
+/*
+ * A reply port: another socket of a process, where the answers to what was asked
+ * for on it arrive.
+ *
+ * References: its socket, relations that were made on it. relations and closed
+ * are guarded by process->lock; list and queue by the mailbox's. Freed after a
+ * grace period.
+ */
+struct erldist_port {
+	refcount_t ref;
+	struct rcu_head rcu;
+	struct erldist_process *process;	/* a reference */
+	struct list_head list;		/* mailbox.ports */
+	struct list_head relations;
+	bool closed;			/* no more relations are taken in */
+	struct erldist_queue queue;
 };
 
 /* A registered name. In node->names from registration to the process's end. */
@@ -42,27 +74,27 @@ struct erldist_name {
 /*
  * A process: a process socket that was bound.
  *
- * References: its socket, the node's table of pids (until it ended and
- * everyone was told), its name, its relations, a message that is coming in,
+ * References: its socket, its ports, the node's table of pids (until it ended
+ * and everyone was told), its name, its relations, a message that is coming in,
  * its owner's watch when that is queued, and the reaper. Freed after a grace
  * period.
  *
- * state, err and status change once, under mailbox.lock, in
+ * ending, then state, err and status change once, under mailbox.lock, in
  * erldist_process_end(). relations, n_relations and closed are guarded by
- * lock, a leaf; trees of relations are erldist_end_hook()'s. asking is held
- * while the process asks for a relation or ends one, so that what it sends comes
- * in the order of what it did; it guards unlinks, the last id of an UNLINK_ID. sk is RCU: it is there until release(). name is exchanged
- * atomically, exit_reason under lock.
+ * lock, a leaf. asking is held while the process asks for a relation or ends
+ * one, so that what it sends comes in the order of what it did; it guards
+ * unlinks, the last id of an UNLINK_ID. name is exchanged atomically,
+ * exit_reason under lock.
  */
 struct erldist_process {
 	refcount_t ref;
 	struct rcu_head rcu;
 	struct erldist_node *node;
-	struct sock __rcu *sk;
 	u32 id;
 	u32 serial;
 	u8 state;			/* enum erldist_process_state */
 	bool trap_exit;
+	bool ending;			/* someone ends it: no more names */
 	bool closed;			/* relations: no more are taken in */
 	int err;			/* what recvmsg returns once ended */
 	kuid_t uid;
@@ -143,27 +175,58 @@ static inline void erldist_process_get(struct erldist_process *proc)
 }
 
 /* mailbox.c */
-void erldist_mailbox_init(struct erldist_mailbox *mb, u64 limit);
+void erldist_mailbox_init(struct erldist_mailbox *mb, u64 limit,
+			  struct sock *sk);
 int erldist_mailbox_put_local(struct erldist_process *proc,
+			      struct erldist_port *port,
 			      struct erldist_msg *msg,
 			      const struct erldist_process *from, bool limited);
 int erldist_mailbox_put_remote(struct erldist_process *proc,
+			       struct erldist_port *port,
 			       struct erldist_msg *msg, bool limited);
 void erldist_mailbox_put_signal(struct erldist_process *proc,
+				struct erldist_port *port,
 				struct erldist_msg *msg);
 int erldist_mailbox_charge(struct erldist_process *proc, size_t bytes);
 void erldist_mailbox_uncharge(struct erldist_process *proc, size_t bytes);
-int erldist_mailbox_take(struct erldist_process *proc, size_t room, int flags,
+int erldist_mailbox_take(struct erldist_process *proc,
+			 struct erldist_port *port, size_t room, int flags,
 			 struct erldist_msg **msg);
 void erldist_mailbox_return(struct erldist_process *proc,
-			    struct erldist_msg *msg);
+			    struct erldist_port *port, struct erldist_msg *msg);
 void erldist_mailbox_read(struct erldist_process *proc, struct erldist_msg *msg);
 bool erldist_mailbox_has_room(const struct erldist_process *proc, size_t bytes);
 void erldist_mailbox_discard(struct erldist_process *proc,
 			     struct list_head *queue);
-void erldist_mailbox_flush(struct erldist_process *proc, u64 ref);
-size_t erldist_mailbox_first(struct erldist_process *proc);
+void erldist_mailbox_flush(struct erldist_process *proc,
+			   struct erldist_port *port, u64 ref);
+size_t erldist_mailbox_first(struct erldist_process *proc,
+			     struct erldist_port *port);
+void erldist_mailbox_empty_locked(struct erldist_process *proc,
+				  struct list_head *to);
+void erldist_mailbox_wake(struct erldist_process *proc);
+void erldist_queue_init(struct erldist_queue *queue, struct sock *sk);
+void erldist_queue_close(struct erldist_process *proc,
+			 struct erldist_queue *queue);
 void erldist_pool_freed(struct erldist_node *node);
+
+/* Where messages for a socket of the process wait */
+static inline struct erldist_queue *erldist_queue(struct erldist_process *proc,
+						  struct erldist_port *port)
+{
+	return port ? &port->queue : &proc->mailbox.queue;
+}
+
+/* port.c */
+struct erldist_port *erldist_port_new(struct erldist_process *proc,
+				      struct sock *sk);
+void erldist_port_put(struct erldist_port *port);
+void erldist_port_close(struct erldist_port *port);
+
+static inline void erldist_port_get(struct erldist_port *port)
+{
+	refcount_inc(&port->ref);
+}
 
 /* owner.c */
 struct erldist_watch *erldist_watch_new(struct erldist_process *proc);

@@ -135,12 +135,15 @@ void erldist_block_on(struct erldist_sock *es, u8 kind,
  * erldist_block_dissolve() - writable again, whatever it waited for
  * @es: the socket
  *
+ * What came of an earlier connect() is not told as the next one's result.
+ *
  * Context: process context.
  */
 void erldist_block_dissolve(struct erldist_sock *es)
 {
 	lock_sock(&es->sk);
 	erldist_block_clear(es);
+	sock_error(&es->sk);
 	release_sock(&es->sk);
 	sk_writable(&es->sk);
 }

@@ -126,6 +126,20 @@ static int set_flag(struct sock *sk, int name, sockptr_t optval,
 	return 0;
 }
 
+static int opt_attach(struct sock *sk, sockptr_t optval, unsigned int optlen)
+{
+	s32 fd;
+	int err = erldist_option_get(&fd, sizeof(fd), optval, optlen);
+
+	return err ?: erldist_sock_attach(sk, fd);
+}
+
+/* What concerns a socket rather than the process */
+static bool on_port(int name)
+{
+	return name == ERLDIST_CONNECT || name == ERLDIST_RECVTO;
+}
+
 /**
  * erldist_process_setsockopt() - setsockopt(SOL_ERLDIST) of a process
  * @sock: the socket
@@ -135,7 +149,8 @@ static int set_flag(struct sock *sk, int name, sockptr_t optval,
  * @optlen: bytes of it
  *
  * Context: process context.
- * Return: 0; -ENOPROTOOPT; -ENOTCONN before bind; -EINVAL, -E2BIG, and what
+ * Return: 0; -ENOPROTOOPT; -EOPNOTSUPP not on a port; -ENOTCONN before bind;
+ * -EINVAL, -E2BIG, and what
  * the option itself has to say.
  */
 int erldist_process_setsockopt(struct socket *sock, int level, int name,
@@ -145,7 +160,11 @@ int erldist_process_setsockopt(struct socket *sock, int level, int name,
 
 	if (level != SOL_ERLDIST)
 		return -ENOPROTOOPT;
+	if (erldist_sk(sock->sk)->port && !on_port(name))
+		return -EOPNOTSUPP;
 	switch (name) {
+	case ERLDIST_ATTACH:
+		return opt_attach(sock->sk, optval, optlen);
 	case ERLDIST_BIND:
 	case ERLDIST_CONNECT:
 	case ERLDIST_NAME:

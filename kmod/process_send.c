@@ -291,13 +291,16 @@ static int send_remote(struct send_op *op, struct erldist_msg *msg)
 static int put_mailbox(struct send_op *op, struct erldist_process *to,
 		       struct erldist_msg *msg)
 {
-	int once = 0;
+	struct erldist_port *port = NULL;
+	int once = 0, err;
 
 	if (op->dest.kind == CTL_REF)
-		once = erldist_relation_by_alias(to, &op->dest.ref, msg);
+		once = erldist_relation_by_alias(to, &op->dest.ref, msg, &port);
 	if (once < 0)
 		return once;
-	return erldist_mailbox_put_local(to, msg, op->from, !once);
+	err = erldist_mailbox_put_local(to, port, msg, op->from, !once);
+	erldist_port_put(port);
+	return err;
 }
 
 static int send_mailbox(struct send_op *op, struct erldist_process *to,
@@ -328,8 +331,8 @@ static int send_net_kernel(struct send_op *op, struct erldist_msg *msg)
 {
 	struct erldist_msg *reply = erldist_netkernel_local(msg);
 
-	if (reply && erldist_mailbox_put_local(op->from, reply, op->from,
-					       true))
+	if (reply && erldist_mailbox_put_local(op->from, NULL, reply,
+					       op->from, true))
 		erldist_msg_put(reply);
 	return -ESRCH;
 }
@@ -419,6 +422,7 @@ static int signal_ask(struct send_op *op)
 {
 	struct erldist_ask ask = {
 		.from = op->from,
+		.port = op->es->port,
 		.dest = &op->dest,
 		.sig = &op->sig,
 	};
@@ -467,7 +471,9 @@ static int send_exit(struct send_op *op, struct erldist_msg *msg)
 /* Takes back what was asked for with a message that could not be sent. */
 static void message_undo(struct send_op *op)
 {
-	const struct erldist_ask ask = { .from = op->from, .sig = &op->sig };
+	const struct erldist_ask ask = {
+		.from = op->from, .port = op->es->port, .sig = &op->sig,
+	};
 
 	if (op->sig.flags & ERLDIST_SIG_F_MONITOR)
 		erldist_ask_demonitor(&ask);
@@ -477,7 +483,9 @@ static void message_undo(struct send_op *op)
 
 static int message_ask(struct send_op *op)
 {
-	const struct erldist_ask ask = { .from = op->from, .sig = &op->sig };
+	const struct erldist_ask ask = {
+		.from = op->from, .port = op->es->port, .sig = &op->sig,
+	};
 
 	if (op->sig.flags & ERLDIST_SIG_F_MONITOR)
 		return signal_ask(op);

@@ -3,6 +3,7 @@
  * SOCK_RDM: a process. The calls of its socket.
  */
 #include <asm/ioctls.h>
+#include <linux/file.h>
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
@@ -27,7 +28,9 @@ static int process_release(struct socket *sock)
 	lock_sock(sk);
 	erldist_block_clear(es);
 	release_sock(sk);
-	if (es->process)
+	if (es->port)
+		erldist_port_close(es->port);
+	else if (es->process)
 		erldist_process_close(es->process);
 	erldist_target_put(es->target);
 	sock_orphan(sk);
@@ -179,6 +182,49 @@ int erldist_sock_bind(struct sock *sk, const u8 *term, size_t len)
 	return err;
 }
 
+static int attach_to(struct sock *sk, struct sock *to)
+{
+	struct erldist_process *proc;
+	struct erldist_port *port;
+
+	if (to->sk_prot != &erldist_process_proto)
+		return -EINVAL;
+	proc = sk_process(to);
+	if (!proc)
+		return -ENOTCONN;
+	port = erldist_port_new(proc, sk);
+	if (IS_ERR(port))
+		return PTR_ERR(port);
+	erldist_sk(sk)->port = port;
+	/* Everyone sees a port that is complete. */
+	smp_store_release(&erldist_sk(sk)->process, proc);
+	return 0;
+}
+
+/**
+ * erldist_sock_attach() - become a reply port
+ * @sk: the socket, not bound
+ * @fd: a socket of the process; to hold it is the permission
+ *
+ * Context: process context.
+ * Return: 0; -EBADF, -ENOTSOCK; -EINVAL it is no process, or @sk is bound
+ * already; -ENOTCONN it is not bound; -EPIPE, -EUSERS, -ENOMEM.
+ */
+int erldist_sock_attach(struct sock *sk, int fd)
+{
+	struct socket *to;
+	int err;
+
+	to = sockfd_lookup(fd, &err);
+	if (!to)
+		return err;
+	lock_sock(sk);
+	err = erldist_sk(sk)->process ? -EINVAL : attach_to(sk, to->sk);
+	release_sock(sk);
+	sockfd_put(to);
+	return err;
+}
+
 static int process_bind(struct socket *sock, erldist_sockaddr *addr, int len)
 {
 	const u8 *term;
@@ -310,6 +356,13 @@ static int process_getname(struct socket *sock, struct sockaddr *addr,
 	return n;
 }
 
+/* Is there something to read? */
+static bool recv_any(const struct erldist_sock *es)
+{
+	return !list_empty_careful(&erldist_queue(es->process,
+						  es->port)->list);
+}
+
 static __poll_t process_poll(struct file *file, struct socket *sock,
 			     struct poll_table_struct *wait)
 {
@@ -326,7 +379,7 @@ static __poll_t process_poll(struct file *file, struct socket *sock,
 	if (!erldist_process_alive(proc))
 		return mask | EPOLLIN | EPOLLRDNORM | EPOLLHUP | EPOLLERR |
 		       EPOLLRDHUP;
-	if (!list_empty_careful(&proc->mailbox.queue))
+	if (recv_any(erldist_sk(sk)))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (!READ_ONCE(erldist_sk(sk)->block.kind))
 		mask |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
@@ -343,25 +396,23 @@ static int process_ioctl(struct socket *sock, unsigned int cmd,
 		return -ENOIOCTLCMD;
 	if (!proc)
 		return -ENOTCONN;
-	len = erldist_mailbox_first(proc);
+	len = erldist_mailbox_first(proc, erldist_sk(sock->sk)->port);
 	return put_user((int)min_t(size_t, len, INT_MAX), (int __user *)arg);
 }
 
-static bool recv_ready(const struct erldist_process *proc)
+static bool recv_ready(const struct erldist_sock *es)
 {
-	return !list_empty_careful(&proc->mailbox.queue) ||
-	       !erldist_process_alive(proc);
+	return recv_any(es) || !erldist_process_alive(es->process);
 }
 
-static long recv_wait(struct sock *sk, const struct erldist_process *proc,
-		      long t)
+static long recv_wait(struct sock *sk, long t)
 {
 	DEFINE_WAIT(wait);
 
 	for (;;) {
 		prepare_to_wait_exclusive(sk_sleep(sk), &wait,
 					  TASK_INTERRUPTIBLE);
-		if (recv_ready(proc) || !t)
+		if (recv_ready(erldist_sk(sk)) || !t)
 			break;
 		if (signal_pending(current)) {
 			t = sock_intr_errno(t);
@@ -373,19 +424,21 @@ static long recv_wait(struct sock *sk, const struct erldist_process *proc,
 	return t;
 }
 
-static int recv_take(struct sock *sk, struct erldist_process *proc,
-		     size_t room, int flags, struct erldist_msg **msg)
+static int recv_take(struct sock *sk, size_t room, int flags,
+		     struct erldist_msg **msg)
 {
+	struct erldist_sock *es = erldist_sk(sk);
 	long t = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
 	int err;
 
-	while ((err = erldist_mailbox_take(proc, room, flags, msg)) == -EAGAIN) {
+	while ((err = erldist_mailbox_take(es->process, es->port, room, flags,
+					   msg)) == -EAGAIN) {
 		if (!t)
 			return -EAGAIN;
-		t = recv_wait(sk, proc, t);
+		t = recv_wait(sk, t);
 		if (t < 0)
 			return t;
-		if (!t && !recv_ready(proc))
+		if (!t && !recv_ready(es))
 			return -EAGAIN;
 	}
 	return err;
@@ -486,7 +539,7 @@ static int process_recvmsg(struct socket *sock, struct msghdr *mh, size_t len,
 	err = sock_error(sock->sk);
 	if (err)
 		return err;
-	err = recv_take(sock->sk, proc, len, flags, &msg);
+	err = recv_take(sock->sk, len, flags, &msg);
 	if (err)
 		return err;
 	n = min(len, msg->len);
@@ -500,7 +553,7 @@ static int process_recvmsg(struct socket *sock, struct msghdr *mh, size_t len,
 	if (flags & MSG_PEEK)
 		erldist_msg_put(msg);
 	else if (err < 0)
-		erldist_mailbox_return(proc, msg);
+		erldist_mailbox_return(proc, es->port, msg);
 	else
 		erldist_mailbox_read(proc, msg);
 	return err;

@@ -23,6 +23,7 @@ enum block_kind {
 struct erldist_sock {
 	struct sock sk;			/* first */
 	struct erldist_process *process;
+	struct erldist_port *port;	/* of process, set with it; or NULL */
 	spinlock_t lock;		/* target */
 	struct erldist_target *target;	/* default destination */
 	bool recvto;
@@ -63,6 +64,7 @@ static inline size_t erldist_put_self(u8 *term,
 
 /* process_socket.c */
 int erldist_sock_bind(struct sock *sk, const u8 *term, size_t len);
+int erldist_sock_attach(struct sock *sk, int fd);
 int erldist_sock_connect(struct sock *sk, const u8 *term, size_t len,
 			 bool wait);
 struct erldist_target *erldist_sock_target(struct erldist_sock *es);

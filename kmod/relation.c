@@ -45,6 +45,7 @@ void erldist_relation_put(struct erldist_relation *rel)
 	atomic_dec(&rel->near.process->node->n_relations);
 	end_free(&rel->near);
 	end_free(&rel->far);
+	erldist_port_put(rel->port);
 	erldist_peer_put(rel->peer);
 	erldist_blob_put(rel->reason);
 	erldist_msg_put(rel->told);
@@ -168,6 +169,7 @@ static struct erldist_end *tree_find(struct erldist_process *proc,
 
 static void tree_insert(struct erldist_end *end)
 {
+	struct erldist_relation *rel = end->relation;
 	struct erldist_process *proc = end->process;
 	struct rb_node **link = &proc->relations.rb_node, *parent = NULL;
 	struct rel_key key = end_key(end), have;
@@ -181,6 +183,8 @@ static void tree_insert(struct erldist_end *end)
 	rb_link_node(&end->node, parent, link);
 	rb_insert_color(&end->node, &proc->relations);
 	proc->n_relations++;
+	if (end == &rel->near && rel->port)
+		list_add_tail(&rel->port_list, &rel->port->relations);
 }
 
 /* The tree's reference is the caller's then. */
@@ -192,6 +196,8 @@ static void tree_erase(struct erldist_end *end)
 	rb_erase(&end->node, &proc->relations);
 	RB_CLEAR_NODE(&end->node);
 	proc->n_relations--;
+	if (end == &end->relation->near)
+		list_del_init(&end->relation->port_list);
 }
 
 static bool rel_take(struct erldist_relation *rel)
@@ -216,7 +222,7 @@ static int end_hook(struct erldist_end *end)
 		stale = old->relation;
 		old = NULL;
 	}
-	if (proc->closed) {
+	if (proc->closed || (rel->port && rel->port->closed)) {
 		err = -ESRCH;
 	} else if (old) {
 		err = -EEXIST;
@@ -355,6 +361,7 @@ static void rel_init(struct erldist_relation *rel,
 	rel->out.kind = OUT_RELATION;
 	rel->out.key = erldist_process_key(spec->near);
 	INIT_LIST_HEAD(&rel->peer_list);
+	INIT_LIST_HEAD(&rel->port_list);
 	refcount_set(&rel->ref, 1);
 	rel->type = spec->type;
 	rel->active = true;
@@ -366,6 +373,9 @@ static void rel_init(struct erldist_relation *rel,
 	rel->peer = spec->peer;
 	if (rel->peer)
 		erldist_peer_get(rel->peer);
+	rel->port = spec->port;
+	if (rel->port)
+		erldist_port_get(rel->port);
 }
 
 static void rel_describe(struct erldist_relation *rel,
@@ -754,17 +764,20 @@ erldist_relation_alias_owner(struct erldist_node *node,
  * @proc: the process
  * @ref: the alias; if it was for one message, it ends, and its monitor too
  * @msg: the message; what belongs to the alias is noted in it
+ * @port: set to the port it is for, with a reference, or NULL
  *
  * Context: any.
  * Return: 0; 1: it was for this message alone; -ESRCH: it is none.
  */
 int erldist_relation_by_alias(struct erldist_process *proc,
 			       const struct etf_ref *ref,
-			       struct erldist_msg *msg)
+			       struct erldist_msg *msg,
+			      struct erldist_port **port)
 {
 	struct erldist_relation *over = NULL;
 	struct erldist_end *end;
 
+	*port = NULL;
 	spin_lock_bh(&proc->lock);
 	end = find_alias(proc, ref);
 	if (end && end->relation->once && !rel_take(end->relation))
@@ -772,6 +785,9 @@ int erldist_relation_by_alias(struct erldist_process *proc,
 	if (end) {
 		msg->sequence = end->relation->sequence;
 		msg->user_data = end->relation->user_data;
+		*port = end->relation->port;
+		if (*port)
+			erldist_port_get(*port);
 		if (end->relation->once) {
 			over = end->relation;
 			tree_erase(end);
@@ -890,7 +906,7 @@ static void tell_down(struct erldist_relation *rel, struct erldist_blob *reason)
 	msg->sequence = rel->sequence;
 	msg->user_data = rel->user_data;
 	erldist_msg_set_reason(msg, reason);
-	erldist_mailbox_put_signal(proc, msg);
+	erldist_mailbox_put_signal(proc, rel->port, msg);
 }
 
 /**
@@ -977,6 +993,47 @@ static struct erldist_end *end_pop(struct erldist_process *proc)
 	}
 	spin_unlock_bh(&proc->lock);
 	return end;
+}
+
+static struct erldist_relation *port_pop(struct erldist_port *port)
+{
+	struct erldist_process *proc = port->process;
+	struct erldist_relation *rel, *taken = NULL;
+
+	spin_lock_bh(&proc->lock);
+	port->closed = true;
+	while (!taken && !list_empty(&port->relations)) {
+		rel = list_first_entry(&port->relations,
+				       struct erldist_relation, port_list);
+		if (rel_take(rel)) {
+			tree_erase(&rel->near);
+			taken = rel;
+		} else {
+			/* Whoever took it unhooks it. */
+			list_del_init(&rel->port_list);
+		}
+	}
+	spin_unlock_bh(&proc->lock);
+	return taken;
+}
+
+/**
+ * erldist_relations_of_port() - end what was asked for on a port
+ * @port: the port; no more are taken in
+ *
+ * Context: process context.
+ */
+void erldist_relations_of_port(struct erldist_port *port)
+{
+	struct erldist_relation *rel;
+
+	while ((rel = port_pop(port))) {
+		if (rel->type == RELATION_MONITOR)
+			erldist_relation_demonitor(rel);
+		else
+			erldist_relation_drop(rel);
+		cond_resched();
+	}
 }
 
 /**

@@ -42,7 +42,7 @@ struct erldist_end {
  * it is in the peer's list, one while it is queued as a signal. taken decides
  * who ends it: an unlink or demonitor, the death of either process, the peer's
  * loss; the others only unhook it. The ends' nodes are guarded by their
- * process's lock; peer_list, generation and out by peer->lock; active, unlink_id,
+ * process's lock, port_list by near's; peer_list, generation and out by peer->lock; active, unlink_id,
  * alias and once by near.process->lock. reason is written by who took it, before
  * it queues it, and told is taken by who tells it.
  */
@@ -58,6 +58,8 @@ struct erldist_relation {
 	bool active;			/* a link that was not unlinked */
 	bool alias;			/* ref_id is an address */
 	bool once;			/* ... for one message */
+	struct erldist_port *port;	/* near's, where it was asked for; a reference */
+	struct list_head port_list;	/* port->relations */
 	struct erldist_peer *peer;	/* a reference, or NULL: all is local */
 	u32 generation;			/* of the peer, when it was hooked */
 	u32 id, serial, creation;	/* the remote process */
@@ -78,6 +80,7 @@ struct erldist_relation_spec {
 	bool alias;
 	bool once;
 	struct erldist_process *near;
+	struct erldist_port *port;	/* near's, or NULL */
 	struct erldist_process *far;	/* local, or NULL */
 	struct erldist_peer *peer;	/* remote, or NULL */
 	struct etf_pid pid;		/* remote process */
@@ -119,13 +122,15 @@ erldist_relation_alias_owner(struct erldist_node *node,
 			     const struct etf_ref *ref);
 int erldist_relation_by_alias(struct erldist_process *proc,
 			      const struct etf_ref *ref,
-			      struct erldist_msg *msg);
+			      struct erldist_msg *msg,
+			      struct erldist_port **port);
 int erldist_relation_unalias(struct erldist_process *proc,
 			     const struct etf_ref *ref);
 void erldist_relation_drop(struct erldist_relation *rel);
 void erldist_relation_demonitor(struct erldist_relation *rel);
 void erldist_relation_tell(struct erldist_relation *rel,
 			   struct erldist_blob *reason);
+void erldist_relations_of_port(struct erldist_port *port);
 void erldist_relations_end(struct erldist_process *proc);
 void erldist_relations_lost(struct erldist_peer *peer);
 

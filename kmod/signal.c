@@ -184,7 +184,7 @@ static int link_to(const struct erldist_ask *ask, struct erldist_process *to)
  *
  * Context: process context.
  * Return: 0, also where an EXIT with noproc or noconnection comes at once;
- * -EINVAL no pid; -EUSERS a limit; -EHOSTUNREACH with NOCONNECT; -EPIPE the
+ * -EINVAL no pid; -EOPNOTSUPP on a port; -EUSERS a limit; -EHOSTUNREACH with NOCONNECT; -EPIPE the
  * process has ended; -ESTALE another peer must be looked up; -ENOMEM.
  */
 int erldist_ask_link(const struct erldist_ask *ask)
@@ -194,6 +194,8 @@ int erldist_ask_link(const struct erldist_ask *ask)
 
 	if (ask->dest->kind != CTL_PID)
 		return -EINVAL;
+	if (ask->port)
+		return -EOPNOTSUPP;
 	if (ask->peer)
 		return link_to(ask, NULL);
 	to = erldist_ask_whom(ask->from, ask->dest);
@@ -305,6 +307,7 @@ static int monitor_of(const struct erldist_ask *ask, struct erldist_process *to)
 		.alias = ask->sig->flags & ERLDIST_SIG_F_ALIAS,
 		.once = ask->sig->flags & ERLDIST_SIG_F_ONCE,
 		.near = ask->from,
+		.port = ask->port,
 		.far = to,
 		.peer = ask->peer,
 		.pid = ask->dest->pid,
@@ -369,7 +372,7 @@ int erldist_ask_demonitor(const struct erldist_ask *ask)
 		erldist_relation_demonitor(rel);
 	mutex_unlock(&ask->from->asking);
 	if (!rel && ask->sig->flags & ERLDIST_SIG_F_FLUSH)
-		erldist_mailbox_flush(ask->from, ask->sig->ref);
+		erldist_mailbox_flush(ask->from, ask->port, ask->sig->ref);
 	return 0;
 }
 
@@ -389,6 +392,7 @@ int erldist_ask_alias(const struct erldist_ask *ask)
 		.alias = true,
 		.once = ask->sig->flags & ERLDIST_SIG_F_ONCE,
 		.near = ask->from,
+		.port = ask->port,
 		.ref = &ref,
 		.sequence = ask->sig->ref,
 		.user_data = ask->sig->user_data,

@@ -7,12 +7,14 @@
 /**
  * struct erldist_ask - what a process asks for
  * @from: the process
+ * @port: the port it asks on, where answers come; or NULL
  * @dest: of whom; not used by DEMONITOR, ALIAS and UNALIAS
  * @peer: his node, unless that is the process's own
  * @sig: the rest
  */
 struct erldist_ask {
 	struct erldist_process *from;
+	struct erldist_port *port;
 	const struct erldist_dest *dest;
 	struct erldist_peer *peer;
 	const struct erldist_signal *sig;

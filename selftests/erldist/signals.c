@@ -3,6 +3,8 @@
  * What a process asks for: links, monitors, exits and aliases, of a peer's
  * processes, in the bytes of the protocol.
  */
+#include <sys/resource.h>
+
 #include "kselftest_harness.h"
 #include "wire_peer.h"
 
@@ -538,6 +540,117 @@ TEST_F(signals, refused)
 				   self->ref + 64, 0));
 	EXPECT_EQ(-EINVAL, ask_ref(self->p, ERLDIST_SIG_ALIAS, NULL, ~0ULL, 0));
 	ASSERT_EQ(0, wire_sync(&self->w));
+}
+
+/*
+ * Reply ports
+ */
+
+static int attach(int main)
+{
+	int fd = socket(family(), SOCK_RDM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		die("socket: %s", strerror(errno));
+	if (!setsockopt(fd, SOL_ERLDIST, ERLDIST_ATTACH, &main, sizeof(main)))
+		return fd;
+	close(fd);
+	return -errno;
+}
+
+/* What is asked for on a port comes back on it, and goes with it. */
+TEST_F(signals, port)
+{
+	const int flags = ERLDIST_SIG_F_MONITOR | ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE;
+	struct eref ref = proc_ref(self->p, self->ref), ref2 = proc_ref(self->p, self->ref + 1);
+	struct to to = { .dest = &self->dest, .sig_flags = flags, .ref = self->ref,
+			 .user_data = self->ref ^ 0xabcd };
+	int port = attach(self->p);
+	DEFINE_BUF(request);
+	DEFINE_BUF(boom);
+	struct epid pid;
+
+	ASSERT_LE(0, port);
+	proc_self(port, &pid);
+	EXPECT_TRUE(pid_eq(&pid, &self->pid));
+	fmt(&request, "a", "request");
+	fmt(&boom, "a", "boom");
+	ASSERT_LT(0, proc_sendto(port, &to, &request));
+	EXPECT_FRAME(NULL, "{ippr}", OP_MONITOR_P, &self->pid, &self->other, &ref);
+	EXPECT_FRAME(&request, "{ipp}", OP_SEND_SENDER, &self->pid, &self->other);
+	/* what is for the process does not come here */
+	ASSERT_EQ(0, wire_pid_send(&self->w, &self->pid, &request));
+	SEND_FRAME(&boom, "{ipr}", OP_ALIAS_SEND, &self->other, &ref);
+	EXPECT_SIGNAL(port, ERLDIST_SIG_MESSAGE, self->ref, "a", "boom");
+	EXPECT_FRAME(NULL, "{ippr}", OP_DEMONITOR_P, &self->pid, &self->other, &ref);
+	EXPECT_TRUE(quiet(port));
+	EXPECT_TRUE(proc_expect(self->p, &request));
+	EXPECT_TRUE(quiet(self->p));
+	/* a DOWN */
+	ASSERT_EQ(0, ask_ref(port, ERLDIST_SIG_MONITOR, &self->dest, self->ref, 0));
+	EXPECT_FRAME(NULL, "{ippr}", OP_MONITOR_P, &self->pid, &self->other, &ref);
+	SEND_FRAME(&boom, "{ippr}", OP_PAYLOAD_MONITOR_P_EXIT, &self->other, &self->pid, &ref);
+	EXPECT_SIGNAL(port, ERLDIST_SIG_DOWN, self->ref, "{arapt}", "DOWN", &ref, "process",
+		      &self->other, &boom);
+	EXPECT_TRUE(quiet(self->p));
+	/* its close */
+	ASSERT_EQ(0, ask_ref(port, ERLDIST_SIG_MONITOR, &self->dest, self->ref, 0));
+	ASSERT_EQ(0, ask_ref(port, ERLDIST_SIG_ALIAS, NULL, self->ref + 1, 0));
+	EXPECT_FRAME(NULL, "{ippr}", OP_MONITOR_P, &self->pid, &self->other, &ref);
+	SEND_FRAME(&boom, "{ipr}", OP_ALIAS_SEND, &self->other, &ref2);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	close(port);
+	EXPECT_FRAME(NULL, "{ippr}", OP_DEMONITOR_P, &self->pid, &self->other, &ref);
+	SEND_FRAME(&boom, "{ipr}", OP_ALIAS_SEND, &self->other, &ref2);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(quiet(self->p));
+	EXPECT_EQ(0, ask_ref(self->p, ERLDIST_SIG_ALIAS, NULL, self->ref + 1, 0));
+}
+
+TEST_F(signals, port_of_a_process_that_ends)
+{
+	int port = attach(self->p), on = 1;
+	DEFINE_BUF(hello);
+	DEFINE_MSG(m);
+
+	ASSERT_LE(0, port);
+	fmt(&hello, "a", "hello");
+	EXPECT_EQ(-EOPNOTSUPP, ask(port, ERLDIST_SIG_LINK, &self->dest));
+	EXPECT_EQ(-1, setsockopt(port, SOL_ERLDIST, ERLDIST_TRAP_EXIT, &on, sizeof(on)));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+	EXPECT_EQ(-1, setsockopt(port, SOL_ERLDIST, ERLDIST_ATTACH, &self->p, sizeof(int)));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+	ASSERT_EQ(0, ask_ref(port, ERLDIST_SIG_MONITOR, &self->dest, self->ref, 0));
+	close(self->p);
+	EXPECT_TRUE(poll_for(port, POLLHUP, WAIT_MS));
+	EXPECT_EQ(-EOWNERDEAD, proc_recv(port, &m, WAIT_MS));
+	EXPECT_EQ(-EPIPE, proc_send(port, &self->dest, &hello));
+	EXPECT_EQ(-EPIPE, attach(port));
+	close(port);
+}
+
+TEST_F(signals, port_refused)
+{
+	int sv[2];
+
+	stream_pair(CARRIER_UNIX, sv);
+	EXPECT_EQ(-EBADF, attach(-1));
+	EXPECT_EQ(-ENOTSOCK, attach(open("/dev/null", O_RDONLY)));
+	EXPECT_EQ(-EINVAL, attach(sv[0]));
+	EXPECT_EQ(-EINVAL, attach(self->node));
+	EXPECT_EQ(-ENOTCONN, attach(socket(family(), SOCK_RDM, 0)));
+}
+
+TEST_F(signals, ports_are_limited)
+{
+	struct rlimit files = { 2000, 2000 };
+	int n = 0, fd;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
+	while ((fd = attach(self->p)) >= 0)
+		n++;
+	EXPECT_EQ(-EUSERS, fd);
+	EXPECT_EQ(1024, n);
 }
 
 TEST_F(signals, limits)

@@ -50,7 +50,12 @@ enum {
 	ERLDIST_ADMIT,		/* __u32, 1: ask before accepting a node (r) */
 };
 
-/* Options of a process socket */
+/*
+ * Options of a process socket. One that was attached to a process, instead of
+ * bound, is a reply port: what is asked for on it comes back on it (messages to
+ * aliases, DOWN), and what it sends is the process's. Its close ends what was
+ * asked for.
+ */
 enum {
 	ERLDIST_BIND = 32,	/* address term, as for bind() */
 	ERLDIST_CONNECT,	/* address term, as for connect() */
@@ -64,6 +69,7 @@ enum {
 	ERLDIST_REFS,		/* struct erldist_refs (read only) */
 	ERLDIST_NODE,		/* atom: the node the process is bound to (read only) */
 	ERLDIST_RECVTO,		/* __u32, 1: deliver ERLDIST_TO (r) */
+	ERLDIST_ATTACH,		/* __s32, fd of a process: be a reply port of it */
 };
 
 struct erldist_ticktime {
