@@ -11,6 +11,7 @@
 
 #include "channel.h"
 #include "netlink.h"
+#include "node_watch.h"
 #include "process.h"
 
 static void channel_free_rcu(struct rcu_head *rcu)
@@ -350,7 +351,13 @@ static int channel_finish(struct erldist_channel *ch)
 				      ERLDIST_REASON_ALIVE, 0);
 		return err;
 	}
-	err = ch->role == ERLDIST_ROLE_ACCEPTOR ? erldist_hs_accept(ch->hs) : 0;
+	err = erldist_watch_up(ch);
+	if (err) {
+		erldist_channel_abort(ch, ERLDIST_REASON_NO_MEMORY, 0);
+		return err;
+	}
+	if (ch->role == ERLDIST_ROLE_ACCEPTOR)
+		err = erldist_hs_accept(ch->hs);
 	if (err >= 0)
 		err = channel_send_hs(ch);
 	if (err < 0) {

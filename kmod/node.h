@@ -84,6 +84,7 @@ struct erldist_node {
 	atomic_t n_handshakes;
 	atomic_t n_processes;
 	atomic_t n_relations;
+	atomic_t n_all_nodes;		/* processes that are told of all nodes */
 	atomic_t n_wanted;
 	atomic_long_t pool_used;	/* bytes from peers, in mailboxes or coming */
 	atomic_long_t pool_ready;	/* of these, in complete messages */

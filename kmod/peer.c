@@ -184,7 +184,9 @@ static struct erldist_peer *peer_alloc(struct erldist_node *node,
 	spin_lock_init(&peer->lock);
 	peer->since = jiffies;
 	INIT_LIST_HEAD(&peer->relations);
+	INIT_LIST_HEAD(&peer->watches);
 	INIT_LIST_HEAD(&peer->lost);
+	INIT_LIST_HEAD(&peer->lost_watches);
 	for (i = 0; i < ERLDIST_FLOW_BUCKETS; i++)
 		INIT_HLIST_HEAD(&peer->flow_hash[i]);
 	INIT_LIST_HEAD(&peer->flows);
@@ -401,8 +403,17 @@ static u32 peer_present_state(struct erldist_peer *peer)
 	}
 }
 
-static void peers_do(struct erldist_node *node,
-		     void (*fn)(struct erldist_peer *peer))
+/**
+ * erldist_peers_each() - do something with each peer
+ * @node: the node
+ * @fn: what; it may sleep
+ * @arg: for @fn
+ *
+ * Context: process context.
+ */
+void erldist_peers_each(struct erldist_node *node,
+			void (*fn)(struct erldist_peer *peer, void *arg),
+			void *arg)
 {
 	struct rhashtable_iter iter;
 	struct erldist_peer *peer;
@@ -413,7 +424,7 @@ static void peers_do(struct erldist_node *node,
 		if (IS_ERR(peer) || !refcount_inc_not_zero(&peer->ref))
 			continue;
 		rhashtable_walk_stop(&iter);
-		fn(peer);
+		fn(peer, arg);
 		erldist_peer_put(peer);
 		cond_resched();
 		rhashtable_walk_start(&iter);
@@ -422,7 +433,7 @@ static void peers_do(struct erldist_node *node,
 	rhashtable_walk_exit(&iter);
 }
 
-static void peer_replay(struct erldist_peer *peer)
+static void peer_replay(struct erldist_peer *peer, void *arg)
 {
 	erldist_peer_event(peer, peer_present_state(peer), peer->tag,
 			   peer->connection);
@@ -436,7 +447,13 @@ static void peer_replay(struct erldist_peer *peer)
  */
 void erldist_peer_replay(struct erldist_node *node)
 {
-	peers_do(node, peer_replay);
+	erldist_peers_each(node, peer_replay, NULL);
+}
+
+/* Does anything hold with the present connection, or wait for the next? */
+static bool peer_related_locked(const struct erldist_peer *peer)
+{
+	return !list_empty(&peer->relations) || !list_empty(&peer->watches);
 }
 
 /* What waited for a connection, or had one, is over. */
@@ -445,6 +462,7 @@ static void peer_give_up_locked(struct erldist_peer *peer,
 {
 	peer->generation++;
 	list_splice_tail_init(&peer->relations, &peer->lost);
+	list_splice_tail_init(&peer->watches, &peer->lost_watches);
 	erldist_send_take_locked(peer, drop);
 }
 
@@ -453,7 +471,7 @@ static void peer_fail_locked(struct erldist_peer *peer, u8 reason, int error,
 			     struct list_head *drop)
 {
 	/* Noconnection comes before anything of a newer connection. */
-	if (list_empty(&peer->relations)) {
+	if (!peer_related_locked(peer)) {
 		peer_set_state(peer, ERLDIST_PEER_STATE_DOWN);
 	} else {
 		peer_set_state(peer, ERLDIST_PEER_STATE_DRAINING);
@@ -493,7 +511,7 @@ static void peer_failed(struct erldist_peer *peer, u64 tag,
 static bool peer_unused_locked(struct erldist_peer *peer)
 {
 	return peer->state == ERLDIST_PEER_STATE_DOWN && !peer->remember &&
-	       !peer->users && !peer->n_queued && list_empty(&peer->relations) &&
+	       !peer->users && !peer->n_queued && !peer_related_locked(peer) &&
 	       list_empty(&peer->event) && !peer->cookie &&
 	       /* who is about to wait made the peer wanted, under the lock */
 	       !waitqueue_active(&peer->wait);
@@ -589,6 +607,62 @@ int erldist_peer_want_locked(struct erldist_peer *peer,
 	}
 	*news = true;
 	return 0;
+}
+
+/**
+ * erldist_peer_admit_locked() - may a process ask something of a peer
+ * @peer: the peer, locked; wanted from now on, if it is not connected
+ * @by: the process
+ * @noconnect: only if connected
+ * @news: as for erldist_peer_want_locked()
+ *
+ * Return: 0; 1: there is no way to it; -EHOSTUNREACH, -EUSERS, -EPIPE, -ESTALE,
+ * -ENETDOWN as for erldist_peer_relate().
+ */
+int erldist_peer_admit_locked(struct erldist_peer *peer,
+			      struct erldist_process *by, bool noconnect,
+			      bool *news)
+{
+	int err;
+
+	if (peer->dead)
+		return READ_ONCE(peer->node->dead) ? -ENETDOWN : -ESTALE;
+	if (!erldist_process_alive(by))
+		return -EPIPE;
+	if (noconnect && !peer->open)
+		return -EHOSTUNREACH;
+	err = erldist_peer_want_locked(peer, by, news);
+	if (!err || err == -EUSERS)
+		return err;
+	return 1;
+}
+
+/**
+ * erldist_peer_relate() - a relation that holds with the connection to a peer
+ * @peer: the peer
+ * @by: the process; a connection is wanted on its behalf
+ * @rel: the relation, hooked in its tree
+ * @noconnect: only if connected
+ *
+ * Context: process context.
+ * Return: 0; 1: there is no way to the peer, the relation is not hooked;
+ * -EHOSTUNREACH; -EUSERS; -EPIPE the process has ended; -ESTALE the peer was
+ * forgotten, look it up again; -ENETDOWN.
+ */
+int erldist_peer_relate(struct erldist_peer *peer, struct erldist_process *by,
+			struct erldist_relation *rel, bool noconnect)
+{
+	bool news = false;
+	int err;
+
+	spin_lock_bh(&peer->lock);
+	err = erldist_peer_admit_locked(peer, by, noconnect, &news);
+	if (!err)
+		erldist_relation_hook_peer_locked(rel);
+	spin_unlock_bh(&peer->lock);
+	if (news)
+		erldist_peer_wanted(peer);
+	return err;
 }
 
 /**
@@ -857,7 +931,7 @@ static bool peer_rejected_locked(struct erldist_peer *peer, u8 reason,
 {
 	bool wanted = !peer->dead &&
 		      /* who is about to wait finds the state changed */
-		      (peer->n_queued || !list_empty(&peer->relations) ||
+		      (peer->n_queued || peer_related_locked(peer) ||
 		       waitqueue_active(&peer->wait));
 
 	peer_set_state(peer, wanted ? ERLDIST_PEER_STATE_WANTED :
@@ -970,7 +1044,7 @@ static void peer_drained(struct erldist_peer *peer)
 	if (next || peer->attempt || peer->accepting)
 		peer_set_state(peer, ERLDIST_PEER_STATE_CONNECTING);
 	else if ((peer->n_queued || peer->again ||
-		  !list_empty(&peer->relations)) && !peer->dead)
+		  peer_related_locked(peer)) && !peer->dead)
 		err = erldist_peer_want_locked(peer, NULL, &wanted);
 	peer->again = false;
 	if (err) {
@@ -1135,6 +1209,11 @@ static void peer_close(struct erldist_peer *peer)
 		peer_remove(peer);
 }
 
+static void peer_close_one(struct erldist_peer *peer, void *arg)
+{
+	peer_close(peer);
+}
+
 static void events_close(struct erldist_node *node)
 {
 	struct erldist_peer *peer;
@@ -1161,7 +1240,7 @@ void erldist_peers_close(struct erldist_node *node)
 {
 	/* A walk from which entries are removed may miss some. */
 	while (atomic_read(&node->n_peers)) {
-		peers_do(node, peer_close);
+		erldist_peers_each(node, peer_close_one, NULL);
 		cond_resched();
 	}
 	events_close(node);

@@ -56,7 +56,9 @@ struct erldist_peer {
 	u32 creation;
 	u32 generation;			/* grows when a connection, or a try, is over */
 	struct list_head relations;	/* of the present connection, or the next */
-	struct list_head lost;		/* of those before */
+	struct list_head watches;	/* likewise: of the node itself */
+	struct list_head lost;		/* relations of those before */
+	struct list_head lost_watches;
 	u32 n_relations;
 
 	struct hlist_head flow_hash[ERLDIST_FLOW_BUCKETS];
@@ -113,6 +115,11 @@ struct erldist_peer *erldist_peer_for(struct erldist_process *by,
 int erldist_peer_want_locked(struct erldist_peer *peer,
 			     struct erldist_process *by, bool *news);
 void erldist_peer_wanted(struct erldist_peer *peer);
+int erldist_peer_admit_locked(struct erldist_peer *peer,
+			      struct erldist_process *by, bool noconnect,
+			      bool *news);
+int erldist_peer_relate(struct erldist_peer *peer, struct erldist_process *by,
+			struct erldist_relation *rel, bool noconnect);
 int erldist_peer_disconnect(struct erldist_peer *peer, u64 connection,
 			    u8 reason);
 void erldist_peer_event(struct erldist_peer *peer, u32 pending, u64 tag,
@@ -120,6 +127,9 @@ void erldist_peer_event(struct erldist_peer *peer, u32 pending, u64 tag,
 void erldist_peer_event_return(struct erldist_peer *peer, u32 pending, u64 tag,
 			       u64 connection);
 void erldist_peer_replay(struct erldist_node *node);
+void erldist_peers_each(struct erldist_node *node,
+			void (*fn)(struct erldist_peer *peer, void *arg),
+			void *arg);
 void erldist_peers_close(struct erldist_node *node);
 int erldist_reason_errno(u8 reason);
 void erldist_peer_settle(struct erldist_peer *peer);

@@ -62,6 +62,8 @@ void erldist_process_put(struct erldist_process *proc)
 		return;
 	node = proc->node;
 	atomic_dec(&node->n_processes);
+	if (proc->all_nodes)
+		atomic_dec(&node->n_all_nodes);
 	call_rcu(&proc->rcu, process_free_rcu);
 	erldist_node_put(node);
 }

@@ -83,7 +83,8 @@ struct erldist_name {
  * erldist_process_end(). relations, n_relations and closed are guarded by
  * lock, a leaf. asking is held while the process asks for a relation or ends
  * one, so that what it sends comes in the order of what it did; it guards
- * unlinks, the last id of an UNLINK_ID. name is exchanged atomically,
+ * unlinks, the last id of an UNLINK_ID, node_watches, a counter, and changes of
+ * all_nodes. name is exchanged atomically,
  * exit_reason under lock.
  */
 struct erldist_process {
@@ -107,6 +108,9 @@ struct erldist_process {
 	u32 n_relations;
 	struct mutex asking;
 	u64 unlinks;
+	u64 node_watches;
+	u16 all_nodes;			/* ERLDIST_SIG_F_VISIBLE, _HIDDEN */
+	u64 all_nodes_data;
 	atomic_t n_wanted;
 	struct erldist_watch *watch;
 	struct list_head reap;		/* node->reaped */

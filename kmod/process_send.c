@@ -6,6 +6,7 @@
 #include <net/sock.h>
 
 #include "node.h"
+#include "node_watch.h"
 #include "peer.h"
 #include "process_socket.h"
 #include "relation.h"
@@ -29,29 +30,37 @@ struct send_op {
 /* What each operation allows besides NOCONNECT */
 static const struct {
 	u16 flags;
+	bool known;
 	bool dest;		/* goes to somebody */
 	bool payload;
 } signal_ops[] = {
 	[ERLDIST_SIG_MESSAGE] = {
 		ERLDIST_SIG_F_MONITOR | ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE,
-		true, true
+		true, true, true
 	},
-	[ERLDIST_SIG_EXIT] = { 0, true, true },
-	[ERLDIST_SIG_LINK] = { 0, true, false },
-	[ERLDIST_SIG_UNLINK] = { 0, true, false },
+	[ERLDIST_SIG_EXIT] = { 0, true, true, true },
+	[ERLDIST_SIG_LINK] = { 0, true, true, false },
+	[ERLDIST_SIG_UNLINK] = { 0, true, true, false },
 	[ERLDIST_SIG_MONITOR] = {
-		ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE, true, false
+		ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE,
+		true, true, false
 	},
-	[ERLDIST_SIG_DEMONITOR] = { ERLDIST_SIG_F_FLUSH, false, false },
-	[ERLDIST_SIG_ALIAS] = { ERLDIST_SIG_F_ONCE, false, false },
-	[ERLDIST_SIG_UNALIAS] = { 0, false, false },
+	[ERLDIST_SIG_DEMONITOR] = { ERLDIST_SIG_F_FLUSH, true, false, false },
+	[ERLDIST_SIG_ALIAS] = { ERLDIST_SIG_F_ONCE, true, false, false },
+	[ERLDIST_SIG_UNALIAS] = { 0, true, false, false },
+	[ERLDIST_SIG_MONITOR_NODE] = { ERLDIST_SIG_F_OFF, true, true, false },
+	[ERLDIST_SIG_MONITOR_NODES] = {
+		ERLDIST_SIG_F_OFF | ERLDIST_SIG_F_VISIBLE |
+		ERLDIST_SIG_F_HIDDEN,
+		true, false, false
+	},
 };
 
 static int signal_check(const struct erldist_signal *sig)
 {
 	u16 most;
 
-	if (sig->op >= ARRAY_SIZE(signal_ops) || sig->op == ERLDIST_SIG_DOWN)
+	if (sig->op >= ARRAY_SIZE(signal_ops) || !signal_ops[sig->op].known)
 		return -EOPNOTSUPP;
 	most = signal_ops[sig->op].flags | ERLDIST_SIG_F_NOCONNECT;
 	if (sig->flags & ~most || sig->reserved)
@@ -127,6 +136,8 @@ static int send_to_term(struct send_op *op, const u8 *term, size_t len)
 	int err;
 
 	err = erldist_dest_parse(op->from->node, term, len, &op->dest);
+	if (!err && op->sig.op == ERLDIST_SIG_MONITOR_NODE)
+		err = erldist_dest_is_node(op->from->node, &op->dest);
 	if (err || op->dest.local)
 		return err;
 	op->peer = erldist_peer_for(op->from, &op->dest.node, op->noconnect);
@@ -413,6 +424,10 @@ static int signal_once(struct send_op *op, const struct erldist_ask *ask)
 		return erldist_ask_alias(ask);
 	case ERLDIST_SIG_UNALIAS:
 		return erldist_ask_unalias(ask);
+	case ERLDIST_SIG_MONITOR_NODE:
+		return erldist_watch_node(ask);
+	case ERLDIST_SIG_MONITOR_NODES:
+		return erldist_watch_nodes(ask);
 	default:
 		return erldist_ask_monitor(ask);
 	}

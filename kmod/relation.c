@@ -5,6 +5,7 @@
  */
 #include "channel.h"
 #include "node.h"
+#include "node_watch.h"
 #include "peer.h"
 #include "process.h"
 #include "relation.h"
@@ -52,24 +53,9 @@ void erldist_relation_put(struct erldist_relation *rel)
 	kfree(rel);
 }
 
-static struct erldist_end *other_end(struct erldist_end *end)
-{
-	struct erldist_relation *rel = end->relation;
-
-	return end == &rel->near ? &rel->far : &rel->near;
-}
-
 /*
  * Trees
  */
-
-/* What an end is found by; fields that do not count are zero */
-struct rel_key {
-	u8 kind;
-	const struct erldist_peer *peer;
-	u32 creation, serial, id;
-	const struct etf_ref *ref;
-};
 
 static int cmp_u32(u32 a, u32 b)
 {
@@ -86,7 +72,7 @@ static int cmp_ref(const struct etf_ref *a, const struct etf_ref *b)
 	return c;
 }
 
-static int cmp_key(const struct rel_key *a, const struct rel_key *b)
+static int cmp_key(const struct erldist_end_key *a, const struct erldist_end_key *b)
 {
 	int c = cmp_u32(a->kind, b->kind);
 
@@ -100,24 +86,14 @@ static int cmp_key(const struct rel_key *a, const struct rel_key *b)
 	       cmp_u32(a->serial, b->serial) ?: cmp_u32(a->id, b->id);
 }
 
-static struct rel_key link_key(const struct erldist_peer *peer,
-			       const struct etf_pid *pid)
+/**
+ * erldist_end_pid() - the process at the other side of a link or of a monitor
+ * @end: an end of it
+ * Return: the pid; its node points into the node, or the peer.
+ */
+struct etf_pid erldist_end_pid(struct erldist_end *end)
 {
-	return (struct rel_key) {
-		.kind = END_LINK, .peer = peer, .creation = pid->creation,
-		.serial = pid->serial, .id = pid->id,
-	};
-}
-
-static struct rel_key own_key(const struct etf_ref *ref)
-{
-	return (struct rel_key){ .kind = END_OWN, .ref = ref };
-}
-
-/* The process at the other side of a link or of a monitor */
-static struct etf_pid other_pid(struct erldist_end *end)
-{
-	struct erldist_process *other = other_end(end)->process;
+	struct erldist_process *other = erldist_end_other(end)->process;
 	struct erldist_relation *rel = end->relation;
 
 	if (other)
@@ -131,40 +107,86 @@ static struct etf_pid other_pid(struct erldist_end *end)
 	};
 }
 
-static struct rel_key end_key(struct erldist_end *end)
+static struct erldist_end_key end_key(struct erldist_end *end)
 {
 	struct erldist_relation *rel = end->relation;
+	struct erldist_end_key key = { .kind = end->kind, .peer = rel->peer };
 	struct etf_pid pid;
 
-	if (end->kind == END_OWN)
-		return own_key(&rel->ref_id);
-	if (end->kind == END_WATCHED)
-		return (struct rel_key) {
-			.kind = END_WATCHED, .peer = rel->peer,
-			.ref = &rel->ref_id,
-		};
-	pid = other_pid(end);
-	return link_key(rel->peer, &pid);
+	switch (end->kind) {
+	case END_OWN:
+		return erldist_key_own(&rel->ref_id);
+	case END_WATCHED:
+		key.ref = &rel->ref_id;
+		return key;
+	case END_NODE:
+		key.serial = upper_32_bits(rel->sequence);
+		key.id = lower_32_bits(rel->sequence);
+		return key;
+	case END_NODES:
+		return key;
+	default:
+		pid = erldist_end_pid(end);
+		return erldist_key_link(rel->peer, &pid);
+	}
 }
 
-static struct erldist_end *tree_find(struct erldist_process *proc,
-				     const struct rel_key *key)
+/* The first end that is not before @key, or NULL */
+static struct erldist_end *end_not_before(struct erldist_process *proc,
+					  const struct erldist_end_key *key)
 {
 	struct rb_node *n = proc->relations.rb_node;
-	struct erldist_end *end;
-	struct rel_key have;
-	int c;
+	struct erldist_end *end, *found = NULL;
+	struct erldist_end_key have;
 
 	lockdep_assert_held(&proc->lock);
 	while (n) {
 		end = rb_entry(n, struct erldist_end, node);
 		have = end_key(end);
-		c = cmp_key(key, &have);
-		if (!c)
-			return end;
-		n = c < 0 ? n->rb_left : n->rb_right;
+		if (cmp_key(key, &have) <= 0) {
+			found = end;
+			n = n->rb_left;
+		} else {
+			n = n->rb_right;
+		}
 	}
-	return NULL;
+	return found;
+}
+
+/**
+ * erldist_end_find() - an end in the tree of a process
+ * @proc: the process, locked
+ * @key: what it is known by
+ * Return: the end, or NULL.
+ */
+struct erldist_end *erldist_end_find(struct erldist_process *proc,
+				     const struct erldist_end_key *key)
+{
+	struct erldist_end *end = end_not_before(proc, key);
+	struct erldist_end_key have;
+
+	if (!end)
+		return NULL;
+	have = end_key(end);
+	return cmp_key(key, &have) ? NULL : end;
+}
+
+/**
+ * erldist_end_first() - the first end of a kind
+ * @proc: the process, locked
+ * @kind: END_NODE or END_NODES
+ * @peer: only one that concerns this peer; NULL: any
+ * Return: the end, or NULL.
+ */
+struct erldist_end *erldist_end_first(struct erldist_process *proc, u8 kind,
+				      const struct erldist_peer *peer)
+{
+	const struct erldist_end_key key = { .kind = kind, .peer = peer };
+	struct erldist_end *end = end_not_before(proc, &key);
+
+	if (!end || end->kind != kind || (peer && end->relation->peer != peer))
+		return NULL;
+	return end;
 }
 
 static void tree_insert(struct erldist_end *end)
@@ -172,7 +194,7 @@ static void tree_insert(struct erldist_end *end)
 	struct erldist_relation *rel = end->relation;
 	struct erldist_process *proc = end->process;
 	struct rb_node **link = &proc->relations.rb_node, *parent = NULL;
-	struct rel_key key = end_key(end), have;
+	struct erldist_end_key key = end_key(end), have;
 
 	while (*link) {
 		parent = *link;
@@ -187,8 +209,13 @@ static void tree_insert(struct erldist_end *end)
 		list_add_tail(&rel->port_list, &rel->port->relations);
 }
 
-/* The tree's reference is the caller's then. */
-static void tree_erase(struct erldist_end *end)
+/**
+ * erldist_end_erase() - take an end out of the tree of its process
+ * @end: the end, which is there; the process is locked
+ *
+ * The tree's reference is the caller's then.
+ */
+void erldist_end_erase(struct erldist_end *end)
 {
 	struct erldist_process *proc = end->process;
 
@@ -200,7 +227,12 @@ static void tree_erase(struct erldist_end *end)
 		list_del_init(&end->relation->port_list);
 }
 
-static bool rel_take(struct erldist_relation *rel)
+/**
+ * erldist_relation_take() - be the one who ends a relation
+ * @rel: the relation
+ * Return: false when someone else is.
+ */
+bool erldist_relation_take(struct erldist_relation *rel)
 {
 	return !atomic_xchg(&rel->taken, 1);
 }
@@ -210,15 +242,15 @@ static int end_hook(struct erldist_end *end)
 {
 	struct erldist_relation *rel = end->relation, *stale = NULL;
 	struct erldist_process *proc = end->process;
-	struct rel_key key = end_key(end);
+	struct erldist_end_key key = end_key(end);
 	struct erldist_end *old;
 	int err = 0;
 
 	spin_lock_bh(&proc->lock);
-	old = tree_find(proc, &key);
+	old = erldist_end_find(proc, &key);
 	if (old && atomic_read(&old->relation->taken)) {
 		/* Whoever took it does not find it here any more. */
-		tree_erase(old);
+		erldist_end_erase(old);
 		stale = old->relation;
 		old = NULL;
 	}
@@ -238,7 +270,13 @@ static int end_hook(struct erldist_end *end)
 	return err;
 }
 
-static void end_unhook(struct erldist_end *end)
+/**
+ * erldist_end_unhook() - out of the tree of its process, if it is there
+ * @end: an end of a relation that was taken; the caller has a reference
+ *
+ * Context: any.
+ */
+void erldist_end_unhook(struct erldist_end *end)
 {
 	struct erldist_process *proc = end->process;
 	bool hung;
@@ -248,13 +286,18 @@ static void end_unhook(struct erldist_end *end)
 	spin_lock_bh(&proc->lock);
 	hung = !RB_EMPTY_NODE(&end->node);
 	if (hung)
-		tree_erase(end);
+		erldist_end_erase(end);
 	spin_unlock_bh(&proc->lock);
 	if (hung)
 		erldist_relation_put(end->relation);
 }
 
-static bool unhook_peer_locked(struct erldist_relation *rel)
+/**
+ * erldist_relation_unhook_peer_locked() - out of the peer's list
+ * @rel: a relation; its peer is locked
+ * Return: true when it was there; the list's reference is the caller's then.
+ */
+bool erldist_relation_unhook_peer_locked(struct erldist_relation *rel)
 {
 	if (list_empty(&rel->peer_list))
 		return false;
@@ -270,16 +313,22 @@ static void unhook_peer(struct erldist_relation *rel)
 	if (!rel->peer)
 		return;
 	spin_lock_bh(&rel->peer->lock);
-	hung = unhook_peer_locked(rel);
+	hung = erldist_relation_unhook_peer_locked(rel);
 	spin_unlock_bh(&rel->peer->lock);
 	if (hung)
 		erldist_relation_put(rel);
 }
 
-static void unhook_all(struct erldist_relation *rel)
+/**
+ * erldist_relation_unhook() - out of all trees and lists
+ * @rel: a relation that was taken; the caller has a reference
+ *
+ * Context: any.
+ */
+void erldist_relation_unhook(struct erldist_relation *rel)
 {
-	end_unhook(&rel->near);
-	end_unhook(&rel->far);
+	erldist_end_unhook(&rel->near);
+	erldist_end_unhook(&rel->far);
 	unhook_peer(rel);
 }
 
@@ -291,7 +340,7 @@ static void unhook_all(struct erldist_relation *rel)
  */
 void erldist_relation_drop(struct erldist_relation *rel)
 {
-	unhook_all(rel);
+	erldist_relation_unhook(rel);
 	erldist_relation_put(rel);
 }
 
@@ -304,9 +353,9 @@ void erldist_relation_drop(struct erldist_relation *rel)
  */
 bool erldist_relation_cancel(struct erldist_relation *rel)
 {
-	if (!rel_take(rel))
+	if (!erldist_relation_take(rel))
 		return false;
-	unhook_all(rel);
+	erldist_relation_unhook(rel);
 	return true;
 }
 
@@ -324,11 +373,12 @@ static int rel_count(const struct erldist_relation_spec *spec)
 {
 	struct erldist_node *node = spec->near->node;
 	int err = count_limits(spec->near) ?: count_limits(spec->far);
+	u32 n = atomic_inc_return(&node->n_relations);
 
-	if (err)
-		return err;
-	if (atomic_inc_return(&node->n_relations) <=
-	    READ_ONCE(node->limits.node_relations))
+	/* One's limit must not keep the node from connecting. */
+	if (spec->type == RELATION_NODES)
+		return 0;
+	if (!err && n <= READ_ONCE(node->limits.node_relations))
 		return 0;
 	atomic_dec(&node->n_relations);
 	return -EUSERS;
@@ -347,9 +397,16 @@ static void end_init(struct erldist_end *end, struct erldist_relation *rel,
 
 static u8 near_kind(const struct erldist_relation_spec *spec)
 {
-	if (spec->type == RELATION_LINK)
+	switch (spec->type) {
+	case RELATION_LINK:
 		return END_LINK;
-	return spec->watched ? END_WATCHED : END_OWN;
+	case RELATION_NODE:
+		return END_NODE;
+	case RELATION_NODES:
+		return END_NODES;
+	default:
+		return spec->watched ? END_WATCHED : END_OWN;
+	}
 }
 
 static void rel_init(struct erldist_relation *rel,
@@ -405,6 +462,11 @@ static size_t node_atom_size(const struct erldist_relation *rel)
 					 &rel->near.process->node->atom);
 }
 
+static bool watches_node(const struct erldist_relation *rel)
+{
+	return rel->type == RELATION_NODE || rel->type == RELATION_NODES;
+}
+
 /* Room for {'DOWN', Ref, process, Object, which is longer than {'EXIT', Pid, */
 static int prepare_told(struct erldist_relation *rel)
 {
@@ -415,6 +477,10 @@ static int prepare_told(struct erldist_relation *rel)
 
 	if (rel->near.kind == END_WATCHED || rel->type == RELATION_ALIAS)
 		return 0;
+	if (watches_node(rel)) {
+		rel->told = erldist_watch_message(rel, ERLDIST_SIG_NODEDOWN);
+		return rel->told ? 0 : -ENOMEM;
+	}
 	rel->told = erldist_msg_alloc(17 + ref + max(pid, name),
 				      GFP_KERNEL_ACCOUNT);
 	return rel->told ? 0 : -ENOMEM;
@@ -468,7 +534,7 @@ static int hook_both(struct erldist_relation *rel)
 	int err = end_hook(first);
 
 	if (!err) {
-		failed = other_end(first);
+		failed = erldist_end_other(first);
 		err = end_hook(failed);
 		if (err && !erldist_relation_cancel(rel))
 			return 0;
@@ -499,7 +565,8 @@ int erldist_relation_hook(struct erldist_relation *rel)
 static void hook_peer_locked(struct erldist_relation *rel)
 {
 	refcount_inc(&rel->ref);
-	list_add_tail(&rel->peer_list, &rel->peer->relations);
+	list_add_tail(&rel->peer_list, watches_node(rel) ?
+		      &rel->peer->watches : &rel->peer->relations);
 	rel->peer->n_relations++;
 	rel->generation = rel->peer->generation;
 }
@@ -542,551 +609,4 @@ void erldist_relation_hook_channel(struct erldist_relation *rel,
 	spin_unlock_bh(&peer->lock);
 	if (!there)
 		erldist_relation_cancel(rel);
-}
-
-/*
- * Finding and ending
- */
-
-/**
- * erldist_relation_find_link() - a link by the process at its other side
- * @proc: the local process
- * @peer: the other's node; NULL: the same
- * @pid: the other
- *
- * Context: any.
- * Return: the relation with a reference, or NULL.
- */
-struct erldist_relation *
-erldist_relation_find_link(struct erldist_process *proc,
-			   const struct erldist_peer *peer,
-			   const struct etf_pid *pid)
-{
-	struct rel_key key = link_key(peer, pid);
-	struct erldist_relation *rel = NULL;
-	struct erldist_end *end;
-
-	spin_lock_bh(&proc->lock);
-	end = tree_find(proc, &key);
-	if (end && !atomic_read(&end->relation->taken)) {
-		rel = end->relation;
-		refcount_inc(&rel->ref);
-	}
-	spin_unlock_bh(&proc->lock);
-	return rel;
-}
-
-/**
- * erldist_relation_relink() - link() where there is a link
- * @rel: the link
- * Return: true when it had been unlinked: LINK is to be sent again.
- */
-bool erldist_relation_relink(struct erldist_relation *rel)
-{
-	bool again;
-
-	spin_lock_bh(&rel->near.process->lock);
-	again = !rel->active;
-	rel->active = true;
-	rel->unlink_id = 0;
-	spin_unlock_bh(&rel->near.process->lock);
-	return again;
-}
-
-/**
- * erldist_relation_unlink() - unlink() from a process of a peer
- * @rel: the link; it stays until the peer has answered
- * @id: of the UNLINK_ID
- * Return: true when that is to be sent.
- */
-bool erldist_relation_unlink(struct erldist_relation *rel, u64 id)
-{
-	bool send;
-
-	spin_lock_bh(&rel->near.process->lock);
-	send = rel->active;
-	if (send) {
-		rel->active = false;
-		rel->unlink_id = id;
-	}
-	spin_unlock_bh(&rel->near.process->lock);
-	return send;
-}
-
-static bool link_matches(const struct erldist_relation *rel, u64 acked)
-{
-	return acked ? !rel->active && rel->unlink_id == acked : rel->active;
-}
-
-/**
- * erldist_relation_take_link() - end a link by the process at its other side
- * @proc: the local process
- * @peer: the other's node; NULL: the same
- * @pid: the other
- * @acked: the unlink that was answered; 0: only a link that is active
- *
- * Context: any.
- * Return: the relation, taken, for erldist_relation_drop(), or NULL.
- */
-struct erldist_relation *
-erldist_relation_take_link(struct erldist_process *proc,
-			   const struct erldist_peer *peer,
-			   const struct etf_pid *pid, u64 acked)
-{
-	struct rel_key key = link_key(peer, pid);
-	struct erldist_relation *rel = NULL;
-	struct erldist_end *end;
-
-	spin_lock_bh(&proc->lock);
-	end = tree_find(proc, &key);
-	if (end && link_matches(end->relation, acked) &&
-	    rel_take(end->relation)) {
-		rel = end->relation;
-		tree_erase(end);
-	}
-	spin_unlock_bh(&proc->lock);
-	return rel;
-}
-
-/**
- * erldist_relation_take_watched() - a peer's process demonitors
- * @proc: the local process
- * @peer: the peer
- * @ref: the monitor
- *
- * Context: any.
- * Return: the relation, taken, for erldist_relation_drop(), or NULL.
- */
-struct erldist_relation *
-erldist_relation_take_watched(struct erldist_process *proc,
-			      const struct erldist_peer *peer,
-			      const struct etf_ref *ref)
-{
-	const struct rel_key key = {
-		.kind = END_WATCHED, .peer = peer, .ref = ref,
-	};
-	struct erldist_relation *rel = NULL;
-	struct erldist_end *end;
-
-	spin_lock_bh(&proc->lock);
-	end = tree_find(proc, &key);
-	if (end && rel_take(end->relation)) {
-		rel = end->relation;
-		tree_erase(end);
-	}
-	spin_unlock_bh(&proc->lock);
-	return rel;
-}
-
-/**
- * erldist_relation_take_own() - end a monitor of this process
- * @proc: the process
- * @ref: the monitor
- * @peer: only if it is one of this peer's processes; NULL: any
- *
- * Context: any.
- * Return: the relation, taken, for erldist_relation_drop() or
- * erldist_relation_demonitor(), or NULL.
- */
-struct erldist_relation *
-erldist_relation_take_own(struct erldist_process *proc,
-			  const struct etf_ref *ref,
-			  const struct erldist_peer *peer)
-{
-	const struct rel_key key = own_key(ref);
-	struct erldist_relation *rel = NULL;
-	struct erldist_end *end;
-
-	spin_lock_bh(&proc->lock);
-	end = tree_find(proc, &key);
-	if (end && end->relation->type == RELATION_MONITOR &&
-	    (!peer || end->relation->peer == peer) && rel_take(end->relation)) {
-		rel = end->relation;
-		tree_erase(end);
-	}
-	spin_unlock_bh(&proc->lock);
-	return rel;
-}
-
-static struct erldist_end *find_alias(struct erldist_process *proc,
-				      const struct etf_ref *ref)
-{
-	const struct rel_key key = own_key(ref);
-	struct erldist_end *end = tree_find(proc, &key);
-
-	return end && end->relation->alias &&
-	       !atomic_read(&end->relation->taken) ? end : NULL;
-}
-
-static struct erldist_process *ref_maker(struct erldist_node *node,
-					 const struct etf_ref *ref)
-{
-	struct erldist_process *proc;
-
-	if (ref->creation != node->creation || ref->n != 3)
-		return NULL;
-	rcu_read_lock();
-	proc = xa_load(&node->pids, ref->word[2]);
-	if (proc && !erldist_process_tryget(proc))
-		proc = NULL;
-	rcu_read_unlock();
-	return proc;
-}
-
-/**
- * erldist_relation_alias_owner() - whom an alias leads to
- * @node: the node, which is the reference's
- * @ref: the reference
- *
- * Context: any.
- * Return: the process with a reference; NULL: it is no alias now.
- */
-struct erldist_process *
-erldist_relation_alias_owner(struct erldist_node *node,
-			     const struct etf_ref *ref)
-{
-	struct erldist_process *proc = ref_maker(node, ref);
-	bool is;
-
-	if (!proc)
-		return NULL;
-	spin_lock_bh(&proc->lock);
-	is = find_alias(proc, ref);
-	spin_unlock_bh(&proc->lock);
-	if (is)
-		return proc;
-	erldist_process_put(proc);
-	return NULL;
-}
-
-/**
- * erldist_relation_by_alias() - a message for an alias
- * @proc: the process
- * @ref: the alias; if it was for one message, it ends, and its monitor too
- * @msg: the message; what belongs to the alias is noted in it
- * @port: set to the port it is for, with a reference, or NULL
- *
- * Context: any.
- * Return: 0; 1: it was for this message alone; -ESRCH: it is none.
- */
-int erldist_relation_by_alias(struct erldist_process *proc,
-			       const struct etf_ref *ref,
-			       struct erldist_msg *msg,
-			      struct erldist_port **port)
-{
-	struct erldist_relation *over = NULL;
-	struct erldist_end *end;
-
-	*port = NULL;
-	spin_lock_bh(&proc->lock);
-	end = find_alias(proc, ref);
-	if (end && end->relation->once && !rel_take(end->relation))
-		end = NULL;
-	if (end) {
-		msg->sequence = end->relation->sequence;
-		msg->user_data = end->relation->user_data;
-		*port = end->relation->port;
-		if (*port)
-			erldist_port_get(*port);
-		if (end->relation->once) {
-			over = end->relation;
-			tree_erase(end);
-		}
-	}
-	spin_unlock_bh(&proc->lock);
-	if (over && over->type == RELATION_MONITOR)
-		erldist_relation_demonitor(over);
-	else if (over)
-		erldist_relation_drop(over);
-	if (!end)
-		return -ESRCH;
-	return over ? 1 : 0;
-}
-
-/**
- * erldist_relation_unalias() - a reference is no address any more
- * @proc: the process
- * @ref: the reference; a monitor stays
- *
- * Context: process context.
- * Return: 0; -ENOENT it was none.
- */
-int erldist_relation_unalias(struct erldist_process *proc,
-			     const struct etf_ref *ref)
-{
-	struct erldist_relation *over = NULL;
-	struct erldist_end *end;
-
-	spin_lock_bh(&proc->lock);
-	end = find_alias(proc, ref);
-	if (end && end->relation->type == RELATION_MONITOR) {
-		end->relation->alias = false;
-	} else if (end && rel_take(end->relation)) {
-		over = end->relation;
-		tree_erase(end);
-	}
-	spin_unlock_bh(&proc->lock);
-	if (over)
-		erldist_relation_drop(over);
-	return end ? 0 : -ENOENT;
-}
-
-/*
- * Telling. Nothing here allocates.
- */
-
-static u8 *put_atom(u8 *p, const char *ascii)
-{
-	struct etf_atom atom = etf_ascii(ascii);
-
-	return etf_put_atom(p, &atom);
-}
-
-static struct erldist_msg *take_told(struct erldist_relation *rel, u8 op,
-				     u8 arity)
-{
-	struct erldist_msg *msg = rel->told;
-
-	rel->told = NULL;
-	msg->op = op;
-	msg->remote = true;
-	msg->data[0] = ETF_SMALL_TUPLE;
-	msg->data[1] = arity;
-	return msg;
-}
-
-static u8 *put_sender(struct erldist_msg *msg, u8 *p, const struct etf_pid *pid)
-{
-	u8 *end = etf_put_pid(p, pid);
-
-	msg->from = p - msg->data;
-	msg->from_len = end - p;
-	return end;
-}
-
-/* {'EXIT', Pid, to the process at @to */
-static void tell_exit(struct erldist_end *to, struct erldist_blob *reason)
-{
-	struct erldist_msg *msg = take_told(to->relation, ERLDIST_SIG_EXIT, 3);
-	struct etf_pid pid = other_pid(to);
-	u8 *p = put_atom(msg->data + 2, "EXIT");
-
-	msg->used = put_sender(msg, p, &pid) - msg->data;
-	erldist_process_exit_signal(to->process, msg, reason, false);
-}
-
-/* {Name, Node} */
-static u8 *put_name(u8 *p, const struct erldist_relation *rel)
-{
-	*p++ = ETF_SMALL_TUPLE;
-	*p++ = 2;
-	p = etf_put_atom(p, &rel->name);
-	return etf_put_atom(p, rel->peer ? &rel->peer->atom :
-					   &rel->near.process->node->atom);
-}
-
-/* {'DOWN', Ref, process, Object, to the watcher */
-static void tell_down(struct erldist_relation *rel, struct erldist_blob *reason)
-{
-	struct erldist_msg *msg = take_told(rel, ERLDIST_SIG_DOWN, 5);
-	struct erldist_process *proc = rel->near.process;
-	struct etf_ref ref = erldist_own_ref(proc->node, proc->id,
-					     rel->sequence);
-	u8 *p = put_atom(msg->data + 2, "DOWN");
-	struct etf_pid pid;
-
-	p = put_atom(etf_put_ref(p, &ref), "process");
-	if (rel->by_name) {
-		p = put_name(p, rel);
-	} else {
-		pid = other_pid(&rel->near);
-		p = put_sender(msg, p, &pid);
-	}
-	msg->used = p - msg->data;
-	msg->sequence = rel->sequence;
-	msg->user_data = rel->user_data;
-	erldist_msg_set_reason(msg, reason);
-	erldist_mailbox_put_signal(proc, rel->port, msg);
-}
-
-/**
- * erldist_relation_tell() - near hears of the end of the other side
- * @rel: a relation that was taken
- * @reason: the reason
- *
- * An EXIT for a link that is active, a DOWN for a monitor of near's.
- *
- * Context: process context.
- */
-void erldist_relation_tell(struct erldist_relation *rel,
-			   struct erldist_blob *reason)
-{
-	if (rel->type == RELATION_LINK && rel->active)
-		tell_exit(&rel->near, reason);
-	else if (rel->near.kind == END_OWN && rel->type == RELATION_MONITOR)
-		tell_down(rel, reason);
-}
-
-/*
- * Near has ended, or demonitors: the relation becomes its EXIT, DOWN or
- * DEMONITOR_P, in the flow of the process, behind all it sent to that peer.
- */
-static void rel_send(struct erldist_relation *rel, struct erldist_blob *reason)
-{
-	struct erldist_peer *peer = rel->peer;
-	bool unhooked, queued;
-
-	rel->reason = reason ? erldist_blob_get(reason) : NULL;
-	rel->out.size = sizeof(*rel);
-	spin_lock_bh(&peer->lock);
-	unhooked = unhook_peer_locked(rel);
-	queued = unhooked && rel->generation == peer->generation && rel->active;
-	if (queued) {
-		refcount_inc(&rel->ref);
-		erldist_send_queue_locked(peer, &rel->out);
-	}
-	spin_unlock_bh(&peer->lock);
-	if (queued)
-		erldist_send_kick(peer);
-	if (unhooked)
-		erldist_relation_put(rel);
-}
-
-/**
- * erldist_relation_demonitor() - the watcher does not want to know any more
- * @rel: a monitor that was taken; the caller's reference is dropped
- *
- * Context: any.
- */
-void erldist_relation_demonitor(struct erldist_relation *rel)
-{
-	if (rel->peer)
-		rel_send(rel, NULL);
-	erldist_relation_drop(rel);
-}
-
-static void end_died(struct erldist_end *end)
-{
-	struct erldist_relation *rel = end->relation;
-	struct erldist_blob *reason = end->process->status;
-
-	if (rel->type == RELATION_ALIAS)
-		return;
-	if (rel->peer)
-		rel_send(rel, end->kind == END_OWN ? NULL : reason);
-	else if (rel->type == RELATION_LINK)
-		tell_exit(other_end(end), reason);
-	else if (end == &rel->far)
-		tell_down(rel, reason);
-}
-
-static struct erldist_end *end_pop(struct erldist_process *proc)
-{
-	struct erldist_end *end = NULL;
-	struct rb_node *n;
-
-	spin_lock_bh(&proc->lock);
-	n = rb_first(&proc->relations);
-	if (n) {
-		end = rb_entry(n, struct erldist_end, node);
-		tree_erase(end);
-	}
-	spin_unlock_bh(&proc->lock);
-	return end;
-}
-
-static struct erldist_relation *port_pop(struct erldist_port *port)
-{
-	struct erldist_process *proc = port->process;
-	struct erldist_relation *rel, *taken = NULL;
-
-	spin_lock_bh(&proc->lock);
-	port->closed = true;
-	while (!taken && !list_empty(&port->relations)) {
-		rel = list_first_entry(&port->relations,
-				       struct erldist_relation, port_list);
-		if (rel_take(rel)) {
-			tree_erase(&rel->near);
-			taken = rel;
-		} else {
-			/* Whoever took it unhooks it. */
-			list_del_init(&rel->port_list);
-		}
-	}
-	spin_unlock_bh(&proc->lock);
-	return taken;
-}
-
-/**
- * erldist_relations_of_port() - end what was asked for on a port
- * @port: the port; no more are taken in
- *
- * Context: process context.
- */
-void erldist_relations_of_port(struct erldist_port *port)
-{
-	struct erldist_relation *rel;
-
-	while ((rel = port_pop(port))) {
-		if (rel->type == RELATION_MONITOR)
-			erldist_relation_demonitor(rel);
-		else
-			erldist_relation_drop(rel);
-		cond_resched();
-	}
-}
-
-/**
- * erldist_relations_end() - tell everyone that a process has ended
- * @proc: the process, closed to new relations
- *
- * Context: the reaper.
- */
-void erldist_relations_end(struct erldist_process *proc)
-{
-	struct erldist_end *end;
-
-	while ((end = end_pop(proc))) {
-		if (rel_take(end->relation)) {
-			end_died(end);
-			unhook_all(end->relation);
-		}
-		erldist_relation_put(end->relation);
-		cond_resched();
-	}
-}
-
-static struct erldist_relation *rel_pop_lost(struct erldist_peer *peer)
-{
-	struct erldist_relation *rel;
-
-	spin_lock_bh(&peer->lock);
-	rel = list_first_entry_or_null(&peer->lost, struct erldist_relation,
-				       peer_list);
-	if (rel)
-		unhook_peer_locked(rel);
-	spin_unlock_bh(&peer->lock);
-	return rel;
-}
-
-/**
- * erldist_relations_lost() - the peer is gone: noconnection for all
- * @peer: the peer
- *
- * Context: process context.
- */
-void erldist_relations_lost(struct erldist_peer *peer)
-{
-	struct erldist_blob *reason = erldist_blob_known(KNOWN_NOCONNECTION);
-	struct erldist_relation *rel;
-
-	while ((rel = rel_pop_lost(peer))) {
-		if (rel_take(rel)) {
-			end_unhook(&rel->near);
-			erldist_relation_tell(rel, reason);
-		}
-		erldist_relation_put(rel);
-		cond_resched();
-	}
-	erldist_blob_put(reason);
 }

@@ -13,6 +13,8 @@ enum erldist_relation_type {
 	RELATION_LINK,
 	RELATION_MONITOR,
 	RELATION_ALIAS,
+	RELATION_NODE,		/* the loss of a node is told, once */
+	RELATION_NODES,		/* the same, of one that all are told of */
 };
 
 /* How a relation looks from one end, and what it is found by there */
@@ -20,6 +22,8 @@ enum erldist_end_kind {
 	END_LINK,	/* the other process */
 	END_WATCHED,	/* the watcher's node, and the reference */
 	END_OWN,	/* the reference, of this process: monitor, alias */
+	END_NODE,	/* the peer, and a sequence number */
+	END_NODES,	/* the peer */
 };
 
 /* Hangs in the tree of a local process. */
@@ -28,6 +32,14 @@ struct erldist_end {
 	u8 kind;			/* enum erldist_end_kind */
 	struct erldist_process *process;	/* a reference; NULL: a peer's */
 	struct erldist_relation *relation;
+};
+
+/* What an end is found by. Fields that do not count are zero. */
+struct erldist_end_key {
+	u8 kind;
+	const struct erldist_peer *peer;
+	u32 creation, serial, id;
+	const struct etf_ref *ref;
 };
 
 /*
@@ -64,7 +76,7 @@ struct erldist_relation {
 	u32 generation;			/* of the peer, when it was hooked */
 	u32 id, serial, creation;	/* the remote process */
 	struct etf_ref ref_id;		/* monitor, alias; its node is not set */
-	u64 sequence;			/* of ref_id, when it is near's own */
+	u64 sequence;			/* of ref_id, when it is near's own; of a node */
 	u64 user_data;
 	u64 unlink_id;			/* of the UNLINK_ID that is not answered */
 	struct erldist_blob *reason;
@@ -90,6 +102,28 @@ struct erldist_relation_spec {
 	u64 user_data;
 };
 
+static inline struct erldist_end *erldist_end_other(struct erldist_end *end)
+{
+	struct erldist_relation *rel = end->relation;
+
+	return end == &rel->near ? &rel->far : &rel->near;
+}
+
+static inline struct erldist_end_key
+erldist_key_link(const struct erldist_peer *peer, const struct etf_pid *pid)
+{
+	return (struct erldist_end_key) {
+		.kind = END_LINK, .peer = peer, .creation = pid->creation,
+		.serial = pid->serial, .id = pid->id,
+	};
+}
+
+static inline struct erldist_end_key erldist_key_own(const struct etf_ref *ref)
+{
+	return (struct erldist_end_key){ .kind = END_OWN, .ref = ref };
+}
+
+/* relation.c */
 struct etf_ref erldist_own_ref(const struct erldist_node *node, u32 id, u64 n);
 struct erldist_relation *
 erldist_relation_new(const struct erldist_relation_spec *spec);
@@ -99,6 +133,19 @@ void erldist_relation_hook_channel(struct erldist_relation *rel,
 				   struct erldist_channel *ch);
 bool erldist_relation_hook_peer_locked(struct erldist_relation *rel);
 bool erldist_relation_cancel(struct erldist_relation *rel);
+void erldist_relation_drop(struct erldist_relation *rel);
+bool erldist_relation_take(struct erldist_relation *rel);
+void erldist_relation_unhook(struct erldist_relation *rel);
+bool erldist_relation_unhook_peer_locked(struct erldist_relation *rel);
+struct etf_pid erldist_end_pid(struct erldist_end *end);
+struct erldist_end *erldist_end_find(struct erldist_process *proc,
+				     const struct erldist_end_key *key);
+struct erldist_end *erldist_end_first(struct erldist_process *proc, u8 kind,
+				      const struct erldist_peer *peer);
+void erldist_end_erase(struct erldist_end *end);
+void erldist_end_unhook(struct erldist_end *end);
+
+/* relation_find.c */
 struct erldist_relation *
 erldist_relation_find_link(struct erldist_process *proc,
 			   const struct erldist_peer *peer,
@@ -126,7 +173,11 @@ int erldist_relation_by_alias(struct erldist_process *proc,
 			      struct erldist_port **port);
 int erldist_relation_unalias(struct erldist_process *proc,
 			     const struct etf_ref *ref);
-void erldist_relation_drop(struct erldist_relation *rel);
+struct erldist_relation *
+erldist_relation_take_node(struct erldist_process *proc, u8 kind,
+			   const struct erldist_peer *peer);
+
+/* relation_tell.c */
 void erldist_relation_demonitor(struct erldist_relation *rel);
 void erldist_relation_tell(struct erldist_relation *rel,
 			   struct erldist_blob *reason);

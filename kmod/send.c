@@ -782,21 +782,12 @@ static int send_admit_locked(struct erldist_peer *peer,
 			     struct erldist_process *from,
 			     struct erldist_msg *msg, bool noconnect, bool *news)
 {
-	int err;
+	int err = erldist_peer_admit_locked(peer, from, noconnect, news);
 
-	if (peer->dead)
-		return READ_ONCE(peer->node->dead) ? -ENETDOWN : -ESTALE;
-	if (!erldist_process_alive(from))
-		return -EPIPE;
-	if (noconnect && !peer->open)
-		return -EHOSTUNREACH;
-	err = erldist_peer_want_locked(peer, from, news);
-	if (err == -EUSERS)
-		return err;
-	if (err) {
+	if (err > 0)
 		peer->lost_messages += !msg->ctl_op;
-		return 1;
-	}
+	if (err)
+		return err;
 	/* Who asks for a relation has waited for room before. */
 	if (msg->ctl_op && msg->ctl_op != OP_EXIT2)
 		return 0;

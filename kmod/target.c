@@ -74,6 +74,24 @@ int erldist_dest_parse(const struct erldist_node *node, const u8 *term,
 	return 0;
 }
 
+/**
+ * erldist_dest_is_node() - a destination that names a node, not a process
+ * @node: the local node
+ * @dest: an atom; made to be of that node
+ *
+ * Return: 0 or -EINVAL.
+ */
+int erldist_dest_is_node(const struct erldist_node *node,
+			 struct erldist_dest *dest)
+{
+	if (dest->kind != CTL_NAME || dest->node.len ||
+	    !erldist_name_valid((const char *)dest->name.text, dest->name.len))
+		return -EINVAL;
+	dest->node = dest->name;
+	dest->local = erldist_node_is(node, &dest->node);
+	return 0;
+}
+
 static int target_resolve(struct erldist_target *target,
 			  struct erldist_node *node)
 {

@@ -180,6 +180,13 @@ enum erldist_signal_op {
 	ERLDIST_SIG_DEMONITOR,	/* ref, no destination */
 	ERLDIST_SIG_ALIAS,	/* ref becomes an address of the process */
 	ERLDIST_SIG_UNALIAS,	/* ref, which may be a monitor's too */
+	ERLDIST_SIG_MONITOR_NODE,	/* the destination is a node's name, an atom:
+				 * its loss is told once for each time this was
+				 * sent, also that it cannot be connected
+				 */
+	ERLDIST_SIG_MONITOR_NODES,	/* every node that comes and goes, no destination */
+	ERLDIST_SIG_NODEUP,	/* received: {nodeup, Node} */
+	ERLDIST_SIG_NODEDOWN,	/* received: {nodedown, Node} */
 };
 
 /* To send: */
@@ -190,12 +197,15 @@ enum erldist_signal_op {
 					 * ends the monitor as well
 					 */
 #define ERLDIST_SIG_F_FLUSH	0x10	/* DEMONITOR: drop a DOWN that came */
+#define ERLDIST_SIG_F_OFF	0x20	/* MONITOR_NODE: one less; MONITOR_NODES: none */
+#define ERLDIST_SIG_F_VISIBLE	0x40	/* MONITOR_NODES: those that publish themselves */
+#define ERLDIST_SIG_F_HIDDEN	0x80	/* MONITOR_NODES: the others */
 
 struct erldist_signal {
 	__u16 op;		/* enum erldist_signal_op */
 	__u16 flags;		/* ERLDIST_SIG_F_* */
 	__u32 reserved;
-	__aligned_u64 user_data;	/* given with ref, comes back with it */
+	__aligned_u64 user_data;	/* comes back with what is told */
 	__aligned_u64 ref;	/* received: of the monitor, or of the alias */
 };
 

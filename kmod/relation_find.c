@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Relations found by what they are known by, to be ended.
+ */
+#include "node.h"
+#include "peer.h"
+#include "relation.h"
+
+/**
+ * erldist_relation_find_link() - a link by the process at its other side
+ * @proc: the local process
+ * @peer: the other's node; NULL: the same
+ * @pid: the other
+ *
+ * Context: any.
+ * Return: the relation with a reference, or NULL.
+ */
+struct erldist_relation *
+erldist_relation_find_link(struct erldist_process *proc,
+			   const struct erldist_peer *peer,
+			   const struct etf_pid *pid)
+{
+	struct erldist_end_key key = erldist_key_link(peer, pid);
+	struct erldist_relation *rel = NULL;
+	struct erldist_end *end;
+
+	spin_lock_bh(&proc->lock);
+	end = erldist_end_find(proc, &key);
+	if (end && !atomic_read(&end->relation->taken)) {
+		rel = end->relation;
+		refcount_inc(&rel->ref);
+	}
+	spin_unlock_bh(&proc->lock);
+	return rel;
+}
+
+/**
+ * erldist_relation_relink() - link() where there is a link
+ * @rel: the link
+ * Return: true when it had been unlinked: LINK is to be sent again.
+ */
+bool erldist_relation_relink(struct erldist_relation *rel)
+{
+	bool again;
+
+	spin_lock_bh(&rel->near.process->lock);
+	again = !rel->active;
+	rel->active = true;
+	rel->unlink_id = 0;
+	spin_unlock_bh(&rel->near.process->lock);
+	return again;
+}
+
+/**
+ * erldist_relation_unlink() - unlink() from a process of a peer
+ * @rel: the link; it stays until the peer has answered
+ * @id: of the UNLINK_ID
+ * Return: true when that is to be sent.
+ */
+bool erldist_relation_unlink(struct erldist_relation *rel, u64 id)
+{
+	bool send;
+
+	spin_lock_bh(&rel->near.process->lock);
+	send = rel->active;
+	if (send) {
+		rel->active = false;
+		rel->unlink_id = id;
+	}
+	spin_unlock_bh(&rel->near.process->lock);
+	return send;
+}
+
+static bool link_matches(const struct erldist_relation *rel, u64 acked)
+{
+	return acked ? !rel->active && rel->unlink_id == acked : rel->active;
+}
+
+/**
+ * erldist_relation_take_link() - end a link by the process at its other side
+ * @proc: the local process
+ * @peer: the other's node; NULL: the same
+ * @pid: the other
+ * @acked: the unlink that was answered; 0: only a link that is active
+ *
+ * Context: any.
+ * Return: the relation, taken, for erldist_relation_drop(), or NULL.
+ */
+struct erldist_relation *
+erldist_relation_take_link(struct erldist_process *proc,
+			   const struct erldist_peer *peer,
+			   const struct etf_pid *pid, u64 acked)
+{
+	struct erldist_end_key key = erldist_key_link(peer, pid);
+	struct erldist_relation *rel = NULL;
+	struct erldist_end *end;
+
+	spin_lock_bh(&proc->lock);
+	end = erldist_end_find(proc, &key);
+	if (end && link_matches(end->relation, acked) &&
+	    erldist_relation_take(end->relation)) {
+		rel = end->relation;
+		erldist_end_erase(end);
+	}
+	spin_unlock_bh(&proc->lock);
+	return rel;
+}
+
+/**
+ * erldist_relation_take_watched() - a peer's process demonitors
+ * @proc: the local process
+ * @peer: the peer
+ * @ref: the monitor
+ *
+ * Context: any.
+ * Return: the relation, taken, for erldist_relation_drop(), or NULL.
+ */
+struct erldist_relation *
+erldist_relation_take_watched(struct erldist_process *proc,
+			      const struct erldist_peer *peer,
+			      const struct etf_ref *ref)
+{
+	const struct erldist_end_key key = {
+		.kind = END_WATCHED, .peer = peer, .ref = ref,
+	};
+	struct erldist_relation *rel = NULL;
+	struct erldist_end *end;
+
+	spin_lock_bh(&proc->lock);
+	end = erldist_end_find(proc, &key);
+	if (end && erldist_relation_take(end->relation)) {
+		rel = end->relation;
+		erldist_end_erase(end);
+	}
+	spin_unlock_bh(&proc->lock);
+	return rel;
+}
+
+/**
+ * erldist_relation_take_own() - end a monitor of this process
+ * @proc: the process
+ * @ref: the monitor
+ * @peer: only if it is one of this peer's processes; NULL: any
+ *
+ * Context: any.
+ * Return: the relation, taken, for erldist_relation_drop() or
+ * erldist_relation_demonitor(), or NULL.
+ */
+struct erldist_relation *
+erldist_relation_take_own(struct erldist_process *proc,
+			  const struct etf_ref *ref,
+			  const struct erldist_peer *peer)
+{
+	const struct erldist_end_key key = erldist_key_own(ref);
+	struct erldist_relation *rel = NULL;
+	struct erldist_end *end;
+
+	spin_lock_bh(&proc->lock);
+	end = erldist_end_find(proc, &key);
+	if (end && end->relation->type == RELATION_MONITOR &&
+	    (!peer || end->relation->peer == peer) && erldist_relation_take(end->relation)) {
+		rel = end->relation;
+		erldist_end_erase(end);
+	}
+	spin_unlock_bh(&proc->lock);
+	return rel;
+}
+
+static struct erldist_end *find_alias(struct erldist_process *proc,
+				      const struct etf_ref *ref)
+{
+	const struct erldist_end_key key = erldist_key_own(ref);
+	struct erldist_end *end = erldist_end_find(proc, &key);
+
+	return end && end->relation->alias &&
+	       !atomic_read(&end->relation->taken) ? end : NULL;
+}
+
+static struct erldist_process *ref_maker(struct erldist_node *node,
+					 const struct etf_ref *ref)
+{
+	struct erldist_process *proc;
+
+	if (ref->creation != node->creation || ref->n != 3)
+		return NULL;
+	rcu_read_lock();
+	proc = xa_load(&node->pids, ref->word[2]);
+	if (proc && !erldist_process_tryget(proc))
+		proc = NULL;
+	rcu_read_unlock();
+	return proc;
+}
+
+/**
+ * erldist_relation_alias_owner() - whom an alias leads to
+ * @node: the node, which is the reference's
+ * @ref: the reference
+ *
+ * Context: any.
+ * Return: the process with a reference; NULL: it is no alias now.
+ */
+struct erldist_process *
+erldist_relation_alias_owner(struct erldist_node *node,
+			     const struct etf_ref *ref)
+{
+	struct erldist_process *proc = ref_maker(node, ref);
+	bool is;
+
+	if (!proc)
+		return NULL;
+	spin_lock_bh(&proc->lock);
+	is = find_alias(proc, ref);
+	spin_unlock_bh(&proc->lock);
+	if (is)
+		return proc;
+	erldist_process_put(proc);
+	return NULL;
+}
+
+/**
+ * erldist_relation_by_alias() - a message for an alias
+ * @proc: the process
+ * @ref: the alias; if it was for one message, it ends, and its monitor too
+ * @msg: the message; what belongs to the alias is noted in it
+ * @port: set to the port it is for, with a reference, or NULL
+ *
+ * Context: any.
+ * Return: 0; 1: it was for this message alone; -ESRCH: it is none.
+ */
+int erldist_relation_by_alias(struct erldist_process *proc,
+			       const struct etf_ref *ref,
+			       struct erldist_msg *msg,
+			      struct erldist_port **port)
+{
+	struct erldist_relation *over = NULL;
+	struct erldist_end *end;
+
+	*port = NULL;
+	spin_lock_bh(&proc->lock);
+	end = find_alias(proc, ref);
+	if (end && end->relation->once && !erldist_relation_take(end->relation))
+		end = NULL;
+	if (end) {
+		msg->sequence = end->relation->sequence;
+		msg->user_data = end->relation->user_data;
+		*port = end->relation->port;
+		if (*port)
+			erldist_port_get(*port);
+		if (end->relation->once) {
+			over = end->relation;
+			erldist_end_erase(end);
+		}
+	}
+	spin_unlock_bh(&proc->lock);
+	if (over && over->type == RELATION_MONITOR)
+		erldist_relation_demonitor(over);
+	else if (over)
+		erldist_relation_drop(over);
+	if (!end)
+		return -ESRCH;
+	return over ? 1 : 0;
+}
+
+/**
+ * erldist_relation_unalias() - a reference is no address any more
+ * @proc: the process
+ * @ref: the reference; a monitor stays
+ *
+ * Context: process context.
+ * Return: 0; -ENOENT it was none.
+ */
+int erldist_relation_unalias(struct erldist_process *proc,
+			     const struct etf_ref *ref)
+{
+	struct erldist_relation *over = NULL;
+	struct erldist_end *end;
+
+	spin_lock_bh(&proc->lock);
+	end = find_alias(proc, ref);
+	if (end && end->relation->type == RELATION_MONITOR) {
+		end->relation->alias = false;
+	} else if (end && erldist_relation_take(end->relation)) {
+		over = end->relation;
+		erldist_end_erase(end);
+	}
+	spin_unlock_bh(&proc->lock);
+	if (over)
+		erldist_relation_drop(over);
+	return end ? 0 : -ENOENT;
+}
+
+/**
+ * erldist_relation_take_node() - end one watch of a node
+ * @proc: the process
+ * @kind: END_NODE or END_NODES
+ * @peer: which node; NULL: any
+ *
+ * Context: process context.
+ * Return: the relation, taken, for erldist_relation_drop(), or NULL.
+ */
+struct erldist_relation *
+erldist_relation_take_node(struct erldist_process *proc, u8 kind,
+			   const struct erldist_peer *peer)
+{
+	struct erldist_relation *rel = NULL, *stale;
+	struct erldist_end *end;
+
+	do {
+		stale = NULL;
+		spin_lock_bh(&proc->lock);
+		end = erldist_end_first(proc, kind, peer);
+		if (end) {
+			/* Whoever took it does not find it here any more. */
+			erldist_end_erase(end);
+			if (erldist_relation_take(end->relation))
+				rel = end->relation;
+			else
+				stale = end->relation;
+		}
+		spin_unlock_bh(&proc->lock);
+		if (stale)
+			erldist_relation_put(stale);
+	} while (stale);
+	return rel;
+}
