@@ -238,21 +238,6 @@ static int fill_process_name(struct sk_buff *skb,
 	return err;
 }
 
-/* The watch goes when the socket closes; until then it is there. */
-static u32 owner_pid(const struct erldist_process *proc)
-{
-	struct sock *sk;
-	u32 pid = 0;
-
-	rcu_read_lock();
-	sk = rcu_dereference(proc->mailbox.queue.sk);
-	if (sk && proc->watch)
-		pid = erldist_watch_pid(proc->watch,
-					task_active_pid_ns(current));
-	rcu_read_unlock();
-	return pid;
-}
-
 static int fill_process(struct sk_buff *skb, struct erldist_process *proc,
 			u64 seq)
 {
@@ -262,7 +247,9 @@ static int fill_process(struct sk_buff *skb, struct erldist_process *proc,
 	return fill_pid(skb, proc) ?: fill_process_name(skb, proc) ?:
 	       nla_put_u32(skb, ERLDIST_A_PROCESS_STATE,
 			   READ_ONCE(proc->state)) ?:
-	       nla_put_u32(skb, ERLDIST_A_PROCESS_OWNER, owner_pid(proc)) ?:
+	       nla_put_u32(skb, ERLDIST_A_PROCESS_OWNER,
+			   erldist_owner_pid(proc,
+					     task_active_pid_ns(current))) ?:
 	       nla_put_u32(skb, ERLDIST_A_PROCESS_UID,
 			   from_kuid_munged(proc->node->net->user_ns,
 					    proc->uid)) ?:

@@ -3,6 +3,7 @@
  * The owner of a process: the thread group that bound it. When it dies, so
  * does the process, whoever else still holds the descriptor.
  */
+#include <linux/cred.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -15,10 +16,10 @@
 #define REASON_ROOM	48
 
 /*
- * A watch. References: the process's, and the queued work's. wait is on
- * the owner's wait_pidfd from erldist_watch_new() to erldist_watch_free(). A
- * wake is but a hint: dead means that no thread is left (an exec never shows
- * that). task is held for its signal alone, which an exec shares and which
+ * A watch. References: the process's, the queued work's, and whoever looks at it.
+ * wait is on the owner's wait_pidfd until erldist_owner_drop() or a change of
+ * owner. A wake is but a hint: dead means that no thread is left (an exec never
+ * shows that). task is held for its signal alone, which an exec shares and which
  * is valid after reaping.
  */
 struct erldist_watch {
@@ -27,9 +28,9 @@ struct erldist_watch {
 	struct work_struct work;
 	struct pid *pid;
 	struct task_struct *task;
-	struct erldist_process *process;	/* outlives wait; see free */
+	struct erldist_process *process;	/* outlives wait */
 	struct erldist_blob *reason;		/* room for the one that comes */
-	struct rcu_head rcu;			/* netlink looks at pid under RCU */
+	struct rcu_head rcu;			/* process->watch is RCU */
 };
 
 static const char *const signal_names[] = {
@@ -63,6 +64,14 @@ static void watch_put(struct erldist_watch *watch)
 		call_rcu(&watch->rcu, watch_free_rcu);
 }
 
+static void watch_queue(struct erldist_watch *watch)
+{
+	refcount_inc(&watch->ref);
+	/* The work was queued already: the other reference is not the last. */
+	if (!queue_work(erldist_reaper_wq, &watch->work))
+		refcount_dec(&watch->ref);
+}
+
 /* tasklist_lock is held, interrupts are off. */
 static int watch_wake(struct wait_queue_entry *wait, unsigned int mode,
 		      int flags, void *key)
@@ -70,10 +79,7 @@ static int watch_wake(struct wait_queue_entry *wait, unsigned int mode,
 	struct erldist_watch *watch = container_of(wait, struct erldist_watch,
 						   wait);
 
-	refcount_inc(&watch->ref);
-	/* The work was queued already: the other reference is not the last. */
-	if (!queue_work(erldist_reaper_wq, &watch->work))
-		refcount_dec(&watch->ref);
+	watch_queue(watch);
 	return 0;
 }
 
@@ -88,7 +94,9 @@ static void watch_work(struct work_struct *work)
 						   work);
 	struct erldist_blob *why;
 
-	if (owner_dead(watch)) {
+	/* The owner may have changed meanwhile. */
+	if (owner_dead(watch) &&
+	    rcu_access_pointer(watch->process->watch) == watch) {
 		why = erldist_process_last_reason(watch->process);
 		erldist_process_end(watch->process, why, EOWNERDEAD);
 		erldist_blob_put(why);
@@ -96,14 +104,8 @@ static void watch_work(struct work_struct *work)
 	watch_put(watch);
 }
 
-/**
- * erldist_watch_new() - watch the caller's thread group for a process
- * @proc: the process
- *
- * Context: process context.
- * Return: the watch, or NULL.
- */
-struct erldist_watch *erldist_watch_new(struct erldist_process *proc)
+static struct erldist_watch *watch_new(struct erldist_process *proc,
+				       struct task_struct *task)
 {
 	struct erldist_watch *watch;
 
@@ -117,28 +119,108 @@ struct erldist_watch *erldist_watch_new(struct erldist_process *proc)
 	}
 	refcount_set(&watch->ref, 1);
 	watch->process = proc;
-	watch->task = get_task_struct(current->group_leader);
-	watch->pid = get_pid(task_tgid(current));
+	watch->task = get_task_struct(task);
+	watch->pid = get_pid(task_tgid(task));
 	INIT_WORK(&watch->work, watch_work);
 	init_waitqueue_func_entry(&watch->wait, watch_wake);
-	add_wait_queue(&watch->pid->wait_pidfd, &watch->wait);
 	return watch;
 }
 
-/**
- * erldist_watch_free() - stop watching
- * @watch: the watch
- *
- * Its process is not touched by it afterwards.
- *
- * Context: process context, not the watch's own work.
- */
-void erldist_watch_free(struct erldist_watch *watch)
+static void watch_stop(struct erldist_watch *watch)
 {
 	remove_wait_queue(&watch->pid->wait_pidfd, &watch->wait);
 	if (cancel_work_sync(&watch->work))
 		watch_put(watch);
 	watch_put(watch);
+}
+
+/* NULL: nobody watches any more. Process context, not the watch's own work. */
+static void owner_replace(struct erldist_process *proc,
+			  struct erldist_watch *watch)
+{
+	struct erldist_watch *old;
+
+	spin_lock_bh(&proc->lock);
+	proc->kill_signal = 0;
+	old = rcu_replace_pointer(proc->watch, watch,
+				  lockdep_is_held(&proc->lock));
+	spin_unlock_bh(&proc->lock);
+	if (old)
+		watch_stop(old);
+	if (!watch)
+		return;
+	add_wait_queue(&watch->pid->wait_pidfd, &watch->wait);
+	/* It may have died before. */
+	if (owner_dead(watch))
+		watch_queue(watch);
+}
+
+/* A child cannot be reaped, and its pid reused, but by the caller. */
+static struct task_struct *get_child(pid_t nr)
+{
+	struct task_struct *task;
+
+	rcu_read_lock();
+	task = pid_task(find_vpid(nr), PIDTYPE_TGID);
+	if (task && rcu_dereference(task->real_parent)->signal ==
+	    current->signal)
+		get_task_struct(task);
+	else
+		task = NULL;
+	rcu_read_unlock();
+	return task;
+}
+
+/**
+ * erldist_owner_set() - who owns a process
+ * @proc: the process; the caller serialises calls
+ * @owner: ERLDIST_OWNER_SELF, ERLDIST_OWNER_NONE, or the pid of a child
+ *
+ * Context: process context.
+ * Return: 0; -ESRCH no child of the caller; -ENOMEM.
+ */
+int erldist_owner_set(struct erldist_process *proc, s32 owner)
+{
+	struct erldist_watch *watch;
+	struct task_struct *task;
+
+	if (owner == ERLDIST_OWNER_NONE) {
+		owner_replace(proc, NULL);
+		return 0;
+	}
+	task = owner == ERLDIST_OWNER_SELF ?
+	       get_task_struct(current->group_leader) : get_child(owner);
+	if (!task)
+		return -ESRCH;
+	watch = watch_new(proc, task);
+	put_task_struct(task);
+	if (!watch)
+		return -ENOMEM;
+	owner_replace(proc, watch);
+	return 0;
+}
+
+/**
+ * erldist_owner_drop() - the process's own socket goes: stop watching
+ * @proc: the process
+ *
+ * Context: process context, not a watch's own work.
+ */
+void erldist_owner_drop(struct erldist_process *proc)
+{
+	owner_replace(proc, NULL);
+}
+
+static struct erldist_watch *watch_get(const struct erldist_process *proc)
+{
+	struct erldist_watch *watch;
+
+	rcu_read_lock();
+	watch = rcu_dereference(proc->watch);
+	if (watch && !refcount_inc_not_zero(&watch->ref))
+		watch = NULL;
+	rcu_read_unlock();
+	return watch;
 }
 
 /* {Tag, Value} with an atom or a small integer as value */
@@ -166,25 +248,13 @@ static const char *signal_name(int sig)
 	return sig < ARRAY_SIZE(signal_names) ? signal_names[sig] : NULL;
 }
 
-/**
- * erldist_watch_reason() - how the owner died
- * @watch: the watch
- * @signal: set when a signal killed it
- *
- * Never the code of whoever runs release(): the owner may live on, or it may
- * have died long before.
- *
- * Context: process context; once for a watch that finds the owner dead.
- * Return: {signal, S} or {exit_status, N} with a reference; NULL: it is alive,
- * or ended with status 0.
- */
-struct erldist_blob *erldist_watch_reason(struct erldist_watch *watch,
-					  bool *signal)
+/* Returns a reference; NULL: it is alive, or ended with status 0. */
+static struct erldist_blob *watch_reason(struct erldist_watch *watch,
+					 bool *signal)
 {
 	struct signal_struct *sig = watch->task->signal;
 	int code, status;
 
-	*signal = false;
 	if (!owner_dead(watch) && !(READ_ONCE(sig->flags) & SIGNAL_GROUP_EXIT))
 		return NULL;
 	code = READ_ONCE(sig->group_exit_code);
@@ -202,13 +272,113 @@ struct erldist_blob *erldist_watch_reason(struct erldist_watch *watch,
 }
 
 /**
- * erldist_watch_pid() - the owner's process id
- * @watch: the watch
- * @ns: as seen from this pid namespace
- * Return: 0 when it is not visible there.
+ * erldist_owner_reason() - how the owner of a process died
+ * @proc: the process, which ends
+ * @signal: set when a signal killed it
+ *
+ * Never the code of whoever runs release(): the owner may live on, or it may
+ * have died long before.
+ *
+ * Context: process context.
+ * Return: {signal, S} or {exit_status, N} with a reference; NULL: there is no
+ * owner, it is alive, or it ended with status 0.
  */
-pid_t erldist_watch_pid(const struct erldist_watch *watch,
+struct erldist_blob *erldist_owner_reason(struct erldist_process *proc,
+					  bool *signal)
+{
+	struct erldist_watch *watch = watch_get(proc);
+	struct erldist_blob *reason;
+
+	*signal = false;
+	if (!watch)
+		return NULL;
+	reason = watch_reason(watch, signal);
+	watch_put(watch);
+	return reason;
+}
+
+/**
+ * erldist_owner_pid() - the owner's process id
+ * @proc: the process
+ * @ns: as seen from this pid namespace
+ * Return: 0 when there is none, or it is not visible there.
+ */
+pid_t erldist_owner_pid(const struct erldist_process *proc,
 			struct pid_namespace *ns)
 {
-	return pid_nr_ns(watch->pid, ns);
+	struct erldist_watch *watch;
+	pid_t nr = 0;
+
+	rcu_read_lock();
+	watch = rcu_dereference(proc->watch);
+	if (watch)
+		nr = pid_nr_ns(watch->pid, ns);
+	rcu_read_unlock();
+	return nr;
+}
+
+/**
+ * erldist_owner_kill_signal() - what the owner gets when exit/2 kills
+ * @proc: the process
+ * @signal: SIGTERM, SIGKILL, or 0: nothing
+ *
+ * Context: process context; the caller's credentials are what counts then.
+ * Return: 0 or -EINVAL.
+ */
+int erldist_owner_kill_signal(struct erldist_process *proc, u32 signal)
+{
+	if (signal && signal != SIGTERM && signal != SIGKILL)
+		return -EINVAL;
+	spin_lock_bh(&proc->lock);
+	proc->kill_signal = signal;
+	proc->kill_uid = current_uid();
+	proc->kill_euid = current_euid();
+	spin_unlock_bh(&proc->lock);
+	return 0;
+}
+
+/* As for SIGIO (fs/fcntl.c, sigio_perm()) */
+static bool may_kill(struct pid *pid, kuid_t uid, kuid_t euid)
+{
+	struct task_struct *task;
+	const struct cred *cred;
+	bool may = false;
+
+	rcu_read_lock();
+	task = pid_task(pid, PIDTYPE_TGID);
+	if (task) {
+		cred = __task_cred(task);
+		may = uid_eq(euid, GLOBAL_ROOT_UID) ||
+		      uid_eq(euid, cred->suid) || uid_eq(euid, cred->uid) ||
+		      uid_eq(uid, cred->suid) || uid_eq(uid, cred->uid);
+	}
+	rcu_read_unlock();
+	return may;
+}
+
+/**
+ * erldist_owner_kill() - exit/2 has killed the process: its owner is signalled
+ * @proc: the process
+ *
+ * Once, if that was asked for and whoever did might do so himself.
+ *
+ * Context: process context.
+ */
+void erldist_owner_kill(struct erldist_process *proc)
+{
+	struct erldist_watch *watch = watch_get(proc);
+	kuid_t uid, euid;
+	u32 signal;
+
+	spin_lock_bh(&proc->lock);
+	signal = proc->kill_signal;
+	uid = proc->kill_uid;
+	euid = proc->kill_euid;
+	proc->kill_signal = 0;
+	spin_unlock_bh(&proc->lock);
+	if (!watch)
+		return;
+	if (signal && may_kill(watch->pid, uid, euid))
+		kill_pid(watch->pid, signal, 1);
+	watch_put(watch);
 }

@@ -410,8 +410,7 @@ void erldist_process_close(struct erldist_process *proc)
 		erldist_blob_put(why);
 	}
 	erldist_queue_close(proc, &proc->mailbox.queue);
-	if (proc->watch)
-		erldist_watch_free(proc->watch);
+	erldist_owner_drop(proc);
 	erldist_process_put(proc);
 }
 
@@ -422,11 +421,10 @@ void erldist_process_close(struct erldist_process *proc)
  */
 struct erldist_blob *erldist_process_last_reason(struct erldist_process *proc)
 {
-	struct erldist_blob *reason = NULL;
+	struct erldist_blob *reason;
 	bool signal = false;
 
-	if (proc->watch)
-		reason = erldist_watch_reason(proc->watch, &signal);
+	reason = erldist_owner_reason(proc, &signal);
 	if (signal)
 		return reason;
 	spin_lock_bh(&proc->lock);
@@ -493,6 +491,7 @@ void erldist_process_exit_signal(struct erldist_process *proc,
 {
 	if (exit2 && blob_is(reason, "kill")) {
 		erldist_process_end_known(proc, KNOWN_KILLED, ECONNRESET);
+		erldist_owner_kill(proc);
 	} else if (READ_ONCE(proc->trap_exit)) {
 		erldist_msg_set_reason(msg, reason);
 		erldist_mailbox_put_signal(proc, NULL, msg);

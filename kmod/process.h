@@ -81,7 +81,8 @@ struct erldist_name {
  *
  * ending, then state, err and status change once, under mailbox.lock, in
  * erldist_process_end(). relations, n_relations and closed are guarded by
- * lock, a leaf. asking is held while the process asks for a relation or ends
+ * lock, a leaf, and so is kill_signal with its uids. watch is RCU, and exchanged
+ * atomically. asking is held while the process asks for a relation or ends
  * one, so that what it sends comes in the order of what it did; it guards
  * unlinks, the last id of an UNLINK_ID, node_watches, a counter, and changes of
  * all_nodes. name is exchanged atomically,
@@ -112,7 +113,9 @@ struct erldist_process {
 	u16 all_nodes;			/* ERLDIST_SIG_F_VISIBLE, _HIDDEN */
 	u64 all_nodes_data;
 	atomic_t n_wanted;
-	struct erldist_watch *watch;
+	struct erldist_watch __rcu *watch;	/* of the owner, or NULL */
+	u32 kill_signal;
+	kuid_t kill_uid, kill_euid;	/* of who set it */
 	struct list_head reap;		/* node->reaped */
 };
 
@@ -233,12 +236,14 @@ static inline void erldist_port_get(struct erldist_port *port)
 }
 
 /* owner.c */
-struct erldist_watch *erldist_watch_new(struct erldist_process *proc);
-void erldist_watch_free(struct erldist_watch *watch);
-struct erldist_blob *erldist_watch_reason(struct erldist_watch *watch,
+int erldist_owner_set(struct erldist_process *proc, s32 owner);
+void erldist_owner_drop(struct erldist_process *proc);
+struct erldist_blob *erldist_owner_reason(struct erldist_process *proc,
 					  bool *signal);
-pid_t erldist_watch_pid(const struct erldist_watch *watch,
+pid_t erldist_owner_pid(const struct erldist_process *proc,
 			struct pid_namespace *ns);
+int erldist_owner_kill_signal(struct erldist_process *proc, u32 signal);
+void erldist_owner_kill(struct erldist_process *proc);
 
 /* process_socket.c */
 int erldist_process_socket_create(struct net *net, struct socket *sock,

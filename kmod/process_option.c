@@ -2,6 +2,7 @@
 /*
  * The options of a process socket.
  */
+#include <linux/pid_namespace.h>
 #include <net/sock.h>
 
 #include "option.h"
@@ -134,6 +135,27 @@ static int opt_attach(struct sock *sk, sockptr_t optval, unsigned int optlen)
 	return err ?: erldist_sock_attach(sk, fd);
 }
 
+static int opt_owner(struct sock *sk, int name, sockptr_t optval,
+		     unsigned int optlen)
+{
+	struct erldist_process *proc = sk_process(sk);
+	s32 value;
+	int err = erldist_option_get(&value, sizeof(value), optval, optlen);
+
+	if (err)
+		return err;
+	if (!proc)
+		return -ENOTCONN;
+	if (name == ERLDIST_KILL_SIGNAL)
+		return erldist_owner_kill_signal(proc, value);
+	if (value < ERLDIST_OWNER_NONE)
+		return -EINVAL;
+	lock_sock(sk);
+	err = erldist_owner_set(proc, value);
+	release_sock(sk);
+	return err;
+}
+
 /* What concerns a socket rather than the process */
 static bool on_port(int name)
 {
@@ -163,6 +185,9 @@ int erldist_process_setsockopt(struct socket *sock, int level, int name,
 	if (erldist_sk(sock->sk)->port && !on_port(name))
 		return -EOPNOTSUPP;
 	switch (name) {
+	case ERLDIST_OWNER:
+	case ERLDIST_KILL_SIGNAL:
+		return opt_owner(sock->sk, name, optval, optlen);
 	case ERLDIST_ATTACH:
 		return opt_attach(sock->sk, optval, optlen);
 	case ERLDIST_BIND:
@@ -311,6 +336,11 @@ int erldist_process_getsockopt(struct socket *sock, int level, int name,
 		return get_u32(READ_ONCE(proc->trap_exit), optval, optlen);
 	case ERLDIST_EXIT_STATUS:
 		return get_status(proc, optval, optlen);
+	case ERLDIST_OWNER:
+		return get_u32(erldist_owner_pid(proc, task_active_pid_ns(current)),
+			       optval, optlen);
+	case ERLDIST_KILL_SIGNAL:
+		return get_u32(READ_ONCE(proc->kill_signal), optval, optlen);
 	case ERLDIST_MAILBOX:
 		return get_mailbox(proc, optval, optlen);
 	case ERLDIST_REFS:

@@ -139,11 +139,13 @@ static int bind_process(struct sock *sk, struct erldist_node *node,
 
 	if (IS_ERR(proc))
 		return PTR_ERR(proc);
-	proc->watch = erldist_watch_new(proc);
-	err = erldist_process_publish(proc, to->name.len ? &to->name : NULL);
-	if (err || !proc->watch) {
+	err = erldist_owner_set(proc, ERLDIST_OWNER_SELF);
+	if (!err)
+		err = erldist_process_publish(proc, to->name.len ? &to->name :
+								   NULL);
+	if (err) {
 		erldist_process_close(proc);
-		return err ?: -ENOMEM;
+		return err;
 	}
 	/* Everyone sees a process that is complete. */
 	smp_store_release(&erldist_sk(sk)->process, proc);

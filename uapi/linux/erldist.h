@@ -70,7 +70,18 @@ enum {
 	ERLDIST_NODE,		/* atom: the node the process is bound to (read only) */
 	ERLDIST_RECVTO,		/* __u32, 1: deliver ERLDIST_TO (r) */
 	ERLDIST_ATTACH,		/* __s32, fd of a process: be a reply port of it */
+	ERLDIST_OWNER,		/* __s32, see below (r: its pid, 0: none, or not seen) */
+	ERLDIST_KILL_SIGNAL,	/* __u32, 0, SIGTERM or SIGKILL (r): sent to the owner
+				 * when exit/2 kills the process
+				 */
 };
+
+/*
+ * ERLDIST_OWNER: whose end is the process's. First the program that bound it;
+ * any change clears ERLDIST_KILL_SIGNAL. Else a child of the caller, by its pid.
+ */
+#define ERLDIST_OWNER_SELF	0
+#define ERLDIST_OWNER_NONE	(-1)	/* it lives until its last close */
 
 struct erldist_ticktime {
 	__u32 ticktime;		/* silence after which a peer is down; 0: default */
