@@ -233,6 +233,75 @@ TEST_F(exits, owner_gone)
 	EXPECT_LE(0, proc_open("svc", NULL));
 }
 
+/* Becomes the process of a socket that its parent has too, and ends when told */
+struct heir {
+	int fd;
+	int told;
+};
+
+static int become(void *arg)
+{
+	struct heir *x = arg;
+	char byte = 0;
+	DEFINE_BUF(name);
+
+	if (proc_bind_term(x->fd, fmt(&name, "a", "svc")) ||
+	    send(x->told, &byte, 1, 0) != 1 || recv(x->told, &byte, 1, 0) != 1)
+		return 99;
+	return 0;
+}
+
+/* Who looks all the time sees the end, by this or that call */
+static int look_until_ended(int fd, bool receive)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+	char data[512];
+	socklen_t len;
+	int err;
+
+	do {
+		len = sizeof(data);
+		if (!receive)
+			err = getsockopt(fd, SOL_ERLDIST, ERLDIST_EXIT_STATUS, data,
+					 &len) ? -errno : 0;
+		else if (recv(fd, data, 0, MSG_DONTWAIT | MSG_PEEK) < 0)
+			err = errno == EOWNERDEAD ? 0 : -errno;
+		else
+			err = -EBUSY;
+	} while ((err == -EBUSY || err == -EMSGSIZE) && now_ms() < end);
+	return err;
+}
+
+/* From the moment that the end can be seen, the name is free */
+TEST_F_TIMEOUT(exits, name_is_free_for_who_looks, 120)
+{
+	int q = proc(NULL, NULL), rounds = scaled(60);
+	char byte;
+	DEFINE_BUF(d);
+
+	fmt(&d, "a", "svc");
+	for (int i = 0; i < rounds; i++) {
+		struct heir x = { socket(family(), SOCK_RDM | SOCK_CLOEXEC, 0),
+				  self->told[1] };
+		pid_t child = spawn(become, &x);
+		int heir;
+
+		ASSERT_EQ(1, recv(self->told[0], &byte, 1, 0));
+		/* unread messages make the end longer */
+		for (int n = 0; n < 500; n++)
+			ASSERT_LT(0, proc_send(q, &d, &d));
+		ASSERT_EQ(1, send(self->told[0], &byte, 1, 0));
+		ASSERT_EQ(0, look_until_ended(x.fd, i & 1));
+		heir = proc_open("svc", NULL);
+		ASSERT_LE(0, heir) {
+			TH_LOG("round %d", i);
+		}
+		close(heir);
+		close(x.fd);
+		EXPECT_EQ(0, reap(child));
+	}
+}
+
 /* A thread's end is nothing, exec neither: fd is not closed by it */
 TEST_F(exits, exec_is_no_end)
 {
