@@ -306,6 +306,136 @@ TEST_F(connect, without_blocking)
 	EXPECT_EQ(0, err);
 }
 
+/* Several connect() that do not block: SO_ERROR is the last one's result */
+
+static int so_error(int fd)
+{
+	int err = -1;
+	socklen_t len = sizeof(err);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) ? -errno : err;
+}
+
+static int connect_to(int p, const char *node)
+{
+	DEFINE_BUF(d);
+
+	return proc_connect(p, fmt(&d, "{aa}", "x", node));
+}
+
+static int call_off(int node, const char *name, int error)
+{
+	return node_peer(node, ERLDIST_PEER_UNREACHABLE, name, NULL, 0, error);
+}
+
+static int come_up(struct wire *w, int node, const char *name)
+{
+	wire_init(w, -1, name);
+	return wire_connect(w, node, CARRIER_TCP4, ERLDIST_ROLE_INITIATOR);
+}
+
+TEST_F(connect, to_another_before_the_first_has_failed)
+{
+	DEFINE_FRAME(f);
+	DEFINE_BUF(msg);
+
+	fcntl(self->p, F_SETFL, O_NONBLOCK);
+	EXPECT_EQ(-EINPROGRESS, connect_to(self->p, "v@h"));
+	EXPECT_EQ(-EINPROGRESS, connect_to(self->p, "w@h"));
+	ASSERT_EQ(0, call_off(self->node, "v@h", ENETUNREACH));
+	EXPECT_FALSE(poll_for(self->p, POLLOUT, QUIET_MS));
+	EXPECT_EQ(0, so_error(self->p));
+	ASSERT_EQ(0, come_up(&self->w, self->node, "w@h"));
+	EXPECT_TRUE(poll_for(self->p, POLLOUT, WAIT_MS));
+	EXPECT_EQ(0, so_error(self->p));
+	EXPECT_EQ(2, write(self->p, "\x61\x07", 2));
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	EXPECT_TRUE(buf_eq(&f.msg, fmt(&msg, "i", 7)));
+}
+
+TEST_F(connect, to_another_before_the_first_is_up)
+{
+	fcntl(self->p, F_SETFL, O_NONBLOCK);
+	EXPECT_EQ(-EINPROGRESS, connect_to(self->p, "w@h"));
+	EXPECT_EQ(-EINPROGRESS, connect_to(self->p, "v@h"));
+	ASSERT_EQ(0, come_up(&self->w, self->node, "w@h"));
+	EXPECT_FALSE(poll_for(self->p, POLLOUT, QUIET_MS));
+	ASSERT_EQ(0, call_off(self->node, "v@h", ENETUNREACH));
+	EXPECT_TRUE(poll_for(self->p, POLLOUT, WAIT_MS));
+	EXPECT_EQ(ENETUNREACH, so_error(self->p));
+	EXPECT_EQ(0, so_error(self->p));
+}
+
+/* The second one has its result at once, or there is none any more */
+TEST_F(connect, to_one_that_is_there_before_the_first_has_failed)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	fcntl(self->p, F_SETFL, O_NONBLOCK);
+	EXPECT_EQ(-EINPROGRESS, connect_to(self->p, "v@h"));
+	EXPECT_EQ(0, connect_to(self->p, "k@h"));
+	EXPECT_NE(0, poll_now(self->p) & POLLOUT);
+	ASSERT_EQ(0, call_off(self->node, "v@h", ENETUNREACH));
+	EXPECT_EQ(0, so_error(self->p));
+
+	EXPECT_EQ(-EINPROGRESS, connect_to(self->p, "u@h"));
+	EXPECT_EQ(0, poll_now(self->p) & POLLOUT);
+	EXPECT_EQ(0, connect(self->p, &none, sizeof(none)));
+	EXPECT_NE(0, poll_now(self->p) & POLLOUT);
+	ASSERT_EQ(0, call_off(self->node, "u@h", ENETUNREACH));
+	EXPECT_EQ(0, so_error(self->p));
+}
+
+/* An earlier result that nobody asked for is not the later one's */
+TEST_F(connect, result_that_was_not_read)
+{
+	fcntl(self->p, F_SETFL, O_NONBLOCK);
+	for (int i = 0; i < 2; i++) {
+		const char *name = i ? "u@h" : "v@h";
+
+		EXPECT_EQ(-EINPROGRESS, connect_to(self->p, name));
+		ASSERT_EQ(0, call_off(self->node, name, ENETUNREACH));
+		EXPECT_TRUE(poll_for(self->p, POLLOUT, WAIT_MS));
+		EXPECT_NE(0, poll_now(self->p) & POLLERR);
+		if (i) {
+			EXPECT_EQ(0, connect_to(self->p, "k@h"));
+			continue;
+		}
+		EXPECT_EQ(-EINPROGRESS, connect_to(self->p, "w@h"));
+		EXPECT_EQ(0, poll_now(self->p) & (POLLOUT | POLLERR));
+		EXPECT_EQ(0, so_error(self->p));
+		ASSERT_EQ(0, come_up(&self->w, self->node, "w@h"));
+	}
+	EXPECT_EQ(0, poll_now(self->p) & POLLERR);
+	EXPECT_EQ(0, so_error(self->p));
+}
+
+TEST_F(connect, again_to_the_same)
+{
+	fcntl(self->p, F_SETFL, O_NONBLOCK);
+	EXPECT_EQ(-EINPROGRESS, connect_to(self->p, "w@h"));
+	EXPECT_EQ(-EINPROGRESS, connect_to(self->p, "w@h"));
+	ASSERT_EQ(0, unreachable(self->node, ENETUNREACH));
+	EXPECT_TRUE(poll_for(self->p, POLLOUT, WAIT_MS));
+	EXPECT_EQ(ENETUNREACH, so_error(self->p));
+	EXPECT_EQ(0, so_error(self->p));
+	EXPECT_EQ(-ENETUNREACH, connect_to(self->p, "w@h")) {
+		TH_LOG("remembered");
+	}
+	/* a new attempt has a result of its own */
+	sleep_ms(RETRY_MS + 100);
+	EXPECT_EQ(-EINPROGRESS, connect_to(self->p, "w@h"));
+	EXPECT_FALSE(poll_for(self->p, POLLOUT, QUIET_MS));
+	ASSERT_EQ(0, unreachable(self->node, EHOSTUNREACH));
+	EXPECT_TRUE(poll_for(self->p, POLLOUT, WAIT_MS));
+	EXPECT_EQ(EHOSTUNREACH, so_error(self->p));
+	sleep_ms(RETRY_MS + 100);
+	EXPECT_EQ(-EINPROGRESS, connect_to(self->p, "w@h"));
+	ASSERT_EQ(0, come_up(&self->w, self->node, "w@h"));
+	EXPECT_TRUE(poll_for(self->p, POLLOUT, WAIT_MS));
+	EXPECT_EQ(0, so_error(self->p));
+}
+
 static void on_alarm(int sig)
 {
 }
