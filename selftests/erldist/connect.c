@@ -436,6 +436,126 @@ TEST_F(connect, again_to_the_same)
 	EXPECT_EQ(0, so_error(self->p));
 }
 
+/*
+ * The peer went down and its relations are being ended: that takes a while,
+ * and connect() meanwhile waits for the next connection.
+ */
+
+/* To end relations takes some part of the time that it took to make them */
+#define LINKING_MS	600
+#define LINKS		250
+#define LINKS_MAX	60000
+
+static int link_some(struct wire *w, const struct epid *to, uint32_t first)
+{
+	struct epid from;
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(b);
+
+	for (uint32_t id = first; id < first + LINKS; id++) {
+		from = wire_pid(w, id);
+		wire_frame(w, &b, term(&ctl, "{ipp}", OP_LINK, &from, to), NULL);
+	}
+	return wire_write(w, b.p, b.len) ?: wire_sync(w);
+}
+
+/* As many as can be made in that time; nobody dies of them */
+static int link_many(struct wire *w, int p)
+{
+	uint64_t end = now_ms() + LINKING_MS;
+	struct epid pid;
+	uint32_t one = 1;
+	int err = 0;
+
+	if (setsockopt(p, SOL_ERLDIST, ERLDIST_TRAP_EXIT, &one, sizeof(one)))
+		return -errno;
+	proc_self(p, &pid);
+	for (uint32_t n = 1; !err && n < LINKS_MAX && now_ms() < end; n += LINKS)
+		err = link_some(w, &pid, n);
+	return err;
+}
+
+/* The state once the connection has gone */
+static uint32_t state_behind_up(void)
+{
+	struct peer_info i;
+
+	do {
+		if (peer_get("k@h", "w@h", &i))
+			return ERLDIST_PEER_STATE_UP;
+	} while (i.state == ERLDIST_PEER_STATE_UP);
+	return i.state;
+}
+
+#define CALL_WHILE_DRAINING()						\
+	struct caller c_;						\
+	pid_t child_;							\
+	DEFINE_BUF(d_);							\
+									\
+	ASSERT_EQ(0, wire_up(&self->w, self->node));			\
+	ASSERT_EQ(0, link_many(&self->w, proc(NULL, NULL)));		\
+	c_ = (struct caller){ self->node, self->p, address(&d_) };	\
+	child_ = spawn(call_while_draining, &c_);			\
+	shutdown(self->w.fd, SHUT_RDWR)
+
+#define EARLY	255
+
+static int call_while_draining(void *arg)
+{
+	return state_behind_up() == ERLDIST_PEER_STATE_DRAINING ?
+	       call_connect(arg) : EARLY;
+}
+
+/* It is wanted when that is over */
+TEST_F(connect, while_draining)
+{
+	CALL_WHILE_DRAINING();
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, NULL));
+	EXPECT_EQ(0, waitpid(child_, NULL, WNOHANG)) {
+		TH_LOG("connect() ended without a connection");
+	}
+	ASSERT_EQ(0, come_up(&self->w, self->node, "w@h"));
+	EXPECT_RESULT(0);
+}
+
+/* Its next handshake has come to its end meanwhile, and waits as well */
+TEST_F(connect, while_draining_and_it_comes_by_itself)
+{
+	struct peer_info i;
+	struct wire w;
+	int sv[2];
+	DEFINE_BUF(b);
+
+	CALL_WHILE_DRAINING();
+	ASSERT_EQ(ERLDIST_PEER_STATE_DRAINING, state_behind_up());
+	stream_pair(CARRIER_TCP4, sv);
+	wire_init(&w, sv[1], "w@h");
+	ASSERT_EQ(0, node_accept(self->node, sv[0], 2));
+	hs_name(&w, &b);
+	ASSERT_EQ(0, hs_send(&w, &b));
+	ASSERT_EQ(0, hs_recv(&w, &b, WAIT_MS));
+	EXPECT_TRUE(hs_is_status(&b, "ok"));
+	ASSERT_EQ(0, hs_recv(&w, &b, WAIT_MS));
+	ASSERT_TRUE(hs_take_challenge(&w, &b));
+	b.len = 0;
+	hs_reply(&w, &b);
+	ASSERT_EQ(0, hs_send(&w, &b));
+	EXPECT_EQ(ERLDIST_PEER_STATE_DRAINING, state_behind_up());
+	ASSERT_EQ(0, hs_recv(&w, &b, WAIT_MS));
+	EXPECT_TRUE(hs_take_ack(&w, &b));
+	EXPECT_RESULT(0);
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	EXPECT_EQ(ERLDIST_PEER_STATE_UP, i.state);
+	EXPECT_EQ(2, i.tag);
+}
+
+/* And when nobody comes, it hears of that, in time */
+TEST_F(connect, while_draining_and_nobody_comes)
+{
+	CALL_WHILE_DRAINING();
+	EXPECT_RESULT(ETIMEDOUT);
+}
+
 static void on_alarm(int sig)
 {
 }
