@@ -52,26 +52,18 @@ struct side {
 };
 
 /*
- * Who is called already need not dial, and who is called in this very moment
- * finds its stream closed: it closes the socket, and all is well.
+ * Who is called already need not dial, nor who is called in this very moment:
+ * it closes the socket, and all is well.
  */
 static int dial(race_data *self, int i, const struct channel *out)
 {
 	int err = node_channel(self->node[i], out);
 
-	if (err != -EALREADY && err != -EISCONN && err != -ENOTCONN)
+	if (err != -EALREADY && err != -EISCONN)
 		return err;
 	close(self->sv[i][0]);
 	self->sv[i][0] = -1;
 	return 0;
-}
-
-/* The caller may have thought better of it */
-static int take_call(race_data *self, int i, const struct channel *in)
-{
-	int err = node_channel(self->node[i], in);
-
-	return err == -ENOTCONN ? 0 : err;
 }
 
 /* Node i dials the other one and takes the call of the other one */
@@ -89,11 +81,11 @@ static void *both_ends(void *arg)
 	self->err[i] = 0;
 	pthread_barrier_wait(&self->barrier);
 	if (s->first)
-		self->err[i] = take_call(self, i, &in);
+		self->err[i] = node_channel(self->node[i], &in);
 	if (!self->err[i])
 		self->err[i] = dial(self, i, &out);
 	if (!self->err[i] && !s->first)
-		self->err[i] = take_call(self, i, &in);
+		self->err[i] = node_channel(self->node[i], &in);
 	return NULL;
 }
 

@@ -3,6 +3,11 @@
  * What the sides of a handshake decide: statuses, connections that cross,
  * replacement of a live one, cookies, admission, and channels in role READY.
  */
+#include <pthread.h>
+#include <linux/userfaultfd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
 #include "kselftest_harness.h"
 #include "wire_peer.h"
 
@@ -246,6 +251,115 @@ static bool usable(struct wire *w, int p)
 	DEFINE_BUF(b);
 
 	return !wire_reg_send(w, "svc", term(&b, "i", ++n)) && proc_expect(p, &b);
+}
+
+/* A page: who touches it waits until it is filled */
+struct trap {
+	int fd;
+	void *page;
+};
+
+#define TRAP_SIZE	4096
+
+static bool trap_set(struct trap *t)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register r = { .range.len = TRAP_SIZE,
+				     .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	t->page = mmap(NULL, TRAP_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	t->fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	r.range.start = (uintptr_t)t->page;
+	return t->page != MAP_FAILED && t->fd >= 0 &&
+	       !ioctl(t->fd, UFFDIO_API, &api) &&
+	       !ioctl(t->fd, UFFDIO_REGISTER, &r);
+}
+
+static int trap_fill(struct trap *t)
+{
+	struct uffdio_zeropage z = { .range = { (uintptr_t)t->page, TRAP_SIZE } };
+
+	return ioctl(t->fd, UFFDIO_ZEROPAGE, &z) ? -errno : 0;
+}
+
+/* Two threads that want the same socket */
+struct busy {
+	int node;
+	int fd;
+	struct trap trap;
+	int err;
+};
+
+static void *send_trap(void *arg)
+{
+	struct busy *x = arg;
+
+	send(x->fd, x->trap.page, TRAP_SIZE, MSG_NOSIGNAL);
+	return NULL;
+}
+
+static void *dial_busy(void *arg)
+{
+	struct busy *x = arg;
+
+	x->err = node_dial(x->node, x->fd, "z@h", 1);
+	return NULL;
+}
+
+static bool is_connecting(const char *name)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+	struct peer_info i;
+
+	while (now_ms() < end) {
+		if (!peer_get("k@h", name, &i) &&
+		    i.state == ERLDIST_PEER_STATE_CONNECTING)
+			return true;
+		sleep_ms(1);
+	}
+	return false;
+}
+
+/*
+ * The greater name calls while the stream is being handed over, which waits for
+ * the socket's lock, and closes what was to be our call.
+ */
+TEST_F(status, overtaken_while_handed_over)
+{
+	struct linger reset = { .l_onoff = 1 };
+	struct busy x = { .node = self->node, .err = 1 };
+	pthread_t sender, dialler;
+	struct peer_info i;
+	int sv[2];
+	DEFINE_BUF(b);
+
+	if (!trap_set(&x.trap))
+		SKIP(return, "no userfaultfd here: %s", strerror(errno));
+	stream_pair(CARRIER_TCP4, sv);
+	x.fd = sv[0];
+	ASSERT_EQ(0, pthread_create(&sender, NULL, send_trap, &x));
+	ASSERT_TRUE(poll_for(x.trap.fd, POLLIN, WAIT_MS));
+	ASSERT_EQ(0, pthread_create(&dialler, NULL, dial_busy, &x));
+	ASSERT_TRUE(is_connecting("z@h"));
+
+	wire_init(&self->w2, -1, "z@h");
+	ASSERT_EQ(0, dial(self->node, &self->w2, 2, &b));
+	EXPECT_TRUE(hs_is_status(&b, "ok_simultaneous"));
+	ASSERT_EQ(0, prove(&self->w2, COOKIE));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, NULL));
+	ASSERT_EQ(0, setsockopt(sv[1], SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)));
+	close(sv[1]);
+	ASSERT_EQ(0, trap_fill(&x.trap));
+	pthread_join(sender, NULL);
+	pthread_join(dialler, NULL);
+	EXPECT_TRUE(x.err == -EALREADY || x.err == -EISCONN) {
+		TH_LOG("handing over: %s", strerror(-x.err));
+	}
+	EXPECT_TRUE(usable(&self->w2, proc("svc", NULL)));
+	ASSERT_EQ(0, peer_get("k@h", "z@h", &i));
+	EXPECT_EQ(ERLDIST_PEER_STATE_UP, i.state);
+	EXPECT_EQ(2, i.tag);
 }
 
 TEST_F(status, alive_is_replaced_once_the_cookie_is_proven)
