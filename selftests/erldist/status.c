@@ -578,6 +578,76 @@ TEST_F(status, admission_that_is_never_answered)
 	EXPECT_EQ(ERLDIST_REASON_SETUP_TIMEOUT, i.reason);
 }
 
+/* An answer that takes its time: what nobody uses is forgotten meanwhile */
+TEST_F(status, admission_that_is_answered_late)
+{
+	struct erldist_ticktime t = { .setup = 10000, .retry = 100 };
+	struct peer_info i;
+	DEFINE_BUF(b);
+
+	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t,
+				sizeof(t)));
+	ask(self->node);
+	ASSERT_EQ(0, asked(self->node, &self->w, 1, &i));
+	sleep_ms(500);
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_DENY, "w@h", NULL, 1, 0));
+	ASSERT_EQ(0, hs_recv(&self->w, &b, WAIT_MS));
+	EXPECT_TRUE(hs_is_status(&b, "not_allowed"));
+	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
+	close(self->w.fd);
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, &i));
+
+	ASSERT_EQ(0, asked(self->node, &self->w, 2, &i));
+	sleep_ms(500);
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_ALLOW, "w@h", NULL, 2, 0));
+	ASSERT_EQ(0, hs_recv(&self->w, &b, WAIT_MS));
+	EXPECT_TRUE(hs_is_status(&b, "ok"));
+	EXPECT_EQ(0, prove(&self->w, COOKIE));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, &i));
+	EXPECT_EQ(2, i.tag);
+	EXPECT_TRUE(usable(&self->w, proc("svc", NULL)));
+}
+
+/* The answer to one that has gone is nothing to the one that comes then */
+TEST_F(status, admission_of_one_that_has_gone)
+{
+	static const int answers[] = { ERLDIST_PEER_ALLOW, ERLDIST_PEER_DENY };
+	struct erldist_ticktime t = { .setup = 300, .retry = 100 };
+	struct peer_info i;
+	DEFINE_BUF(b);
+
+	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t,
+				sizeof(t)));
+	ask(self->node);
+	for (size_t n = 0; n < ARRAY_SIZE(answers); n++) {
+		/* its end was seen: nobody asks */
+		ASSERT_EQ(0, asked(self->node, &self->w, 1, &i));
+		close(self->w.fd);
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, &i));
+		EXPECT_EQ(-ENOENT, node_peer(self->node, answers[n], "w@h", NULL,
+					     1, 0));
+		/* not seen yet: nothing is read while someone is asked */
+		ASSERT_EQ(0, asked(self->node, &self->w, 2, &i));
+		close(self->w.fd);
+		node_peer(self->node, answers[n], "w@h", NULL, 2, 0);
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, &i));
+
+		ASSERT_EQ(0, asked(self->node, &self->w, 3, &i));
+		EXPECT_EQ(-ENOENT, node_peer(self->node, answers[n], "w@h", NULL,
+					     2, 0));
+		EXPECT_EQ(-ETIMEDOUT, hs_recv(&self->w, &b, 50));
+		ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_ALLOW, "w@h", NULL,
+				       3, 0));
+		ASSERT_EQ(0, hs_recv(&self->w, &b, WAIT_MS));
+		EXPECT_TRUE(hs_is_status(&b, "ok"));
+		EXPECT_EQ(0, prove(&self->w, COOKIE));
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, &i));
+		close(self->w.fd);
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, &i));
+	}
+}
+
 /* A stream whose handshake was done in user space */
 
 TEST_F(status, ready)
