@@ -648,6 +648,124 @@ TEST_F(status, admission_of_one_that_has_gone)
 	}
 }
 
+/* Strangers that use a peer's name, and do not know the cookie */
+
+/* Messages wait for w; strangers call in its name, and fail each in its way */
+TEST_F(status, strangers_lose_no_messages)
+{
+	struct erldist_ticktime t = { .setup = 2000 };
+	int p = proc("svc", NULL);
+	struct peer_info i;
+	DEFINE_BUF(d);
+	DEFINE_BUF(b);
+
+	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t,
+				sizeof(t)));
+	fmt(&d, "{aa}", "x", "w@h");
+	for (int n = 0; n < 10; n++)
+		ASSERT_LT(0, proc_send(p, &d, term(&b, "i", n)));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, NULL));
+	for (int n = 0; n < 3; n++) {
+		ASSERT_EQ(0, dial(self->node, &self->w2, 10 + n, &b));
+		EXPECT_TRUE(hs_is_status(&b, "ok"));
+		if (n == 1) {
+			EXPECT_EQ(-EPIPE, prove(&self->w2, "a guess"));
+		} else if (n == 2) {
+			EXPECT_TRUE(wire_ends(&self->w2, WAIT_MS)) {
+				TH_LOG("one that says no more");
+			}
+		}
+		close(self->w2.fd);
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, &i)) {
+			TH_LOG("stranger %d", n);
+		}
+		EXPECT_EQ(ERLDIST_PEER_STATE_WANTED, i.state);
+		EXPECT_EQ(0, i.lost);
+		EXPECT_LT(0, i.queued);
+	}
+	ASSERT_EQ(0, wire_connect(&self->w, self->node, CARRIER_TCP4,
+				  ERLDIST_ROLE_INITIATOR));
+	for (int n = 0; n < 10; n++) {
+		DEFINE_FRAME(f);
+
+		ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+		EXPECT_TRUE(buf_eq(&f.msg, term(&b, "i", n)));
+	}
+}
+
+/* One calls while the real one does, before it and after it */
+TEST_F(status, strangers_beside_the_real_one)
+{
+	int p = proc("svc", NULL);
+	struct peer_info i;
+	struct wire w3;
+	DEFINE_FRAME(f);
+	DEFINE_BUF(d);
+	DEFINE_BUF(b);
+
+	wire_init(&w3, -1, "w@h");
+	ASSERT_LT(0, proc_send(p, fmt(&d, "{aa}", "x", "w@h"), term(&b, "i", 7)));
+	ASSERT_EQ(0, dial(self->node, &self->w2, 2, &b));
+	EXPECT_TRUE(hs_is_status(&b, "ok"));
+	ASSERT_EQ(0, dial(self->node, &self->w, 1, &b));
+	EXPECT_TRUE(hs_is_status(&b, "ok"));
+	ASSERT_EQ(0, dial(self->node, &w3, 3, &b));
+	EXPECT_TRUE(hs_is_status(&b, "ok"));
+	EXPECT_EQ(-EPIPE, prove(&w3, "a guess"));
+	ASSERT_EQ(0, prove(&self->w, COOKIE));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, &i));
+	EXPECT_EQ(1, i.tag);
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	EXPECT_TRUE(buf_eq(&f.msg, term(&b, "i", 7)));
+	EXPECT_EQ(-EPIPE, prove(&self->w2, "a guess"));
+	EXPECT_TRUE(usable(&self->w, p));
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	EXPECT_EQ(ERLDIST_PEER_STATE_UP, i.state);
+	EXPECT_EQ(1, i.tag);
+	EXPECT_EQ(0, i.lost);
+}
+
+/* A running connection, and many who claim to be its peer and prove nothing */
+TEST_F(status, strangers_do_not_replace_a_connection)
+{
+	struct erldist_ticktime t = { .setup = 500 };
+	int p = proc("svc", NULL), far[16];
+	struct node_info k = { .handshakes = 1 };
+	struct peer_info i;
+	uint64_t first;
+	DEFINE_BUF(b);
+
+	ASSERT_EQ(0, wire_connect(&self->w, self->node, CARRIER_TCP4,
+				  ERLDIST_ROLE_ACCEPTOR));
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	first = i.connection;
+	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t,
+				sizeof(t)));
+	for (size_t n = 0; n < ARRAY_SIZE(far); n++) {
+		ASSERT_EQ(0, dial(self->node, &self->w2, 2, &b));
+		EXPECT_TRUE(hs_is_status(&b, "alive"));
+		if (n & 1) {
+			ASSERT_EQ(0, say(&self->w2, "true"));
+			ASSERT_EQ(0, hs_recv(&self->w2, &b, WAIT_MS));
+		}
+		far[n] = self->w2.fd;
+		EXPECT_TRUE(usable(&self->w, p));
+	}
+	for (size_t n = 0; n < ARRAY_SIZE(far) / 2; n++)
+		close(far[n]);
+	/* the others end by themselves */
+	for (int n = 0; n < 2000 && k.handshakes; n++) {
+		sleep_ms(2);
+		ASSERT_EQ(0, node_info("k@h", &k));
+	}
+	EXPECT_EQ(0, k.handshakes);
+	EXPECT_EQ(ARRAY_SIZE(far), k.handshakes_failed);
+	EXPECT_TRUE(usable(&self->w, p));
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	EXPECT_EQ(ERLDIST_PEER_STATE_UP, i.state);
+	EXPECT_EQ(first, i.connection);
+}
+
 /* A stream whose handshake was done in user space */
 
 TEST_F(status, ready)
@@ -731,6 +849,13 @@ TEST_F(status, handshakes_at_a_time)
 	EXPECT_EQ(0, node_accept(self->node, sv[0], 0)) {
 		TH_LOG("room again");
 	}
+	/* whom the node calls does not count: strangers cannot keep it from that */
+	ASSERT_EQ(0, dialled(self->node, &self->w2, 1));
+	ASSERT_EQ(0, say(&self->w2, "ok"));
+	ASSERT_EQ(0, challenge_it(&self->w2));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, NULL));
+	close(self->w2.fd);
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, NULL));
 	/* connections that are up do not count */
 	close(far[1]);
 	do {
