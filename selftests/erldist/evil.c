@@ -292,6 +292,35 @@ TEST_F_TIMEOUT(evil, foreign_senders, 120)
 	}
 }
 
+/* References of a node that is neither side's, with the longest name there is */
+TEST_F(evil, foreign_references)
+{
+	struct epid from = { .node = "w@h", .id = 5, .creation = 0x11223344 };
+	struct wire w = { .header = variant->flags & FLAG_FRAGMENTS };
+	struct eref ref = { .creation = 0x11223344, .n = 5 };
+	static const int ops[] = { OP_MONITOR_P, OP_DEMONITOR_P, OP_SPAWN_REQUEST };
+	DEFINE_BUF(args);
+
+	memset(ref.node, 'x', 253);
+	memcpy(ref.node + 253, "@h", 3);
+	fmt(&args, "[b]", "ls");
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		bool spawn = ops[i] == OP_SPAWN_REQUEST;
+		char what[32];
+		DEFINE_BUF(ctl);
+		DEFINE_BUF(b);
+
+		if (spawn)
+			fmt(&ctl, "{irpp{aai}[]}", ops[i], &ref, &from, &from, "os",
+			    "cmd", 1);
+		else
+			fmt(&ctl, "{ippr}", ops[i], &from, &self->pid, &ref);
+		wire_frame(&w, &b, &ctl, spawn ? &args : NULL);
+		snprintf(what, sizeof(what), "operation %d", ops[i]);
+		expect_close(_metadata, self, variant, &b, R(FOREIGN_SENDER), what);
+	}
+}
+
 TEST_F(evil, references)
 {
 	struct epid from = { .node = "w@h", .id = 5, .creation = 0x11223344 };

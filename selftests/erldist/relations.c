@@ -217,13 +217,112 @@ TEST_F(relations, references_come_back_bit_for_bit)
 	EXPECT_DOWN(&ref, fmt(&normal, "a", "normal"));
 }
 
+/* A node's name as long as it may be */
+static void longest_name(char name[256], char c)
+{
+	memset(name, c, 253);
+	memcpy(name + 253, "@h", 3);
+}
+
+/* A registered name as long as it may be: 255 characters of four bytes */
+static void longest_atom(char name[1021])
+{
+	for (int i = 0; i < 255; i++)
+		memcpy(name + 4 * i, "\xf0\x9f\x98\x80", 4);
+	name[1020] = 0;
+}
+
+/* DOWN of what is monitored as object, a term, as this peer knows it */
+static void expect_down(struct __test_metadata *_metadata,
+			FIXTURE_DATA(relations) *self, const struct buf *object,
+			const struct eref *ref, const char *reason)
+{
+	bool payload = self->w.flags & FLAG_EXIT_PAYLOAD;
+	DEFINE_BUF(why);
+	DEFINE_BUF(ctl);
+
+	fmt(&why, "a", reason);
+	if (payload)
+		fmt(&ctl, "{itpr}", OP_PAYLOAD_MONITOR_P_EXIT, object, &self->from,
+		    ref);
+	else
+		fmt(&ctl, "{itprt}", OP_MONITOR_P_EXIT, object, &self->from, ref,
+		    &why);
+	expect(_metadata, &self->w, &ctl, payload ? &why : NULL);
+}
+
+/* Whatever a peer puts into a request comes back whole: room was made for it */
+static void longest_answers(struct __test_metadata *_metadata,
+			    FIXTURE_DATA(relations) *self, int node)
+{
+	struct eref ref = { .creation = ~0U, .n = 5,
+			    .word = { ~0U, 1, ~2U, 3, ~4U } };
+	char name[1021];
+	int p;
+	DEFINE_BUF(pid);
+	DEFINE_BUF(atom);
+	DEFINE_BUF(ctl);
+
+	ASSERT_EQ(0, wire_connect(&self->w, node, CARRIER_TCP4,
+				  ERLDIST_ROLE_ACCEPTOR));
+	self->from = wire_pid(&self->w, 0xfffffff);
+	snprintf(ref.node, sizeof(ref.node), "%s", self->w.name);
+	self->pid = (struct epid){ .id = 0xfffffff, .serial = ~0U,
+				   .creation = self->w.peer_creation };
+	snprintf(self->pid.node, sizeof(self->pid.node), "%s", self->w.peer_name);
+	longest_atom(name);
+	fmt(&pid, "p", &self->pid);
+	fmt(&atom, "a", name);
+
+	ASK("{ippr}", OP_MONITOR_P, &self->from, &self->pid, &ref);
+	expect_down(_metadata, self, &pid, &ref, "noproc");
+	ASK("{iptr}", OP_MONITOR_P, &self->from, &atom, &ref);
+	expect_down(_metadata, self, &atom, &ref, "noproc");
+	ASK("{iupp}", OP_UNLINK_ID, ~0ULL, &self->from, &self->pid);
+	expect(_metadata, &self->w, fmt(&ctl, "{iupp}", OP_UNLINK_ID_ACK, ~0ULL,
+					&self->pid, &self->from), NULL);
+	ctl.len = 0;
+	fmt(&ctl, "{irpp{aai}[]}", OP_SPAWN_REQUEST, &ref, &self->from,
+	    &self->from, "os", "cmd", 1);
+	ASSERT_EQ(0, wire_send(&self->w, &ctl, term(&pid, "[b]", "ls")));
+	expect(_metadata, &self->w,
+	       term(&ctl, "{irpia}", OP_SPAWN_REPLY, &ref, &self->from, 0,
+		    "notsup"), NULL);
+
+	/* the same from a process that was there */
+	p = proc(name, self->w.peer_name);
+	ASK("{iptr}", OP_MONITOR_P, &self->from, &atom, &ref);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	close(p);
+	expect_down(_metadata, self, &atom, &ref, "normal");
+	ASSERT_EQ(0, wire_sync(&self->w));
+	close(self->w.fd);
+	ASSERT_EQ(0, node_wait(node, ERLDIST_PENDING_DOWN, NULL));
+}
+
+TEST_F(relations, longest_answers)
+{
+	static const uint64_t without[] = { 0, FLAG_FRAGMENTS, FLAG_EXIT_PAYLOAD };
+	char here[256], there[256];
+	int n;
+
+	longest_name(here, 'k');
+	longest_name(there, 'w');
+	n = node(here);
+	for (size_t i = 0; i < ARRAY_SIZE(without); i++) {
+		wire_init(&self->w, -1, there);
+		self->w.flags = DEFAULT_FLAGS & ~without[i];
+		longest_answers(_metadata, self, n);
+	}
+}
+
 TEST_F(relations, peer_without_payload_exits)
 {
 	struct eref ref;
 	DEFINE_BUF(ctl);
 
 	wire_init(&self->w, -1, "old@h");
-	self->w.flags = DEFAULT_FLAGS & ~0x400000ULL;
+	self->w.flags = DEFAULT_FLAGS & ~FLAG_EXIT_PAYLOAD;
 	ASSERT_EQ(0, wire_connect(&self->w, self->node, CARRIER_TCP4,
 				  ERLDIST_ROLE_ACCEPTOR));
 	self->from = wire_pid(&self->w, 7);
