@@ -66,6 +66,88 @@ TEST_F(limits, largest_message)
 	EXPECT_TRUE(proc_expect(q, &msg));
 }
 
+/* Fragments, the first of ten bytes, and count - 1 more of so many */
+static void fragments(struct buf *b, const struct buf *ctl, uint64_t seq,
+		      uint64_t count, size_t part)
+{
+	DEFINE_BUF(bytes);
+
+	binary(&bytes, part);
+	wire_fragment(b, 69, seq, count, ctl, bytes.p, 10);
+	for (uint64_t id = count - 1; id; id--)
+		wire_fragment(b, 70, seq, id, NULL, bytes.p, part);
+}
+
+/* The count and the first fragment promise what is allowed; the rest is not */
+TEST_F(limits, fragments_longer_than_announced)
+{
+	static const struct {
+		uint64_t count;
+		size_t part;
+	} rows[] = {
+		{ 2, 200000 },		/* one is too long */
+		{ 10, 30000 },		/* none is, all together are */
+		{ 99, 90000 },
+	};
+	struct epid from = wire_pid(&self->w, 1);
+	int q = proc("q", NULL);
+	struct node_info i;
+
+	SET(max_message, 100000);
+	SET(mailbox_pool, 1 << 20);
+	for (size_t n = 0; n < ARRAY_SIZE(rows); n++) {
+		int p = proc("p", NULL);
+		DEFINE_BUF(ctl);
+		DEFINE_BUF(b);
+		DEFINE_BUF(reason);
+		DEFINE_MSG(m);
+
+		fmt(&ctl, "{ipaa}", OP_REG_SEND, &from, "", "p");
+		fragments(&b, &ctl, n + 1, rows[n].count, rows[n].part);
+		ASSERT_EQ(0, wire_write(&self->w, b.p, b.len));
+		ASSERT_EQ(0, wire_reg_send(&self->w, "q", term(&b, "i", (int)n)));
+		EXPECT_TRUE(proc_expect(q, &b));
+		EXPECT_EQ(-ENOBUFS, proc_recv(p, &m, WAIT_MS)) {
+			TH_LOG("row %zu: %zu bytes", n, m.term.len);
+		}
+		EXPECT_EQ(0, proc_term(p, ERLDIST_EXIT_STATUS, &reason));
+		EXPECT_TRUE(buf_eq(&reason, term(&b, "a", "mailbox_overflow")));
+		ASSERT_EQ(0, node_info("k@h", &i));
+		EXPECT_EQ(n + 1, i.overflows);
+		EXPECT_EQ(0, i.pool_used);
+		close(p);
+	}
+}
+
+/* The same as the reason of an exit, which is for no mailbox */
+TEST_F(limits, signal_longer_than_announced)
+{
+	int p = proc("p", NULL);
+	struct epid from, pid;
+	struct peer_info i;
+	struct node_info k;
+	struct wire w;
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(b);
+
+	proc_self(p, &pid);
+	SET(max_message, 100000);
+	ASSERT_EQ(0, wire_up_as(&w, self->node, "evil@h"));
+	from = wire_pid(&w, 1);
+	fmt(&ctl, "{ipp}", OP_PAYLOAD_EXIT2, &from, &pid);
+	fragments(&b, &ctl, 1, 10, 30000);
+	wire_write(&w, b.p, b.len);
+	EXPECT_TRUE(wire_ends(&w, WAIT_MS));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, &i));
+	EXPECT_STREQ("evil@h", i.name);
+	EXPECT_EQ(ERLDIST_REASON_LIMIT, i.reason);
+	ASSERT_EQ(0, wire_reg_send(&self->w, "p", term(&b, "a", "hello")));
+	EXPECT_TRUE(proc_expect(p, &b));
+	ASSERT_EQ(0, node_info("k@h", &k));
+	EXPECT_EQ(0, k.pool_used);
+	EXPECT_EQ(0, k.overflows);
+}
+
 #define MANY	10000
 
 static ssize_t send_now(int fd, const struct buf *d, const struct buf *msg)
