@@ -148,6 +148,42 @@ TEST_F(limits, signal_longer_than_announced)
 	EXPECT_EQ(0, k.overflows);
 }
 
+/* Small messages are mostly what the kernel keeps beside them */
+TEST_F(limits, small_messages)
+{
+	int p = proc("p", NULL), q = proc("q", NULL), count = 6000;
+	struct epid from = wire_pid(&self->w, 1);
+	struct node_info i;
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(one);
+	DEFINE_BUF(b);
+	DEFINE_MSG(m);
+
+	SET(max_message, 65536);
+	SET(mailbox_pool, 512 << 10);
+	SET(stall, 1);
+	fmt(&ctl, "{ipaa}", OP_REG_SEND, &from, "", "p");
+	fmt(&one, "i", 1);
+	for (int n = 0; n < 1000; n++)
+		wire_frame(&self->w, &b, &ctl, &one);
+	ASSERT_EQ(0, wire_write(&self->w, b.p, b.len));
+	ASSERT_EQ(0, wire_sync(&self->w));
+	ASSERT_EQ(0, node_info("k@h", &i));
+	EXPECT_LE(1000 * 200, i.pool_used);
+	EXPECT_GE(512 << 10, i.pool_used);
+
+	/* their bytes would fit, with their structures they do not */
+	ASSERT_GT(512 << 10, count / 1000 * b.len);
+	for (int n = 1000; n < count; n += 1000)
+		ASSERT_EQ(0, wire_write(&self->w, b.p, b.len));
+	ASSERT_EQ(0, wire_reg_send(&self->w, "q", &one));
+	EXPECT_TRUE(proc_expect(q, &one));
+	EXPECT_EQ(-ENOBUFS, proc_recv(p, &m, 0));
+	ASSERT_EQ(0, node_info("k@h", &i));
+	EXPECT_EQ(1, i.overflows);
+	EXPECT_EQ(0, i.pool_used);
+}
+
 #define MANY	10000
 
 static ssize_t send_now(int fd, const struct buf *d, const struct buf *msg)
