@@ -184,6 +184,71 @@ TEST_F(limits, small_messages)
 	EXPECT_EQ(0, i.pool_used);
 }
 
+/* One request that is answered, of a peer that may not read the answer */
+static int ask_nobody(struct wire *w, int op, uint32_t n)
+{
+	struct epid from = wire_pid(w, 9), to = { .id = 0xffffff };
+	struct eref ref = { .creation = w->creation, .n = 3, .word = { n, 1, 1 } };
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(args);
+
+	snprintf(ref.node, sizeof(ref.node), "%s", w->name);
+	snprintf(to.node, sizeof(to.node), "%s", w->peer_name);
+	to.creation = w->peer_creation;
+	if (op == OP_SPAWN_REQUEST) {
+		fmt(&ctl, "{irpp{aai}[]}", op, &ref, &from, &from, "os", "cmd", 1);
+		return wire_send(w, &ctl, fmt(&args, "[b]", "ls"));
+	}
+	if (op == OP_MONITOR_P)
+		fmt(&ctl, "{ippr}", op, &from, &to, &ref);
+	else if (op == OP_LINK)
+		fmt(&ctl, "{ipp}", op, &from, &to);
+	else
+		fmt(&ctl, "{iupp}", op, (uint64_t)n + 1, &from, &to);
+	return wire_send(w, &ctl, NULL);
+}
+
+#define ANSWERS		(64 << 10)
+/* Requests that were read at once are answered all the same */
+#define AT_ONCE		(256 * 512)
+#define REQUESTS	20000
+
+/* A peer that asks and asks and does not read is not answered for ever */
+TEST_F_TIMEOUT(limits, answers_that_are_not_read, 120)
+{
+	static const int ops[] = { OP_MONITOR_P, OP_LINK, OP_UNLINK_ID,
+				   OP_SPAWN_REQUEST };
+	struct peer_info i;
+	uint64_t most;
+	uint32_t n;
+
+	SET(send_queue, ANSWERS);
+	for (size_t row = 0; row < ARRAY_SIZE(ops); row++) {
+		struct wire w;
+
+		ASSERT_EQ(0, wire_up_as(&w, self->node, "asks@h"));
+		for (n = 0, most = 0; n < REQUESTS; n++) {
+			if (ask_nobody(&w, ops[row], n))
+				break;
+			if (n % 64 == 0 && !peer_get("k@h", "asks@h", &i) &&
+			    i.queued > most)
+				most = i.queued;
+		}
+		EXPECT_GT(REQUESTS, n) {
+			TH_LOG("operation %d: answered for ever", ops[row]);
+		}
+		EXPECT_GT(ANSWERS + AT_ONCE, most);
+		close(w.fd);
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, &i));
+		EXPECT_STREQ("asks@h", i.name);
+		EXPECT_EQ(ERLDIST_REASON_LIMIT, i.reason);
+		EXPECT_EQ(0, i.queued);
+		EXPECT_EQ(0, wire_sync(&self->w)) {
+			TH_LOG("its neighbour");
+		}
+	}
+}
+
 #define MANY	10000
 
 static ssize_t send_now(int fd, const struct buf *d, const struct buf *msg)
