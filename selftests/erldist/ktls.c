@@ -165,6 +165,99 @@ TEST_F(ktls, session_tickets_are_skipped)
 	EXPECT_TRUE(works(self, 100));
 }
 
+/* A handshake message of this type, so many bytes long; none of them says so */
+static int send_handshake(int fd, uint8_t type, size_t len)
+{
+	DEFINE_BUF(b);
+
+	buf_u8(&b, type);
+	memset(buf_grow(&b, len - 1), 0x18, len - 1);
+	return send_record(fd, RECORD_HANDSHAKE, b.p, b.len);
+}
+
+static const size_t ticket_sizes[] = { 1, 2, 5, 300, 5000, 16384 };
+
+/* Tickets longer than what is read at a time, before each step and in between */
+TEST_F(ktls, long_session_tickets)
+{
+	DEFINE_BUF(b);
+	DEFINE_BUF(framed);
+
+	ASSERT_EQ(0, hand_over(self, ERLDIST_ROLE_ACCEPTOR));
+	for (size_t i = 0; i < ARRAY_SIZE(ticket_sizes); i++)
+		ASSERT_EQ(0, send_handshake(self->w.fd, 4, ticket_sizes[i]));
+	hs_name(&self->w, &b);
+	buf_be32(&framed, b.len);
+	buf_add(&framed, b.p, b.len);
+	for (size_t at = 0; at < framed.len; at++) {
+		ASSERT_EQ(0, wire_write(&self->w, framed.p + at, 1));
+		ASSERT_EQ(0, send_handshake(self->w.fd, 4, ticket_sizes[at % 6]));
+	}
+	ASSERT_EQ(0, hs_recv(&self->w, &b, WAIT_MS));
+	EXPECT_TRUE(hs_is_status(&b, "ok"));
+	ASSERT_EQ(0, hs_recv(&self->w, &b, WAIT_MS));
+	ASSERT_TRUE(hs_take_challenge(&self->w, &b));
+	b.len = 0;
+	hs_reply(&self->w, &b);
+	ASSERT_EQ(0, send_handshake(self->w.fd, 4, 300));
+	ASSERT_EQ(0, hs_send(&self->w, &b));
+	ASSERT_EQ(0, hs_recv(&self->w, &b, WAIT_MS));
+	EXPECT_TRUE(hs_take_ack(&self->w, &b));
+	self->w.header = true;
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, NULL));
+	for (size_t i = 0; i < ARRAY_SIZE(ticket_sizes); i++) {
+		ASSERT_EQ(0, send_handshake(self->w.fd, 4, ticket_sizes[i]));
+		EXPECT_TRUE(works(self, 100));
+	}
+}
+
+/* The handshake ends with the next record, as it would without a ticket */
+static void fails_with(struct __test_metadata *_metadata,
+		       FIXTURE_DATA(ktls) *self, uint8_t type, const void *p,
+		       size_t len, size_t ticket, uint32_t reason)
+{
+	struct node_info i = { 0 };
+
+	ASSERT_EQ(0, hand_over(self, ERLDIST_ROLE_ACCEPTOR));
+	ASSERT_EQ(0, wire_write(&self->w, "\0", 1));
+	ASSERT_EQ(0, send_handshake(self->w.fd, 4, ticket));
+	ASSERT_EQ(0, send_record(self->w.fd, type, p, len));
+	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
+	for (int n = 0; n < 2000 && !i.handshakes_failed; n++) {
+		sleep_ms(2);
+		ASSERT_EQ(0, node_info("k@h", &i));
+	}
+	EXPECT_EQ(reason, i.last_reason);
+}
+
+TEST_F(ktls, key_update_behind_a_ticket)
+{
+	fails_with(_metadata, self, RECORD_HANDSHAKE, "\x18\x00\x00\x01\x00", 5,
+		   300, ERLDIST_REASON_TLS_RECORD);
+}
+
+/* Longer than what is read at a time, too */
+TEST_F(ktls, another_handshake_record_behind_a_ticket)
+{
+	uint8_t request[300] = { 13 };
+
+	memset(request + 1, 4, sizeof(request) - 1);
+	fails_with(_metadata, self, RECORD_HANDSHAKE, request, sizeof(request), 3,
+		   ERLDIST_REASON_TLS_RECORD);
+}
+
+TEST_F(ktls, alert_behind_a_ticket)
+{
+	fails_with(_metadata, self, RECORD_ALERT, "\x02\x28", 2, 300,
+		   ERLDIST_REASON_TLS_RECORD);
+}
+
+TEST_F(ktls, close_notify_behind_a_ticket)
+{
+	fails_with(_metadata, self, RECORD_ALERT, "\x01\x00", 2, 300,
+		   ERLDIST_REASON_CONNECTION_CLOSED);
+}
+
 static void ends_with(struct __test_metadata *_metadata,
 		      FIXTURE_DATA(ktls) *self, uint8_t type, const void *p,
 		      size_t len, uint32_t reason)
