@@ -13,6 +13,10 @@
  *	{late, Milliseconds}	late, so much later
  *	mute			no answer
  *	{send, To, Binary}	sends Binary's bytes as a term; ok or {error, Errno}
+ *	{send, To, Binary, Op}	the same as a signal. To may be a binary as well:
+ *				its bytes are the destination
+ *	{reason, Binary}	makes Binary's bytes the exit reason; ok or
+ *				{error, Errno}
  *	anything else		the same
  */
 #include "erldist_test.h"
@@ -38,35 +42,65 @@ static void count(struct process *p, int64_t sender, int64_t seq)
 	}
 }
 
-/* {send, To, Binary}: what the kernel says to these bytes */
-static void send_bytes(struct process *p, const struct slice *to,
-		       const struct slice *binary, struct buf *answer)
+static bool is_binary(const struct slice *t)
 {
-	struct buf dest = { (uint8_t *)to->p, to->len };
-	struct buf bytes = { (uint8_t *)binary->p + 5, binary->len - 5 };
-	ssize_t n = proc_send(p->fd, &dest, &bytes);
+	return t->len >= 5 && *t->p == 109;
+}
 
-	if (n < 0)
-		term(answer, "{ai}", "error", (int)-n);
+/* What a binary holds; another term as it is */
+static struct buf bytes_of(const struct slice *t)
+{
+	int head = is_binary(t) ? 5 : 0;
+
+	return (struct buf){ (uint8_t *)t->p + head, t->len - head };
+}
+
+static bool tell(struct buf *answer, int err)
+{
+	if (err)
+		term(answer, "{ai}", "error", err);
 	else
 		term(answer, "a", "ok");
+	return true;
+}
+
+/* What is to be tried with bytes that the request holds; false: nothing */
+static bool try_bytes(struct process *p, const struct slice *request, struct buf *answer)
+{
+	const uint8_t *r = request->p;
+	struct slice to, binary = { 0 };
+	struct buf dest, bytes;
+	char word[512];
+	int64_t op = 0;
+
+	if (scan(r, request->len, "{at}", word, &binary) > 0 && is_binary(&binary) &&
+	    !strcmp(word, "reason")) {
+		bytes = bytes_of(&binary);
+		return tell(answer, setsockopt(p->fd, SOL_ERLDIST, ERLDIST_EXIT_REASON,
+					       bytes.p, bytes.len) ? errno : 0);
+	}
+	if (scan(r, request->len, "{att}", word, &to, &binary) < 0 &&
+	    scan(r, request->len, "{atti}", word, &to, &binary, &op) < 0)
+		return false;
+	if (strcmp(word, "send") || !is_binary(&binary))
+		return false;
+	dest = bytes_of(&to);
+	bytes = bytes_of(&binary);
+	op = proc_sendto(p->fd, &(struct to){ .dest = &dest, .op = op }, &bytes);
+	return tell(answer, op < 0 ? -op : 0);
 }
 
 /* The answer to a request; false: there is none */
 static bool serve(struct process *p, const struct slice *request, struct buf *answer)
 {
 	char word[512];
-	struct slice to, binary;
 	struct epid self;
 	int64_t number = 0;
 
 	*word = 0;
-	buf_add(answer, request->p, request->len);
-	if (scan(request->p, request->len, "{att}", word, &to, &binary) > 0 &&
-	    !strcmp(word, "send") && binary.len >= 5 && *binary.p == 109) {
-		send_bytes(p, &to, &binary, answer);
+	if (try_bytes(p, request, answer))
 		return true;
-	}
+	buf_add(answer, request->p, request->len);
 	if (scan(request->p, request->len, "{ai}", word, &number) < 0 &&
 	    scan(request->p, request->len, "a", word) < 0)
 		return true;
