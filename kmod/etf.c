@@ -1277,6 +1277,8 @@ static bool scan_is_own(const struct etf_scan *s, u32 creation)
 {
 	const struct etf_scan_rules *r = s->rules;
 
+	if (r && r->any_peer)
+		return true;
 	return r && r->peer.len && s->match == r->peer.len &&
 	       (r->any_creation || creation == r->creation);
 }

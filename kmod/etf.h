@@ -149,6 +149,8 @@ static inline struct etf_atom etf_ascii(const char *s)
  * struct etf_scan_rules - what a term may hold depends on the receiver
  * @peer: name of the receiving node, UTF-8; empty: not known, no such check
  * @creation: its creation
+ * @any_creation: which one is the present one is not known
+ * @any_peer: nor is it known who the receiver will be
  *
  * A pid, port or reference that names the receiving node itself, in its
  * present creation, has a narrower range than one of another node.
@@ -156,7 +158,8 @@ static inline struct etf_atom etf_ascii(const char *s)
 struct etf_scan_rules {
 	struct etf_atom peer;
 	u32 creation;
-	bool any_creation;	/* the present one is not known */
+	bool any_creation;
+	bool any_peer;
 };
 
 struct etf_scan_heap;

@@ -35,9 +35,11 @@ static int opt_name(struct erldist_process *proc, const u8 *term, size_t len)
 	return err ?: erldist_process_rename(proc, &name);
 }
 
+/* It goes to whoever is linked or monitors then, unchecked. */
 static int opt_exit_reason(struct erldist_process *proc, const u8 *term,
 			   size_t len)
 {
+	static const struct etf_scan_rules rules = { .any_peer = true };
 	struct erldist_blob *blob, *old;
 	int err;
 
@@ -45,7 +47,7 @@ static int opt_exit_reason(struct erldist_process *proc, const u8 *term,
 		term++;
 		len--;
 	}
-	err = etf_scan_term(term, len, NULL);
+	err = etf_scan_term(term, len, &rules);
 	if (err)
 		return err;
 	blob = erldist_blob_new(term, len, GFP_KERNEL_ACCOUNT);

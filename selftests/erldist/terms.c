@@ -535,6 +535,28 @@ TEST_F(terms, destinations_of_the_peer)
 	EXPECT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
 }
 
+static int set_reason(int fd, const struct buf *t)
+{
+	return setsockopt(fd, SOL_ERLDIST, ERLDIST_EXIT_REASON, t->p, t->len) ? -errno : 0;
+}
+
+/* Which node it names that has to decode it is not known before the end */
+TEST_F(terms, identifiers_in_exit_reasons)
+{
+	struct epid pid = wire_pid(&self->w, 1 << 28);
+	struct eref ref = { .node = "c@d", .creation = 5, .n = 3, .word = { 1 << 18, 1, 1 } };
+	DEFINE_BUF(port);
+	DEFINE_BUF(t);
+
+	EXPECT_EQ(-EINVAL, set_reason(self->p, term(&t, "{ap}", "why", &pid)));
+	EXPECT_EQ(-EINVAL, set_reason(self->p, term(&t, "r", &ref)));
+	buf_hex(&port, "78 77 03 77 40 68 ff ff ff ff ff ff ff ff 11 22 33 44");
+	EXPECT_EQ(-EINVAL, set_reason(self->p, &port));
+	pid.id--;
+	ref.word[0]--;
+	EXPECT_EQ(0, set_reason(self->p, term(&t, "{pr}", &pid, &ref)));
+}
+
 /* A reason of one's own is a term like any other */
 TEST_F(terms, exit_reasons)
 {
