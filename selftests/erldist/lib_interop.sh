@@ -87,7 +87,8 @@ beam()
 	timeout -k 5 $((420 * SLOW)) erl -sname "$name" -setcookie $COOKIE -noinput \
 		+fnu -pa "$INTEROP_BEAMS" "${flags[@]}" -run "$1" main -extra "${@:2}" \
 		> "$TMP/$name.results" 2>&1 < /dev/null || status=$?
-	number_results < "$TMP/$name.results"
+	# a node's own words about a large term are very long
+	number_results < <(cut -c 1-1000 "$TMP/$name.results")
 	if ! grep -q '^ok - \|^not ok - ' "$TMP/$name.results" || [ $status -gt 123 ]; then
 		report 1 "$1 ends (status $status)"
 	fi
