@@ -325,16 +325,28 @@ static void on_demonitor(struct erldist_channel *ch,
 		erldist_relation_drop(rel);
 }
 
-/* The reason, checked: it may go on to others that are linked. */
+static bool is_one_term(const struct erldist_blob *blob)
+{
+	struct etf_cursor c = { blob->data, blob->data + blob->len };
+
+	return !etf_skip(&c) && c.p == c.end;
+}
+
+/*
+ * The reason. It may go on to others that are linked, of any release, if all
+ * would decode it.
+ */
 static struct erldist_blob *reason_of(const struct erldist_msg *msg)
 {
+	static const struct etf_scan_rules rules = { .any_peer = true };
 	struct erldist_blob *blob = erldist_msg_blob(msg, 0);
 	int err;
 
 	if (!blob)
 		return ERR_PTR(-ERLDIST_REASON_NO_MEMORY);
-	err = etf_scan_term(blob->data, blob->len, NULL);
-	if (!err)
+	err = etf_scan_term(blob->data, blob->len, &rules);
+	blob->here_only = err;
+	if (!err || (err != -ENOMEM && is_one_term(blob)))
 		return blob;
 	erldist_blob_put(blob);
 	return ERR_PTR(err == -ENOMEM ? -ERLDIST_REASON_NO_MEMORY :

@@ -24,6 +24,7 @@ struct erldist_blob *erldist_blob_new(const void *p, size_t len, gfp_t gfp)
 	if (!blob)
 		return NULL;
 	refcount_set(&blob->ref, 1);
+	blob->here_only = false;
 	blob->len = len;
 	if (p)
 		memcpy(blob->data, p, len);
@@ -38,6 +39,7 @@ static const char *const known_text[KNOWN_MAX] = {
 	[KNOWN_KILLED] = "killed",
 	[KNOWN_OVERFLOW] = "mailbox_overflow",
 	[KNOWN_NOPROC] = "noproc",
+	[KNOWN_UNSENDABLE] = "unsendable_reason",
 };
 
 /**

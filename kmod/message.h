@@ -18,9 +18,13 @@ struct msghdr;
 /* One allocation holds at most this much: order 3 with 4 KiB pages. */
 #define ERLDIST_PIECE_SIZE	32768
 
-/* A term that several holders share: exit reasons. */
+/*
+ * A term that several holders share: exit reasons. here_only: not every peer
+ * would decode it, so none is sent it.
+ */
 struct erldist_blob {
 	refcount_t ref;
+	bool here_only;
 	u32 len;
 	u8 data[];
 };
@@ -32,6 +36,7 @@ enum erldist_known {
 	KNOWN_KILLED,
 	KNOWN_OVERFLOW,
 	KNOWN_NOPROC,
+	KNOWN_UNSENDABLE,
 	KNOWN_MAX,
 };
 

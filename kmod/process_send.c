@@ -216,6 +216,9 @@ static struct erldist_msg *send_build(struct send_op *op)
 		/* Who will be there when it is sent is not known yet. */
 		rules.any_creation = !READ_ONCE(op->peer->open);
 	}
+	/* It goes on to whoever is linked. */
+	if (!op->peer && op->sig.op == ERLDIST_SIG_EXIT)
+		rules.any_peer = true;
 	err = erldist_msg_from_user(msg, op->mh, op->len, &rules);
 	if (!err)
 		return msg;

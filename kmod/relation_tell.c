@@ -121,7 +121,10 @@ static void rel_send(struct erldist_relation *rel, struct erldist_blob *reason)
 	struct erldist_peer *peer = rel->peer;
 	bool unhooked, queued;
 
-	rel->reason = reason ? erldist_blob_get(reason) : NULL;
+	if (reason)
+		rel->reason = reason->here_only ?
+			      erldist_blob_known(KNOWN_UNSENDABLE) :
+			      erldist_blob_get(reason);
 	rel->out.size = sizeof(*rel);
 	spin_lock_bh(&peer->lock);
 	unhooked = erldist_relation_unhook_peer_locked(rel);

@@ -325,6 +325,48 @@ TEST_F(signals, exit2)
 	EXPECT_EQ(-EINVAL, proc_sendto(self->p, &to, &reason));
 }
 
+/*
+ * A reason that not every release decodes, or that names a third node, out of its
+ * range: told here as it is, and to peers that there was one.
+ */
+TEST_F(signals, reasons_that_cannot_go_on)
+{
+	struct epid third = { .node = "v@h", .id = 1 << 28, .creation = 0x11223344 };
+	struct buf reasons[2] = { 0 };
+	DEFINE_BUF(instead);
+	struct wire v;
+
+	fmt(&instead, "a", "unsendable_reason");
+	buf_hex(&reasons[0], "74 00000002 46 0000000000000000 61 01 46 8000000000000000 61 02");
+	fmt(&reasons[1], "p", &third);
+	ASSERT_EQ(0, wire_up_as(&v, self->node, "v@h"));
+	for (int i = 0; i < 2; i++) {
+		struct epid pid, far = wire_pid(&v, 3);
+		int p = proc("", NULL);
+		DEFINE_BUF(dest);
+		DEFINE_BUF(ctl);
+
+		proc_self(p, &pid);
+		trap(self->p, 1);
+		term(&dest, "p", &pid);
+		ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &dest));
+		term(&dest, "p", &far);
+		ASSERT_EQ(0, ask(p, ERLDIST_SIG_LINK, &dest));
+		expect(_metadata, &v, term(&ctl, "{ipp}", OP_LINK, &pid, &far), NULL);
+		SEND_FRAME(&reasons[i], "{ipp}", OP_PAYLOAD_EXIT2, &self->other, &pid);
+		EXPECT_SIGNAL(self->p, ERLDIST_SIG_EXIT, 0, "{apt}", "EXIT", &pid, &reasons[i]);
+		expect(_metadata, &v, term(&ctl, "{ipp}", OP_PAYLOAD_EXIT, &pid, &far), &instead);
+		/* a process here cannot give such a reason */
+		term(&dest, "p", &self->pid);
+		EXPECT_EQ(-EINVAL, proc_sendto(self->p, &(struct to){ .op = ERLDIST_SIG_EXIT,
+					       .dest = &dest }, &reasons[i]));
+	}
+	ASSERT_EQ(0, wire_sync(&self->w));
+	ASSERT_EQ(0, wire_sync(&v));
+	buf_free(&reasons[0]);
+	buf_free(&reasons[1]);
+}
+
 TEST_F(signals, exit_with_a_reason)
 {
 	DEFINE_BUF(reason);
@@ -405,6 +447,7 @@ TEST_F(signals, call)
 	SEND_FRAME(&reply, "{ipr}", OP_ALIAS_SEND, &self->other, &ref);
 	EXPECT_SIGNAL(self->p, ERLDIST_SIG_DOWN, self->ref, "{arapt}", "DOWN", &ref, "process",
 		      &self->other, &boom);
+	ASSERT_EQ(0, wire_sync(&self->w));
 	/* given up */
 	ASSERT_LT(0, proc_sendto(self->p, &to, &request));
 	EXPECT_FRAME(NULL, "{ippr}", OP_MONITOR_P, &self->pid, &self->other, &ref);
