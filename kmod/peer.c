@@ -930,8 +930,8 @@ static bool peer_rejected_locked(struct erldist_peer *peer, u8 reason,
 				 int error)
 {
 	bool wanted = !peer->dead &&
-		      /* who is about to wait finds the state changed */
 		      (peer->n_queued || peer_related_locked(peer) ||
+		       /* who is about to wait finds the state changed */
 		       waitqueue_active(&peer->wait));
 
 	peer_set_state(peer, wanted ? ERLDIST_PEER_STATE_WANTED :

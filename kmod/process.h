@@ -107,7 +107,7 @@ struct erldist_process {
 	spinlock_t lock;		/* a leaf: see above */
 	struct rb_root relations;	/* struct erldist_end */
 	u32 n_relations;
-	struct mutex asking;
+	struct mutex asking;		/* see above */
 	u64 unlinks;
 	u64 node_watches;
 	u16 all_nodes;			/* ERLDIST_SIG_F_VISIBLE, _HIDDEN */

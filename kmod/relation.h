@@ -54,9 +54,9 @@ struct erldist_end_key {
  * it is in the peer's list, one while it is queued as a signal. taken decides
  * who ends it: an unlink or demonitor, the death of either process, the peer's
  * loss; the others only unhook it. The ends' nodes are guarded by their
- * process's lock, port_list by near's; peer_list, generation and out by peer->lock; active, unlink_id,
- * alias and once by near.process->lock. reason is written by who took it, before
- * it queues it, and told is taken by who tells it.
+ * process's lock; port_list, active, unlink_id, alias and once by near's;
+ * peer_list, generation and out by peer->lock. reason is written by who took it,
+ * before it queues it, and told is taken by who tells it.
  */
 struct erldist_relation {
 	struct erldist_out out;

@@ -228,7 +228,7 @@ erldist_relation_alias_owner(struct erldist_node *node,
  * Return: 0; 1: it was for this message alone; -ESRCH: it is none.
  */
 int erldist_relation_by_alias(struct erldist_process *proc,
-			       const struct etf_ref *ref,
+			      const struct etf_ref *ref,
 			       struct erldist_msg *msg,
 			      struct erldist_port **port)
 {

@@ -818,8 +818,9 @@ static bool send_append_locked(struct erldist_peer *peer,
  * queued now, takes all there is.
  *
  * Context: process context.
- * Return: 0; 1: to a node that is not there; -EAGAIN no room; -EHOSTUNREACH; -EUSERS; -EPIPE the sender has
- * ended; -ESTALE the peer was forgotten, look it up again; -ENETDOWN.
+ * Return: 0; 1: to a node that is not there; -EAGAIN no room; -EHOSTUNREACH;
+ * -EUSERS; -EPIPE the sender has ended; -ESTALE the peer was forgotten, look it up
+ * again; -ENETDOWN.
  */
 int erldist_send(struct erldist_peer *peer, struct erldist_process *from,
 		 struct erldist_msg *msg, struct erldist_relation *rel,

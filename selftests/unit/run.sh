@@ -46,7 +46,7 @@ for t in $TESTS; do
 	run "$t" "$OUT/$t"
 done
 if [ -n "$ERL" ]; then
-	run scan.escript ./scan.escript "$TERMS" $SEED
+	run scan.escript ./scan.escript "$TERMS" ${SEED:+"$SEED"}
 else
 	skip scan.escript "no erl"
 fi

@@ -98,7 +98,7 @@ int main(void)
 	setenv("XDG_CONFIG_HOME", xdg, 1);
 	check("secret", "secret");
 	check("secret\n", "secret");
-	check("secret\r\n \n", "secret");
+	check("secret\r\n" " " "\n", "secret");
 	check("with blank ", "with blank ");
 	check(" lead\n", " lead");
 	check("", NULL);
