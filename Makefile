@@ -13,7 +13,7 @@ help:
 	@echo 'Targets:'
 	@echo '  demo       - install what is missing, build, and show a cluster in a guest'
 	@echo '  check      - all tests: on the host, and in guests with 6.12, 6.1 and debug'
-	@echo '               (JOBS=1: one guest at a time)'
+	@echo '               (JOBS=1: one guest at a time; FULL=1: nothing is shortened)'
 	@echo ''
 	@echo '  all        - module and userlib'
 	@echo '  module     - erldist.ko for the kernels in KERNELS ($(KERNELS)), in the cache,'
@@ -43,7 +43,7 @@ userlib:
 	$(MAKE) -C userlib all
 
 check: deps
-	@selftests/check $(if $(JOBS),--jobs $(JOBS))
+	@selftests/check $(if $(JOBS),--jobs $(JOBS)) $(if $(FULL),--full)
 
 demo: deps
 	@$(VM)/run --timeout 900 -- selftests/demo

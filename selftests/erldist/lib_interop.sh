@@ -6,7 +6,8 @@
 # first in PATH, whose release is $OTP.
 #
 # ERL25 and ERL27 name directories with an erl of that release; without them
-# the erl in PATH is what there is. The command erldist has to be in PATH.
+# the erl in PATH is what there is. ERLDIST_OTP says which of them are used ("25
+# 27"). The command erldist has to be in PATH.
 
 HERE=$(dirname "$(readlink -f "$0")")
 export INTEROP_BEAMS=$HERE
@@ -193,7 +194,7 @@ interop()
 	command -v erldist > /dev/null || skip "no erldist in PATH"
 	command -v erl > /dev/null || [ -n "$ERL25$ERL27" ] || skip "no Erlang"
 	surroundings
-	for OTP in 25 27; do
+	for OTP in ${ERLDIST_OTP:-25 27}; do
 		bin=ERL$OTP
 		[ -z "${!bin}" ] || releases+=("$OTP" "${!bin}")
 	done

@@ -10,7 +10,6 @@
 #include "erldist_test.h"
 #include "kselftest_harness.h"
 
-#define ROUNDS	500
 
 FIXTURE(race) {
 	int node[2];
@@ -171,14 +170,14 @@ static bool disconnect(race_data *self,
 
 TEST_F_TIMEOUT(race, ends_in_one, 600)
 {
-	unsigned int won[3] = { 0 };
+	unsigned int won[3] = { 0 }, rounds = scaled(500);
 	int svc[2];
 	DEFINE_BUF(dest);
 	DEFINE_BUF(msg);
 
 	for (int i = 0; i < 2; i++)
 		svc[i] = proc("svc", variant->name[i]);
-	for (int n = 0; n < ROUNDS; n++) {
+	for (unsigned int n = 0; n < rounds; n++) {
 		uint64_t tag;
 
 		for (int i = 0; i < 2; i++)
