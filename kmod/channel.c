@@ -338,7 +338,8 @@ static int channel_finish(struct erldist_channel *ch)
 {
 	int err;
 
-	ch->dflags = ch->hs->flags & ch->hs->peer_flags;
+	ch->peer_flags = ch->hs->peer_flags;
+	ch->dflags = ch->hs->flags & ch->peer_flags;
 	ch->header_mode = ch->dflags & DFLAG_HEADER_MODE;
 	err = erldist_peer_adopt(ch->peer, ch);
 	if (err == -EINPROGRESS) {

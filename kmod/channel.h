@@ -94,7 +94,7 @@ struct erldist_tx {
 	size_t frame_left;	/* of the present frame, still to go */
 };
 
-#define ERLDIST_TX_BUF		4096
+#define ERLDIST_TX_BUF		8192
 
 /*
  * One stream to a peer.
@@ -128,6 +128,7 @@ struct erldist_channel {
 	u64 connection;
 	u64 tag;
 	u64 dflags;			/* both sides have */
+	u64 peer_flags;			/* the peer has */
 	bool header_mode;
 	bool attached;			/* callbacks are ours */
 	bool replaces;			/* was told alive, and goes on */
@@ -244,6 +245,9 @@ int erldist_dispatch_message(struct erldist_channel *ch,
 			     const struct erldist_ctl *ctl,
 			     struct erldist_process *to,
 			     struct erldist_msg *msg, bool may_sleep);
+int erldist_dispatch_orphan(struct erldist_channel *ch,
+			    const struct erldist_ctl *ctl, u8 flags,
+			    const char *why);
 int erldist_dispatch_signal(struct erldist_channel *ch,
 			    const struct erldist_ctl *ctl,
 			    struct erldist_msg *msg);

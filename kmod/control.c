@@ -17,6 +17,9 @@
  *	a	To, an alias
  *	?	To, as the flags say
  *	r	the reference
+ *	s	the result of a spawn, a pid or a name
+ *	q	a term to be kept as it stands
+ *	g	flags of a spawn
  *	i	the id of an unlink
  *	b	flags
  *	.	any term: the cookie, a token, or what is not for us
@@ -49,10 +52,10 @@ static const struct ctl_form {
 	[OP_PAYLOAD_EXIT2]	= { OP_EXIT2, true, "xt" },
 	[OP_PAYLOAD_EXIT2_TT]	= { OP_EXIT2, true, "xt." },
 	[OP_PAYLOAD_MONITOR_P_EXIT] = { OP_MONITOR_P_EXIT, true, "dtr" },
-	[OP_SPAWN_REQUEST]	= { OP_SPAWN_REQUEST, true, "rf..." },
-	[OP_SPAWN_REQUEST_TT]	= { OP_SPAWN_REQUEST, true, "rf...." },
-	[OP_SPAWN_REPLY]	= { OP_SPAWN_REPLY, false, "...." },
-	[OP_SPAWN_REPLY_TT]	= { OP_SPAWN_REPLY, false, "....." },
+	[OP_SPAWN_REQUEST]	= { OP_SPAWN_REQUEST, true, "rfqqq" },
+	[OP_SPAWN_REQUEST_TT]	= { OP_SPAWN_REQUEST, true, "rfqqq." },
+	[OP_SPAWN_REPLY]	= { OP_SPAWN_REPLY, false, "rtgs" },
+	[OP_SPAWN_REPLY_TT]	= { OP_SPAWN_REPLY, false, "rtgs." },
 	[OP_ALIAS_SEND]		= { OP_SEND, true, "fa" },
 	[OP_ALIAS_SEND_TT]	= { OP_SEND, true, "fa." },
 	[OP_UNLINK_ID]		= { OP_UNLINK_ID, false, "ift" },
@@ -178,6 +181,41 @@ static int ctl_flags(struct etf_cursor *c, struct erldist_ctl *ctl)
 	return err;
 }
 
+static int ctl_spawn_flags(struct etf_cursor *c, struct erldist_ctl *ctl)
+{
+	u64 flags = 0;
+	int err = etf_get_u64(c, &flags);
+
+	ctl->flags = flags;
+	return err;
+}
+
+static int ctl_result(struct etf_cursor *c, struct erldist_ctl *ctl)
+{
+	const u8 *start = c->p;
+	int err = etf_get_pid(c, &ctl->from);
+
+	ctl->from_kind = CTL_PID;
+	if (err == -EBADMSG) {
+		ctl->from_kind = CTL_NAME;
+		err = etf_get_atom(c, &ctl->name);
+	}
+	ctl->raw_from = start;
+	ctl->raw_from_len = c->p - start;
+	return err;
+}
+
+static int ctl_keep(struct etf_cursor *c, struct erldist_ctl *ctl)
+{
+	struct erldist_ctl_raw *raw = &ctl->raw[ctl->n_raw++];
+	int err;
+
+	raw->p = c->p;
+	err = etf_skip(c);
+	raw->len = c->p - raw->p;
+	return err;
+}
+
 static int ctl_elem(struct etf_cursor *c, struct erldist_ctl *ctl, char elem)
 {
 	switch (elem) {
@@ -201,6 +239,12 @@ static int ctl_elem(struct etf_cursor *c, struct erldist_ctl *ctl, char elem)
 		return ctl_id(c, ctl);
 	case 'b':
 		return ctl_flags(c, ctl);
+	case 'g':
+		return ctl_spawn_flags(c, ctl);
+	case 's':
+		return ctl_result(c, ctl);
+	case 'q':
+		return ctl_keep(c, ctl);
 	case 'R':
 		ctl->reason_inside = true;
 		return 0;
@@ -366,8 +410,21 @@ static u8 *put_unlink(u8 *p, const struct erldist_ctl_out *out)
 static u8 *put_spawn_reply(u8 *p, const struct erldist_ctl_out *out)
 {
 	p = etf_put_ref(put_op(p, 5, OP_SPAWN_REPLY), out->ref);
-	p = etf_put_u64(etf_put_pid(p, &out->to), 0);
+	p = etf_put_u64(etf_put_pid(p, &out->to), out->id);
+	if (out->from_kind == CTL_PID)
+		return etf_put_pid(p, &out->from);
 	return etf_put_atom(p, &out->name);
+}
+
+/* The sender is the group leader too. */
+static u8 *put_spawn(u8 *p, const struct erldist_ctl_out *out, u64 flags)
+{
+	if (!(flags & DFLAG_SPAWN))
+		return NULL;
+	p = etf_put_ref(put_op(p, 6, OP_SPAWN_REQUEST), out->ref);
+	p = etf_put_pid(etf_put_pid(p, &out->from), &out->from);
+	memcpy(p, out->raw, out->raw_len);
+	return p + out->raw_len;
 }
 
 u8 *erldist_ctl_write(u8 *p, const struct erldist_ctl_out *out, u64 flags)
@@ -391,6 +448,8 @@ u8 *erldist_ctl_write(u8 *p, const struct erldist_ctl_out *out, u64 flags)
 	case OP_MONITOR_P:
 	case OP_DEMONITOR_P:
 		return put_monitor(p, out);
+	case OP_SPAWN_REQUEST:
+		return put_spawn(p, out, flags);
 	case OP_SPAWN_REPLY:
 		return put_spawn_reply(p, out);
 	default:

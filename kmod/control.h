@@ -17,6 +17,11 @@ enum erldist_ctl_kind {
 	CTL_PORT,	/* From only: an exit of a port; not decoded */
 };
 
+struct erldist_ctl_raw {
+	const u8 *p;
+	u32 len;
+};
+
 /**
  * struct erldist_ctl - a control message, decoded
  * @op: the operation, normalised; says what else is set
@@ -25,7 +30,7 @@ enum erldist_ctl_kind {
  * @to_kind: how To is given
  * @payload: a term follows the control message
  * @reason_inside: the reason is the tuple's last element
- * @flags: of OP_ALTACT_SIG_SEND
+ * @flags: of OP_ALTACT_SIG_SEND, OP_SPAWN_REPLY
  * @id: of an unlink, not 0
  * @from: CTL_PID
  * @to: CTL_PID
@@ -36,6 +41,8 @@ enum erldist_ctl_kind {
  * @raw_from_len: its length
  * @raw_ref: @ref as it stood
  * @raw_ref_len: its length
+ * @n_raw: how many of @raw there are
+ * @raw: terms as they stood
  *
  * Slices point into the buffer it was read from. The _TT, PAYLOAD_ and SENDER
  * variants become the plain operation (OP_SEND, OP_EXIT, OP_EXIT2,
@@ -53,8 +60,10 @@ enum erldist_ctl_kind {
  * OP_DEMONITOR_P        from, to, ref
  * OP_MONITOR_P_EXIT     from (CTL_PID, CTL_NAME or CTL_PORT), to, ref; reason
  * OP_GROUP_LEADER       nothing else is read
- * OP_SPAWN_REQUEST      ref (the request id), from; the rest is not read
- * OP_SPAWN_REPLY        nothing else is read
+ * OP_SPAWN_REQUEST      ref (the request id), from; raw: the group leader,
+ *                       {M, F, Arity}, options; payload is the arguments
+ * OP_SPAWN_REPLY        ref (the request id), to, flags, from (CTL_PID) or, not
+ *                       spawned, name (from_kind CTL_NAME): the result
  * ====================  ====================================================
  */
 struct erldist_ctl {
@@ -75,6 +84,8 @@ struct erldist_ctl {
 	u32 raw_from_len;
 	const u8 *raw_ref;
 	u32 raw_ref_len;
+	u8 n_raw;
+	struct erldist_ctl_raw raw[3];
 };
 
 /**
@@ -100,12 +111,14 @@ int erldist_ctl_read(struct etf_cursor *c, struct erldist_ctl *ctl);
  *	DFLAG_EXIT_PAYLOAD, ALTACT_SIG_SEND or ALIAS_SEND to a CTL_REF)
  * @to_kind: CTL_REF: an alias; CTL_NAME: to monitor a name; else a pid
  * @from_kind: DOWN of a monitored name: CTL_NAME; else a pid
- * @id: of an unlink
- * @from: the sender
+ * @id: of an unlink; SPAWN_REPLY: its flags
+ * @from: the sender; SPAWN_REPLY: the result, if from_kind is CTL_PID
  * @to: the receiver
  * @name: CTL_NAME, of To or (DOWN) From; SPAWN_REPLY: the result
  * @to_ref: CTL_REF
  * @ref: the monitor, or the id of a spawn request
+ * @raw: SPAWN_REQUEST: {M, F, Arity} and the options
+ * @raw_len: bytes of it
  */
 struct erldist_ctl_out {
 	u8 op;
@@ -117,6 +130,8 @@ struct erldist_ctl_out {
 	struct etf_atom name;
 	struct etf_ref to_ref;
 	const struct etf_ref *ref;
+	const u8 *raw;
+	u32 raw_len;
 };
 
 #define ERLDIST_CTL_SIZE	(8 + 2 * ETF_PID_SIZE + ETF_REF_SIZE + 16)
@@ -129,16 +144,16 @@ struct erldist_ctl_out {
  *
  * Operations: OP_SEND (to pid or alias), OP_REG_SEND, OP_EXIT, OP_EXIT2,
  * OP_MONITOR_P_EXIT, OP_LINK, OP_UNLINK_ID, OP_UNLINK_ID_ACK, OP_MONITOR_P,
- * OP_DEMONITOR_P, OP_SPAWN_REPLY (ref is the request id, to the requester,
- * flags 0, result the atom in name).
+ * OP_DEMONITOR_P, OP_SPAWN_REQUEST (raw_len bytes more than ERLDIST_CTL_SIZE may
+ * be needed), OP_SPAWN_REPLY (ref is the request id, to the requester).
  * For OP_EXIT, OP_EXIT2 and OP_MONITOR_P_EXIT without DFLAG_EXIT_PAYLOAD the
  * reason is the tuple's last element: the caller appends its bytes directly.
  * With it, the caller appends it as a payload (behind a version byte in
  * pass-through frames).
  *
  * Return: the end of what was written, or NULL when the peer cannot take it:
- * a message to an alias without DFLAG_ALIAS, an OP_EXIT2 to an alias, another
- * operation.
+ * a message to an alias without DFLAG_ALIAS, an OP_EXIT2 to an alias, a spawn
+ * without DFLAG_SPAWN, another operation.
  */
 u8 *erldist_ctl_write(u8 *p, const struct erldist_ctl_out *out, u64 flags);
 

@@ -9,6 +9,7 @@
 #include "peer.h"
 #include "process.h"
 #include "relation.h"
+#include "spawn.h"
 
 static bool pid_is_ours(const struct erldist_node *node,
 			const struct etf_pid *pid)
@@ -215,17 +216,55 @@ static int answer_unlink(struct erldist_channel *ch,
 }
 
 static int answer_spawn(struct erldist_channel *ch,
-			const struct erldist_ctl *ctl)
+			const struct erldist_ctl *ctl, const char *why)
 {
 	struct erldist_ctl_out out = {
 		.op = OP_SPAWN_REPLY,
 		.to_kind = CTL_PID,
 		.to = ctl->from,
 		.ref = &ctl->ref,
-		.name = etf_ascii("notsup"),
+		.name = etf_ascii(why),
 	};
 
 	return answer(ch, &out, NULL);
+}
+
+static int answer_demonitor(struct erldist_channel *ch,
+			    const struct erldist_ctl *ctl)
+{
+	struct erldist_ctl_out out = {
+		.op = OP_DEMONITOR_P,
+		.from_kind = CTL_PID,
+		.from = our_pid(ch, &ctl->to),
+		.to_kind = CTL_PID,
+		.to = ctl->from,
+		.ref = &ctl->ref,
+	};
+
+	return answer(ch, &out, NULL);
+}
+
+/**
+ * erldist_dispatch_orphan() - a child that nobody here waits for
+ * @ch: where it was told of
+ * @ctl: OP_SPAWN_REPLY
+ * @flags: SPAWN_LINKED, SPAWN_MONITORED: what it thinks it is
+ * @why: the reason a linked one hears
+ *
+ * Context: rx_work.
+ * Return: 0, or minus the enum erldist_reason to close the channel with.
+ */
+int erldist_dispatch_orphan(struct erldist_channel *ch,
+			    const struct erldist_ctl *ctl, u8 flags,
+			    const char *why)
+{
+	int err = 0;
+
+	if (flags & SPAWN_MONITORED)
+		err = answer_demonitor(ch, ctl);
+	if (!err && flags & SPAWN_LINKED)
+		err = answer_exit(ch, ctl, why);
+	return err;
 }
 
 static const char *refusal(int err)
@@ -379,7 +418,8 @@ static struct erldist_relation *take_ended(struct erldist_channel *ch,
 	if (ctl->op == OP_EXIT && ctl->from_kind == CTL_PID)
 		return erldist_relation_take_link(proc, ch->peer, &ctl->from, 0);
 	if (ctl->op == OP_MONITOR_P_EXIT && is_own_ref(ch->node, &ctl->ref))
-		return erldist_relation_take_own(proc, &ctl->ref, ch->peer);
+		return erldist_relation_take_own(proc, &ctl->ref, ch->peer,
+						 RELATION_MONITOR);
 	return NULL;
 }
 
@@ -401,6 +441,25 @@ static int on_ended(struct erldist_channel *ch, const struct erldist_ctl *ctl,
 	}
 	erldist_blob_put(reason);
 	return 0;
+}
+
+static int on_spawn(struct erldist_channel *ch, const struct erldist_ctl *ctl,
+		    struct erldist_msg *msg)
+{
+	int err = erldist_spawn_requested(ch, ctl, msg);
+
+	switch (err) {
+	case 0:
+		return 0;
+	case -ENOMEM:
+		return -ERLDIST_REASON_NO_MEMORY;
+	case -EINVAL:
+		return answer_spawn(ch, ctl, "badopt");
+	case -EUSERS:
+		return answer_spawn(ch, ctl, "system_limit");
+	default:
+		return answer_spawn(ch, ctl, "notsup");
+	}
 }
 
 static int dispatch(struct erldist_channel *ch, const struct erldist_ctl *ctl,
@@ -426,10 +485,12 @@ static int dispatch(struct erldist_channel *ch, const struct erldist_ctl *ctl,
 	case OP_EXIT2:
 		return on_exit2(msg, proc);
 	case OP_SPAWN_REQUEST:
-		return answer_spawn(ch, ctl);
-	case OP_GROUP_LEADER:
+		return on_spawn(ch, ctl, msg);
 	case OP_SPAWN_REPLY:
-		/* To what was never asked, or has been forgotten since */
+		if (!is_own_ref(ch->node, &ctl->ref))
+			return -ERLDIST_REASON_BAD_CONTROL;
+		return erldist_spawn_replied(ch, ctl, proc);
+	case OP_GROUP_LEADER:
 		return 0;
 	default:
 		return -ERLDIST_REASON_BAD_CONTROL;

@@ -45,7 +45,7 @@ struct erldist_cookie {
  * memory goes with the last reference, after a grace period; the namespace is
  * held until then.
  *
- * Guarded by conf_lock: cookie, tick, limits (also read without it, field by
+ * Guarded by conf_lock: cookie, spawn_server, tick, limits (also read without it, field by
  * field), mode. By event_lock, a leaf: events and every peer's pending and
  * event. By reap_lock, a leaf: reaped. The rest does not change after bind, or
  * is atomic, or has locks of its own (xarray, rhashtables).
@@ -93,6 +93,8 @@ struct erldist_node {
 	atomic64_t overflows;
 	atomic64_t failed;
 	u32 last_reason;
+
+	struct erldist_process *spawn_server;	/* a reference, or NULL */
 
 	spinlock_t event_lock;		/* a leaf: see above */
 	struct list_head events;	/* peers with something pending */

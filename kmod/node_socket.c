@@ -361,7 +361,7 @@ static int set_flags(struct erldist_node_sock *ns, sockptr_t optval,
 		return err;
 	if ((flags & DFLAG_MANDATORY) != DFLAG_MANDATORY)
 		return -EINVAL;
-	if (flags & (DFLAG_REFUSED | DFLAG_SPAWN | DFLAG_NAME_ME))
+	if (flags & (DFLAG_REFUSED | DFLAG_NAME_ME))
 		return -EINVAL;
 	ns->config.flags = flags;
 	return 0;

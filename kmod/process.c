@@ -9,6 +9,7 @@
 #include "node.h"
 #include "process.h"
 #include "relation.h"
+#include "spawn.h"
 
 static u32 name_key_hash(const void *key, u32 len, u32 seed)
 {
@@ -271,6 +272,8 @@ static void process_tell(struct erldist_process *proc)
 	/* What is coming for it holds memory for nothing. */
 	if (READ_ONCE(proc->mailbox.remote_bytes))
 		erldist_channels_sweep(proc->node);
+	if (erldist_spawn_server_is(proc))
+		erldist_spawn_server_set(proc, false);
 	spin_lock_bh(&proc->lock);
 	proc->closed = true;
 	any = !RB_EMPTY_ROOT(&proc->relations);

@@ -7,6 +7,7 @@
 
 #include "option.h"
 #include "process_socket.h"
+#include "spawn.h"
 
 #define EXIT_REASON_MAX		65536
 #define TERM_MAX		4096	/* an address, by option or control message */
@@ -122,6 +123,9 @@ static int set_flag(struct sock *sk, int name, sockptr_t optval,
 		return err;
 	if (name == ERLDIST_RECVTO)
 		WRITE_ONCE(erldist_sk(sk)->recvto, on);
+	else if (proc && name == ERLDIST_SPAWN_SERVER)
+		return erldist_node_is_owner(proc->node) ?
+		       erldist_spawn_server_set(proc, on) : -EACCES;
 	else if (proc)
 		WRITE_ONCE(proc->trap_exit, on);
 	else
@@ -199,6 +203,7 @@ int erldist_process_setsockopt(struct socket *sock, int level, int name,
 		return set_term(sock, name, optval, optlen);
 	case ERLDIST_TRAP_EXIT:
 	case ERLDIST_RECVTO:
+	case ERLDIST_SPAWN_SERVER:
 		return set_flag(sock->sk, name, optval, optlen);
 	case ERLDIST_MAILBOX:
 		return proc ? opt_mailbox(proc, optval, optlen) : -ENOTCONN;
@@ -336,6 +341,8 @@ int erldist_process_getsockopt(struct socket *sock, int level, int name,
 		return get_name(sock->sk, proc, optval, optlen);
 	case ERLDIST_TRAP_EXIT:
 		return get_u32(READ_ONCE(proc->trap_exit), optval, optlen);
+	case ERLDIST_SPAWN_SERVER:
+		return get_u32(erldist_spawn_server_is(proc), optval, optlen);
 	case ERLDIST_EXIT_STATUS:
 		return get_status(proc, optval, optlen);
 	case ERLDIST_OWNER:

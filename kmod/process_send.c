@@ -11,6 +11,7 @@
 #include "process_socket.h"
 #include "relation.h"
 #include "signal.h"
+#include "spawn.h"
 
 /* What one sendmsg() is about */
 struct send_op {
@@ -54,6 +55,8 @@ static const struct {
 		ERLDIST_SIG_F_HIDDEN,
 		true, false, false
 	},
+	[ERLDIST_SIG_SPAWN] = { 0, true, true, true },
+	[ERLDIST_SIG_SPAWN_ANSWER] = { 0, true, true, true },
 };
 
 static int signal_check(const struct erldist_signal *sig)
@@ -136,7 +139,8 @@ static int send_to_term(struct send_op *op, const u8 *term, size_t len)
 	int err;
 
 	err = erldist_dest_parse(op->from->node, term, len, &op->dest);
-	if (!err && op->sig.op == ERLDIST_SIG_MONITOR_NODE)
+	if (!err && (op->sig.op == ERLDIST_SIG_MONITOR_NODE ||
+		     op->sig.op == ERLDIST_SIG_SPAWN))
 		err = erldist_dest_is_node(op->from->node, &op->dest);
 	if (err || op->dest.local)
 		return err;
@@ -526,6 +530,26 @@ static int send_message(struct send_op *op, struct erldist_msg *msg)
 	return err;
 }
 
+/* The message is what it says, not what is sent. */
+static int send_spawn(struct send_op *op, struct erldist_msg *msg)
+{
+	struct erldist_ask ask = {
+		.from = op->from,
+		.port = op->es->port,
+		.dest = &op->dest,
+		.sig = &op->sig,
+		.peer = op->peer,
+	};
+	int err = signal_room(op);
+
+	if (!err && op->sig.op == ERLDIST_SIG_SPAWN)
+		err = erldist_ask_spawn(&ask, msg);
+	else if (!err)
+		err = erldist_ask_spawn_answer(&ask, msg);
+	erldist_msg_put(msg);
+	return err == -ESTALE ? -EAGAIN : err;
+}
+
 static int send_it(struct send_op *op)
 {
 	struct erldist_msg *msg;
@@ -535,8 +559,15 @@ static int send_it(struct send_op *op)
 	msg = send_build(op);
 	if (IS_ERR(msg))
 		return PTR_ERR(msg);
-	return op->sig.op == ERLDIST_SIG_EXIT ? send_exit(op, msg) :
-						send_message(op, msg);
+	switch (op->sig.op) {
+	case ERLDIST_SIG_EXIT:
+		return send_exit(op, msg);
+	case ERLDIST_SIG_SPAWN:
+	case ERLDIST_SIG_SPAWN_ANSWER:
+		return send_spawn(op, msg);
+	default:
+		return send_message(op, msg);
+	}
 }
 
 /**

@@ -9,6 +9,7 @@
 #include "peer.h"
 #include "process.h"
 #include "relation.h"
+#include "spawn.h"
 
 /**
  * erldist_own_ref() - a reference of a process
@@ -50,6 +51,10 @@ void erldist_relation_put(struct erldist_relation *rel)
 	erldist_peer_put(rel->peer);
 	erldist_blob_put(rel->reason);
 	erldist_msg_put(rel->told);
+	if (rel->link)
+		erldist_relation_put(rel->link);
+	if (rel->monitor)
+		erldist_relation_put(rel->monitor);
 	kfree(rel);
 }
 
@@ -117,6 +122,7 @@ static struct erldist_end_key end_key(struct erldist_end *end)
 	case END_OWN:
 		return erldist_key_own(&rel->ref_id);
 	case END_WATCHED:
+	case END_ASKED:
 		key.ref = &rel->ref_id;
 		return key;
 	case END_NODE:
@@ -404,6 +410,8 @@ static u8 near_kind(const struct erldist_relation_spec *spec)
 		return END_NODE;
 	case RELATION_NODES:
 		return END_NODES;
+	case RELATION_ASKED:
+		return END_ASKED;
 	default:
 		return spec->watched ? END_WATCHED : END_OWN;
 	}
@@ -424,6 +432,7 @@ static void rel_init(struct erldist_relation *rel,
 	rel->active = true;
 	rel->alias = spec->alias;
 	rel->once = spec->once;
+	rel->spawn_flags = spec->spawn_flags;
 	end_init(&rel->near, rel, spec->near, near_kind(spec));
 	end_init(&rel->far, rel, spec->far,
 		 spec->type == RELATION_LINK ? END_LINK : END_WATCHED);
@@ -475,8 +484,13 @@ static int prepare_told(struct erldist_relation *rel)
 	size_t ref = 3 + etf_atom_size(&rel->near.process->node->atom) + 4 +
 		     4 * ETF_REF_WORDS;
 
-	if (rel->near.kind == END_WATCHED || rel->type == RELATION_ALIAS)
+	if (rel->near.kind == END_WATCHED || rel->type == RELATION_ALIAS ||
+	    rel->type == RELATION_ASKED)
 		return 0;
+	if (rel->type == RELATION_SPAWN) {
+		rel->told = erldist_spawn_message(rel, "noconnection");
+		return rel->told ? 0 : -ENOMEM;
+	}
 	if (watches_node(rel)) {
 		rel->told = erldist_watch_message(rel, ERLDIST_SIG_NODEDOWN);
 		return rel->told ? 0 : -ENOMEM;
@@ -502,6 +516,9 @@ erldist_relation_new(const struct erldist_relation_spec *spec)
 	struct erldist_relation *rel;
 	int err = rel_count(spec);
 
+	/* The answer may be an atom. */
+	if (spec->type == RELATION_ASKED)
+		text = 3 + ERLDIST_SPAWN_ERROR_MAX;
 	if (err)
 		return ERR_PTR(err);
 	rel = kzalloc(struct_size(rel, text, text), GFP_KERNEL_ACCOUNT);

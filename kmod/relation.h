@@ -7,6 +7,9 @@
 #include "message.h"
 #include "process.h"
 
+/* Bytes of an atom that answers a spawn request */
+#define ERLDIST_SPAWN_ERROR_MAX	64
+
 struct erldist_relation;
 
 enum erldist_relation_type {
@@ -15,6 +18,8 @@ enum erldist_relation_type {
 	RELATION_ALIAS,
 	RELATION_NODE,		/* the loss of a node is told, once */
 	RELATION_NODES,		/* the same, of one that all are told of */
+	RELATION_SPAWN,		/* a spawn request that is not answered */
+	RELATION_ASKED,		/* likewise, one that this node is to answer */
 };
 
 /* How a relation looks from one end, and what it is found by there */
@@ -24,6 +29,7 @@ enum erldist_end_kind {
 	END_OWN,	/* the reference, of this process: monitor, alias */
 	END_NODE,	/* the peer, and a sequence number */
 	END_NODES,	/* the peer */
+	END_ASKED,	/* the requester's node, and the reference */
 };
 
 /* Hangs in the tree of a local process. */
@@ -80,6 +86,10 @@ struct erldist_relation {
 	u64 user_data;
 	u64 unlink_id;			/* of the UNLINK_ID that is not answered */
 	struct erldist_blob *reason;
+	u8 spawn_flags;			/* ASKED: SPAWN_LINKED, _MONITORED */
+	bool spawned;			/* ASKED: by the process out.key */
+	struct erldist_relation *link;	/* SPAWN: to be, or NULL; a reference */
+	struct erldist_relation *monitor;	/* likewise */
 	struct erldist_msg *told;	/* with room for what near hears, or far */
 	struct etf_atom name;
 	u8 text[];
@@ -100,6 +110,7 @@ struct erldist_relation_spec {
 	const struct etf_ref *ref;	/* monitor, alias */
 	u64 sequence;
 	u64 user_data;
+	u8 spawn_flags;
 };
 
 static inline struct erldist_end *erldist_end_other(struct erldist_end *end)
@@ -163,7 +174,11 @@ erldist_relation_take_watched(struct erldist_process *proc,
 struct erldist_relation *
 erldist_relation_take_own(struct erldist_process *proc,
 			  const struct etf_ref *ref,
-			  const struct erldist_peer *peer);
+			  const struct erldist_peer *peer, u8 type);
+struct erldist_relation *
+erldist_relation_take_asked(struct erldist_process *proc,
+			    const struct erldist_peer *peer,
+			    const struct etf_ref *ref);
 struct erldist_process *
 erldist_relation_alias_owner(struct erldist_node *node,
 			     const struct etf_ref *ref);
@@ -179,6 +194,10 @@ erldist_relation_take_node(struct erldist_process *proc, u8 kind,
 
 /* relation_tell.c */
 void erldist_relation_demonitor(struct erldist_relation *rel);
+bool erldist_relation_answer(struct erldist_relation *rel,
+			     struct erldist_process *child,
+			     const struct etf_atom *name,
+			     struct erldist_relation *with[2]);
 void erldist_relation_tell(struct erldist_relation *rel,
 			   struct erldist_blob *reason);
 void erldist_relations_of_port(struct erldist_port *port);

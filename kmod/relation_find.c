@@ -106,22 +106,13 @@ erldist_relation_take_link(struct erldist_process *proc,
 	return rel;
 }
 
-/**
- * erldist_relation_take_watched() - a peer's process demonitors
- * @proc: the local process
- * @peer: the peer
- * @ref: the monitor
- *
- * Context: any.
- * Return: the relation, taken, for erldist_relation_drop(), or NULL.
- */
-struct erldist_relation *
-erldist_relation_take_watched(struct erldist_process *proc,
-			      const struct erldist_peer *peer,
-			      const struct etf_ref *ref)
+static struct erldist_relation *take_by_ref(struct erldist_process *proc,
+					    u8 kind,
+					    const struct erldist_peer *peer,
+					    const struct etf_ref *ref)
 {
 	const struct erldist_end_key key = {
-		.kind = END_WATCHED, .peer = peer, .ref = ref,
+		.kind = kind, .peer = peer, .ref = ref,
 	};
 	struct erldist_relation *rel = NULL;
 	struct erldist_end *end;
@@ -137,10 +128,46 @@ erldist_relation_take_watched(struct erldist_process *proc,
 }
 
 /**
- * erldist_relation_take_own() - end a monitor of this process
+ * erldist_relation_take_watched() - a peer's process demonitors
+ * @proc: the local process
+ * @peer: the peer
+ * @ref: the monitor
+ *
+ * Context: any.
+ * Return: the relation, taken, for erldist_relation_drop(), or NULL.
+ */
+struct erldist_relation *
+erldist_relation_take_watched(struct erldist_process *proc,
+			      const struct erldist_peer *peer,
+			      const struct etf_ref *ref)
+{
+	return take_by_ref(proc, END_WATCHED, peer, ref);
+}
+
+/**
+ * erldist_relation_take_asked() - a spawn request is to be answered
+ * @proc: the spawn server
+ * @peer: the requester's node
+ * @ref: the request
+ *
+ * Context: any.
+ * Return: the relation, taken, for erldist_relation_answer() and
+ * erldist_relation_drop(), or NULL.
+ */
+struct erldist_relation *
+erldist_relation_take_asked(struct erldist_process *proc,
+			    const struct erldist_peer *peer,
+			    const struct etf_ref *ref)
+{
+	return take_by_ref(proc, END_ASKED, peer, ref);
+}
+
+/**
+ * erldist_relation_take_own() - end a monitor or a request of this process
  * @proc: the process
  * @ref: the monitor
  * @peer: only if it is one of this peer's processes; NULL: any
+ * @type: RELATION_MONITOR or RELATION_SPAWN
  *
  * Context: any.
  * Return: the relation, taken, for erldist_relation_drop() or
@@ -149,7 +176,7 @@ erldist_relation_take_watched(struct erldist_process *proc,
 struct erldist_relation *
 erldist_relation_take_own(struct erldist_process *proc,
 			  const struct etf_ref *ref,
-			  const struct erldist_peer *peer)
+			  const struct erldist_peer *peer, u8 type)
 {
 	const struct erldist_end_key key = erldist_key_own(ref);
 	struct erldist_relation *rel = NULL;
@@ -157,8 +184,9 @@ erldist_relation_take_own(struct erldist_process *proc,
 
 	spin_lock_bh(&proc->lock);
 	end = erldist_end_find(proc, &key);
-	if (end && end->relation->type == RELATION_MONITOR &&
-	    (!peer || end->relation->peer == peer) && erldist_relation_take(end->relation)) {
+	if (end && end->relation->type == type &&
+	    (!peer || end->relation->peer == peer) &&
+	    erldist_relation_take(end->relation)) {
 		rel = end->relation;
 		erldist_end_erase(end);
 	}

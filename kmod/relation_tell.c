@@ -82,8 +82,8 @@ static void tell_down(struct erldist_relation *rel, struct erldist_blob *reason)
 	erldist_mailbox_put_signal(proc, rel->port, msg);
 }
 
-/* {nodedown, Node}, which is complete */
-static void tell_node(struct erldist_relation *rel)
+/* {nodedown, Node}, or that a spawn failed: it is complete */
+static void tell_ready(struct erldist_relation *rel)
 {
 	struct erldist_msg *msg = rel->told;
 
@@ -97,7 +97,7 @@ static void tell_node(struct erldist_relation *rel)
  * @reason: the reason
  *
  * An EXIT for a link that is active, a DOWN for a monitor of near's, a nodedown
- * for a watch of the node.
+ * for a watch of the node, noconnection for a spawn request.
  *
  * Context: process context.
  */
@@ -108,8 +108,9 @@ void erldist_relation_tell(struct erldist_relation *rel,
 		tell_exit(&rel->near, reason);
 	else if (rel->near.kind == END_OWN && rel->type == RELATION_MONITOR)
 		tell_down(rel, reason);
-	else if (rel->type == RELATION_NODE || rel->type == RELATION_NODES)
-		tell_node(rel);
+	else if (rel->type == RELATION_NODE || rel->type == RELATION_NODES ||
+		 rel->type == RELATION_SPAWN)
+		tell_ready(rel);
 }
 
 /*
@@ -142,15 +143,75 @@ static void rel_send(struct erldist_relation *rel, struct erldist_blob *reason)
 
 /**
  * erldist_relation_demonitor() - the watcher does not want to know any more
- * @rel: a monitor that was taken; the caller's reference is dropped
+ * @rel: a monitor or a spawn request that was taken; the caller's reference is dropped
  *
  * Context: any.
  */
 void erldist_relation_demonitor(struct erldist_relation *rel)
 {
-	if (rel->peer)
+	if (rel->peer && rel->type == RELATION_MONITOR)
 		rel_send(rel, NULL);
 	erldist_relation_drop(rel);
+}
+
+static void set_name(struct erldist_relation *rel, const struct etf_atom *name)
+{
+	struct etf_cursor c = { .p = rel->text };
+
+	c.end = etf_put_atom(rel->text, name);
+	etf_get_atom(&c, &rel->name);
+}
+
+/**
+ * erldist_relation_answer() - a spawn request is answered
+ * @rel: the request, taken; for erldist_relation_drop() then
+ * @child: the new process, whose flow it goes in; NULL: there is none
+ * @name: why there is none, up to ERLDIST_SPAWN_ERROR_MAX bytes
+ * @with: link and monitor of the child, each hooked or NULL
+ *
+ * Context: process context.
+ * Return: false when the connection it came on is gone.
+ */
+bool erldist_relation_answer(struct erldist_relation *rel,
+			     struct erldist_process *child,
+			     const struct etf_atom *name,
+			     struct erldist_relation *with[2])
+{
+	struct erldist_peer *peer = rel->peer;
+	bool unhooked, queued;
+	int i;
+
+	rel->spawned = child;
+	if (child)
+		rel->out.key = erldist_process_key(child);
+	else
+		set_name(rel, name);
+	rel->out.size = sizeof(*rel);
+	spin_lock_bh(&peer->lock);
+	unhooked = erldist_relation_unhook_peer_locked(rel);
+	queued = unhooked && rel->generation == peer->generation;
+	for (i = 0; i < 2 && queued && child; i++) {
+		if (with[i])
+			erldist_relation_hook_peer_locked(with[i]);
+	}
+	if (queued) {
+		refcount_inc(&rel->ref);
+		erldist_send_queue_locked(peer, &rel->out);
+	}
+	spin_unlock_bh(&peer->lock);
+	if (queued)
+		erldist_send_kick(peer);
+	if (unhooked)
+		erldist_relation_put(rel);
+	return queued;
+}
+
+/* The spawn server has ended. */
+static void end_unanswered(struct erldist_relation *rel)
+{
+	struct etf_atom notsup = etf_ascii("notsup");
+
+	erldist_relation_answer(rel, NULL, &notsup, NULL);
 }
 
 static void end_died(struct erldist_end *end)
@@ -159,9 +220,11 @@ static void end_died(struct erldist_end *end)
 	struct erldist_blob *reason = end->process->status;
 
 	if (end->kind == END_NODE || end->kind == END_NODES ||
-	    rel->type == RELATION_ALIAS)
+	    rel->type == RELATION_ALIAS || rel->type == RELATION_SPAWN)
 		return;
-	if (rel->peer)
+	if (rel->type == RELATION_ASKED)
+		end_unanswered(rel);
+	else if (rel->peer)
 		rel_send(rel, end->kind == END_OWN ? NULL : reason);
 	else if (rel->type == RELATION_LINK)
 		tell_exit(erldist_end_other(end), reason);

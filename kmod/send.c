@@ -10,6 +10,7 @@
 #include "peer.h"
 #include "process.h"
 #include "relation.h"
+#include "spawn.h"
 
 /* Bytes a flow may send before it is another's turn */
 #define QUANTUM			16384
@@ -17,10 +18,10 @@
 #define FRAGMENT		65536
 #define FRAGMENT_SHARED		16384
 /*
- * Longest head of a frame: node names are ASCII of at most 255 bytes, so only
- * one atom in it can be longer.
+ * Longest head of a frame: node names are ASCII of at most 255 bytes, so but for
+ * a spawn only one atom in it can be longer.
  */
-#define HEAD_MAX		2048
+#define HEAD_MAX		3584
 /* Frames the work pushes before it makes room for others */
 #define PUSH_BUDGET		1024
 /* What an item counts beyond its payload: small ones are mostly this */
@@ -229,6 +230,8 @@ static void msg_control(const struct erldist_channel *ch,
 	else
 		ctl->op = msg->to_kind == CTL_NAME ? OP_REG_SEND : OP_SEND;
 	ctl->id = msg->unlink_id;
+	ctl->raw = msg->data + msg->to;
+	ctl->raw_len = msg->to_len;
 	ctl->to_kind = msg->to_kind;
 	if (msg->to_kind == CTL_NAME) {
 		ctl->name = erldist_msg_name(msg);
@@ -245,12 +248,31 @@ static void msg_control(const struct erldist_channel *ch,
 	}
 }
 
+/* From stays the child, whose flow this is in. */
+static void spawn_reply_control(struct erldist_relation *rel,
+				struct erldist_ctl_out *ctl)
+{
+	ctl->op = OP_SPAWN_REPLY;
+	ctl->from_kind = rel->spawned ? CTL_PID : CTL_NAME;
+	ctl->name = rel->name;
+	ctl->id = rel->spawned ? rel->spawn_flags : 0;
+	ctl->to_kind = CTL_PID;
+	ctl->to.node = rel->peer->atom;
+	ctl->to.id = rel->id;
+	ctl->to.serial = rel->serial;
+	ctl->to.creation = rel->creation;
+}
+
 /* EXIT, DEMONITOR_P of a monitor of ours, or the DOWN of another's */
 static void relation_control(struct erldist_relation *rel,
 			     struct erldist_ctl_out *ctl)
 {
 	bool ours = rel->near.kind == END_OWN;
 
+	if (rel->type == RELATION_ASKED) {
+		spawn_reply_control(rel, ctl);
+		return;
+	}
 	ctl->op = ours ? OP_DEMONITOR_P : OP_MONITOR_P_EXIT;
 	if (rel->type == RELATION_LINK)
 		ctl->op = OP_EXIT;
@@ -277,7 +299,8 @@ static struct etf_ref out_ref(const struct erldist_channel *ch,
 		ref = rel->ref_id;
 		ref.node = rel->near.kind == END_OWN ? ch->node->atom :
 						       ch->peer->atom;
-	} else if (out_msg(out)->ctl_op == OP_MONITOR_P) {
+	} else if (out_msg(out)->ctl_op == OP_MONITOR_P ||
+		   out_msg(out)->ctl_op == OP_SPAWN_REQUEST) {
 		ref = erldist_own_ref(ch->node, lower_32_bits(out->key),
 				      out_msg(out)->sequence);
 	}
@@ -290,7 +313,8 @@ static bool has_payload(const struct erldist_channel *ch,
 {
 	bool message = out->kind == OUT_MESSAGE;
 
-	if (message && !out_msg(out)->ctl_op)
+	if (message && (!out_msg(out)->ctl_op ||
+			out_msg(out)->ctl_op == OP_SPAWN_REQUEST))
 		return true;
 	if (message ? out_msg(out)->ctl_op != OP_EXIT2 :
 		      !out_relation(out)->reason)
@@ -316,7 +340,9 @@ static u8 *put_control(struct erldist_channel *ch, struct erldist_out *out,
 		msg_control(ch, out_msg(out), &ctl);
 	else
 		relation_control(out_relation(out), &ctl);
-	p = erldist_ctl_write(p, &ctl, ch->dflags);
+	/* Who spawns need not be spawned at. */
+	p = erldist_ctl_write(p, &ctl,
+			      ch->dflags | (ch->peer_flags & DFLAG_SPAWN));
 	if (p && has_payload(ch, out) && !ch->header_mode)
 		*p++ = ETF_VERSION;
 	return p;
@@ -432,6 +458,9 @@ static void tx_take(struct erldist_channel *ch, struct erldist_out *out,
 	if (!out->pos)
 		plan_fragments(ch, out, shared);
 	if (!put_head(ch, out)) {
+		if (out->kind == OUT_MESSAGE &&
+		    out_msg(out)->ctl_op == OP_SPAWN_REQUEST)
+			erldist_spawn_refused(ch, out_msg(out), out->key);
 		atomic64_add(out_free(out), &ch->node->lost);
 		return;
 	}

@@ -264,7 +264,11 @@ int erldist_ask_unlink(const struct erldist_ask *ask)
 	return err;
 }
 
-static bool ref_given_out(const struct erldist_ask *ask)
+/**
+ * erldist_ask_ref_valid() - has the reference been given out
+ * @ask: who asks, with which
+ */
+bool erldist_ask_ref_valid(const struct erldist_ask *ask)
 {
 	u64 n = ask->sig->ref;
 
@@ -340,7 +344,7 @@ int erldist_ask_monitor(const struct erldist_ask *ask)
 	struct erldist_process *to = NULL;
 	int err;
 
-	if (ask->dest->kind == CTL_REF || !ref_given_out(ask))
+	if (ask->dest->kind == CTL_REF || !erldist_ask_ref_valid(ask))
 		return -EINVAL;
 	if (!ask->peer)
 		to = erldist_ask_whom(ask->from, ask->dest);
@@ -353,7 +357,8 @@ int erldist_ask_monitor(const struct erldist_ask *ask)
 }
 
 /**
- * erldist_ask_demonitor() - end a monitor, and the alias it may be
+ * erldist_ask_demonitor() - end a monitor, and the alias it may be, or abandon a
+ * spawn request
  * @ask: who, and which: its reference
  *
  * Once it returns no DOWN of it comes any more; FLUSH drops one that came.
@@ -367,7 +372,11 @@ int erldist_ask_demonitor(const struct erldist_ask *ask)
 	struct erldist_relation *rel;
 
 	mutex_lock(&ask->from->asking);
-	rel = erldist_relation_take_own(ask->from, &ref, NULL);
+	rel = erldist_relation_take_own(ask->from, &ref, NULL,
+					RELATION_MONITOR);
+	if (!rel)
+		rel = erldist_relation_take_own(ask->from, &ref, NULL,
+						RELATION_SPAWN);
 	if (rel)
 		erldist_relation_demonitor(rel);
 	mutex_unlock(&ask->from->asking);
@@ -400,7 +409,7 @@ int erldist_ask_alias(const struct erldist_ask *ask)
 	struct erldist_relation *rel;
 	int err;
 
-	if (!ref_given_out(ask))
+	if (!erldist_ask_ref_valid(ask))
 		return -EINVAL;
 	rel = erldist_relation_new(&spec);
 	if (IS_ERR(rel))

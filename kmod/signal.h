@@ -22,6 +22,7 @@ struct erldist_ask {
 
 struct erldist_process *erldist_ask_whom(const struct erldist_process *from,
 					 const struct erldist_dest *dest);
+bool erldist_ask_ref_valid(const struct erldist_ask *ask);
 int erldist_ask_link(const struct erldist_ask *ask);
 int erldist_ask_unlink(const struct erldist_ask *ask);
 int erldist_ask_monitor(const struct erldist_ask *ask);

@@ -102,6 +102,10 @@ enum erldist_op {
 	OP_ALTACT_SIG_SEND	= 37,
 };
 
+/* Flags of OP_SPAWN_REPLY */
+#define SPAWN_LINKED			1
+#define SPAWN_MONITORED			2
+
 /* Flags of OP_ALTACT_SIG_SEND */
 #define ALTACT_PRIO			1
 #define ALTACT_TOKEN			2

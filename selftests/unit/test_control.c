@@ -78,8 +78,9 @@ static const struct message messages[] = {
 	{ 28, "NTR", OP_MONITOR_P_EXIT, CTL_NAME, CTL_PID, 'p' },
 	{ 29, "RFFMX", OP_SPAWN_REQUEST, CTL_PID, CTL_NONE, 'p' },
 	{ 30, "RFFMXS", OP_SPAWN_REQUEST, CTL_PID, CTL_NONE, 'p' },
-	{ 31, "RT0F", OP_SPAWN_REPLY, CTL_NONE, CTL_NONE, 0 },
-	{ 32, "RT0FS", OP_SPAWN_REPLY, CTL_NONE, CTL_NONE, 0 },
+	{ 31, "RT0F", OP_SPAWN_REPLY, CTL_PID, CTL_PID, 0 },
+	{ 31, "RT0N", OP_SPAWN_REPLY, CTL_NAME, CTL_PID, 0 },
+	{ 32, "RT0FS", OP_SPAWN_REPLY, CTL_PID, CTL_PID, 0 },
 	{ 33, "FA", OP_SEND, CTL_PID, CTL_REF, 'p' },
 	{ 34, "FAS", OP_SEND, CTL_PID, CTL_REF, 'p' },
 	{ 35, "IFT", OP_UNLINK_ID, CTL_PID, CTL_PID, 0 },
@@ -256,7 +257,7 @@ static bool ref_is_right(const struct message *m, const struct erldist_ctl *ctl,
 	const u8 *raw;
 	char which;
 
-	if (m->op == OP_SPAWN_REPLY || !strchr(m->elems, 'R'))
+	if (!strchr(m->elems, 'R'))
 		return !ctl->raw_ref;
 	raw = find(first, m->elems, "R", &which);
 	return ctl->raw_ref == raw && ctl->raw_ref_len == elements['R'].len &&
@@ -321,7 +322,7 @@ static bool arity_is_exact(const struct message *m)
 /* Elements that this implementation does not look into */
 static bool is_read(const struct message *m, size_t i)
 {
-	if (m->op == OP_GROUP_LEADER || m->op == OP_SPAWN_REPLY)
+	if (m->op == OP_GROUP_LEADER)
 		return false;
 	if (m->op == OP_SPAWN_REQUEST)
 		return i < 2;

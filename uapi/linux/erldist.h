@@ -74,6 +74,7 @@ enum {
 	ERLDIST_KILL_SIGNAL,	/* __u32, 0, SIGTERM or SIGKILL (r): sent to the owner
 				 * when exit/2 kills the process
 				 */
+	ERLDIST_SPAWN_SERVER,	/* __u32, 1: take the node's spawn requests (r) */
 };
 
 /*
@@ -188,7 +189,7 @@ enum erldist_signal_op {
 	ERLDIST_SIG_LINK,	/* to a pid; from here on there is no payload */
 	ERLDIST_SIG_UNLINK,	/* from a pid */
 	ERLDIST_SIG_MONITOR,	/* a pid or a name; ref */
-	ERLDIST_SIG_DEMONITOR,	/* ref, no destination */
+	ERLDIST_SIG_DEMONITOR,	/* ref, no destination; a spawn is abandoned */
 	ERLDIST_SIG_ALIAS,	/* ref becomes an address of the process */
 	ERLDIST_SIG_UNALIAS,	/* ref, which may be a monitor's too */
 	ERLDIST_SIG_MONITOR_NODE,	/* the destination is a node's name, an atom:
@@ -198,6 +199,19 @@ enum erldist_signal_op {
 	ERLDIST_SIG_MONITOR_NODES,	/* every node that comes and goes, no destination */
 	ERLDIST_SIG_NODEUP,	/* received: {nodeup, Node} */
 	ERLDIST_SIG_NODEDOWN,	/* received: {nodedown, Node} */
+	ERLDIST_SIG_SPAWN,	/* to a node, an atom; ref; the payload is {Module,
+				 * Function, Options, Arguments}
+				 */
+	ERLDIST_SIG_SPAWN_REPLY,	/* received: {spawn_reply, Ref, ok, Pid}
+				 * or {spawn_reply, Ref, error, Reason}
+				 */
+	ERLDIST_SIG_SPAWN_REQUEST,	/* received by the node's spawn server:
+				 * {spawn_request, Ref, From, GroupLeader, {Module,
+				 * Function, Arity}, Options, Arguments}
+				 */
+	ERLDIST_SIG_SPAWN_ANSWER,	/* to the Ref of a request; the payload is the
+				 * pid of a process of this node, or an atom
+				 */
 };
 
 /* To send: */

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Spawn requests: to a peer, and from a peer to the node's spawn server. */
+#include "kselftest_harness.h"
+#include "wire_peer.h"
+
+#define FLAG_SPAWN	(1ULL << 32)
+
+FIXTURE(spawn) {
+	int node;
+	int p;
+	struct epid pid;	/* of p */
+	struct epid other;	/* of the peer */
+	struct buf dest;	/* the peer's name */
+	uint64_t ref;		/* of p, and those that follow */
+	struct wire w;
+};
+
+FIXTURE_SETUP(spawn)
+{
+	const struct node_config c = { .name = "k@h", .flags = DEFAULT_FLAGS | FLAG_SPAWN };
+	const int on = 1;
+	int sv[2];
+
+	SETUP_ERLDIST();
+	self->node = node_open(&c);
+	ASSERT_LE(0, self->node);
+	self->p = proc("svc", NULL);
+	proc_self(self->p, &self->pid);
+	self->ref = proc_refs(self->p);
+	ASSERT_EQ(0, setsockopt(self->p, SOL_ERLDIST, ERLDIST_TRAP_EXIT, &on, sizeof(on)));
+	stream_pair(CARRIER_TCP4, sv);
+	wire_init(&self->w, sv[0], "w@h");
+	self->w.flags = DEFAULT_FLAGS | FLAG_SPAWN;
+	ASSERT_EQ(0, node_accept(self->node, sv[1], 5));
+	ASSERT_EQ(0, wire_initiate(&self->w));
+	self->other = wire_pid(&self->w, 7);
+	term(&self->dest, "a", "w@h");
+}
+
+FIXTURE_TEARDOWN(spawn)
+{
+	buf_free(&self->dest);
+}
+
+static ssize_t spawn_at(int fd, const struct buf *node, uint64_t ref, const struct buf *what)
+{
+	return proc_sendto(fd, &(struct to){ .op = ERLDIST_SIG_SPAWN, .dest = node, .ref = ref,
+					     .user_data = ref ^ 0xabcd }, what);
+}
+
+static void expect(struct __test_metadata *_metadata, struct wire *w,
+		   const struct buf *ctl, const struct buf *payload)
+{
+	DEFINE_FRAME(f);
+
+	ASSERT_EQ(0, wire_recv(w, &f, WAIT_MS));
+	EXPECT_TRUE(buf_eq(&f.ctl, ctl)) {
+		buf_dump("received", &f.ctl);
+		buf_dump("expected", ctl);
+	}
+	if (payload) {
+		EXPECT_TRUE(buf_eq(&f.msg, payload)) {
+			buf_dump("payload", &f.msg);
+			buf_dump("expected", payload);
+		}
+	} else {
+		EXPECT_EQ(0, f.msg.len);
+	}
+}
+
+#define EXPECT_FRAME(payload, ...)					\
+	do {								\
+		DEFINE_BUF(ctl_);						\
+		expect(_metadata, &self->w, fmt(&ctl_, __VA_ARGS__), payload); \
+	} while (0)
+
+#define SEND_FRAME(payload, ...)					\
+	do {								\
+		DEFINE_BUF(ctl_);						\
+		ASSERT_EQ(0, wire_send(&self->w, fmt(&ctl_, __VA_ARGS__), payload)); \
+	} while (0)
+
+static void expect_signal(struct __test_metadata *_metadata, int fd, int op,
+			  uint64_t ref, const struct buf *message)
+{
+	DEFINE_MSG(m);
+
+	ASSERT_EQ(0, proc_recv(fd, &m, WAIT_MS));
+	EXPECT_EQ(op, m.op);
+	EXPECT_NE(0, m.flags & ERLDIST_MSG_SIGNAL);
+	EXPECT_EQ(ref, m.ref);
+	EXPECT_EQ(ref ? ref ^ 0xabcd : 0, m.user_data);
+	EXPECT_TRUE(buf_eq(&m.term, message)) {
+		buf_dump("received", &m.term);
+		buf_dump("expected", message);
+	}
+}
+
+#define EXPECT_SIGNAL(fd, op, ref, ...)					\
+	do {								\
+		DEFINE_BUF(msg_);						\
+		expect_signal(_metadata, fd, op, ref, fmt(&msg_, __VA_ARGS__)); \
+	} while (0)
+
+static bool quiet(int fd)
+{
+	return !poll_for(fd, POLLIN, QUIET_MS);
+}
+
+TEST_F(spawn, request)
+{
+	struct eref ref = proc_ref(self->p, self->ref);
+	struct epid child = wire_pid(&self->w, 9);
+	DEFINE_BUF(what);
+	DEFINE_BUF(args);
+	DEFINE_BUF(boom);
+
+	fmt(&args, "[ai]", "x", 5);
+	fmt(&boom, "a", "boom");
+	ASSERT_LT(0, spawn_at(self->p, &self->dest, self->ref,
+			      fmt(&what, "{aa[aa]t}", "m", "f", "link", "monitor", &args)));
+	EXPECT_FRAME(&args, "{irpp{aai}[aa]}", 29, &ref, &self->pid, &self->pid, "m", "f", 2,
+		     "link", "monitor");
+	EXPECT_EQ(-EEXIST, spawn_at(self->p, &self->dest, self->ref, &what));
+	SEND_FRAME(NULL, "{irpip}", 31, &ref, &self->pid, 3, &child);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_SPAWN_REPLY, self->ref, "{arap}", "spawn_reply", &ref,
+		      "ok", &child);
+	/* link and monitor hold */
+	SEND_FRAME(&boom, "{ipp}", OP_PAYLOAD_EXIT, &child, &self->pid);
+	SEND_FRAME(&boom, "{ippr}", OP_PAYLOAD_MONITOR_P_EXIT, &child, &self->pid, &ref);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_EXIT, 0, "{apt}", "EXIT", &child, &boom);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_DOWN, self->ref, "{arapt}", "DOWN", &ref, "process",
+		      &child, &boom);
+	EXPECT_TRUE(quiet(self->p));
+	/* without them there is nothing to be told, or to tell */
+	ASSERT_LT(0, spawn_at(self->p, &self->dest, self->ref, term(&what, "{aa[][]}", "m", "f")));
+	args.len = 0;
+	EXPECT_FRAME(fmt(&args, "[]"), "{irpp{aai}[]}", 29, &ref, &self->pid, &self->pid, "m", "f", 0);
+	SEND_FRAME(NULL, "{irpip}", 31, &ref, &self->pid, 0, &child);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_SPAWN_REPLY, self->ref, "{arap}", "spawn_reply", &ref,
+		      "ok", &child);
+	close(self->p);
+	ASSERT_EQ(0, wire_sync(&self->w));
+}
+
+TEST_F(spawn, errors)
+{
+	struct eref ref = proc_ref(self->p, self->ref);
+	DEFINE_BUF(what);
+	DEFINE_BUF(args);
+	DEFINE_BUF(far);
+	struct peer_info info;
+	struct wire v;
+
+	fmt(&args, "[]");
+	ASSERT_LT(0, spawn_at(self->p, &self->dest, self->ref,
+			      fmt(&what, "{aa[a][]}", "m", "f", "monitor")));
+	EXPECT_FRAME(&args, "{irpp{aai}[a]}", 29, &ref, &self->pid, &self->pid, "m", "f", 0, "monitor");
+	SEND_FRAME(NULL, "{irpia}", 31, &ref, &self->pid, 0, "badopt");
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_SPAWN_REPLY, self->ref, "{araa}", "spawn_reply", &ref,
+		      "error", "badopt");
+	/* a second answer is nobody's */
+	SEND_FRAME(NULL, "{irpia}", 31, &ref, &self->pid, 0, "badopt");
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(quiet(self->p));
+	/* a peer that takes none */
+	ASSERT_EQ(0, wire_up_as(&v, self->node, "v@h"));
+	ASSERT_LT(0, spawn_at(self->p, term(&far, "a", "v@h"), self->ref, &what));
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_SPAWN_REPLY, self->ref, "{araa}", "spawn_reply", &ref,
+		      "error", "notsup");
+	ASSERT_EQ(0, wire_sync(&v));
+	/* one that cannot be reached */
+	ASSERT_LT(0, spawn_at(self->p, term(&far, "a", "x@h"), self->ref, &what));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, &info));
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_UNREACHABLE, "x@h", NULL, 0, ECONNREFUSED));
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_SPAWN_REPLY, self->ref, "{araa}", "spawn_reply", &ref,
+		      "error", "noconnection");
+	/* one that goes before it answers */
+	ASSERT_LT(0, spawn_at(self->p, &self->dest, self->ref, &what));
+	wire_close(&self->w);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_SPAWN_REPLY, self->ref, "{araa}", "spawn_reply", &ref,
+		      "error", "noconnection");
+}
+
+/* The requester has ended, or does not want the child any more. */
+TEST_F(spawn, orphans)
+{
+	struct eref ref = proc_ref(self->p, self->ref);
+	struct epid child = wire_pid(&self->w, 9);
+	DEFINE_FRAME(f);
+	DEFINE_BUF(what);
+	DEFINE_BUF(why);
+
+	fmt(&what, "{aa[aa][]}", "m", "f", "link", "monitor");
+	ASSERT_LT(0, spawn_at(self->p, &self->dest, self->ref, &what));
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	ASSERT_EQ(0, proc_ask(self->p, &(struct to){ .op = ERLDIST_SIG_DEMONITOR, .ref = self->ref }));
+	SEND_FRAME(NULL, "{irpip}", 31, &ref, &self->pid, 3, &child);
+	EXPECT_FRAME(NULL, "{ippr}", OP_DEMONITOR_P, &self->pid, &child, &ref);
+	EXPECT_FRAME(term(&why, "a", "abandoned"), "{ipp}", OP_PAYLOAD_EXIT, &self->pid, &child);
+	EXPECT_TRUE(quiet(self->p));
+	ASSERT_LT(0, spawn_at(self->p, &self->dest, self->ref, &what));
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	close(self->p);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	SEND_FRAME(NULL, "{irpip}", 31, &ref, &self->pid, 3, &child);
+	EXPECT_FRAME(NULL, "{ippr}", OP_DEMONITOR_P, &self->pid, &child, &ref);
+	EXPECT_FRAME(term(&why, "a", "noproc"), "{ipp}", OP_PAYLOAD_EXIT, &self->pid, &child);
+}
+
+TEST_F(spawn, refused)
+{
+	static const char *const bad[] = {
+		"61 01",
+		/* {m, f, [], []} with a string, an atom, a pid too few */
+		"68 03 7701 6d 7701 66 6a",
+		"68 04 6101 7701 66 6a 6a",
+		"68 04 7701 6d 6101 6a 6a",
+		/* options that are none, unknown, improper, or would kill a BEAM */
+		"68 04 7701 6d 7701 66 6101 6a",
+		"68 04 7701 6d 7701 66 6c 00000001 7703 666f6f 6a 6a",
+		"68 04 7701 6d 7701 66 6c 00000001 7704 6c696e6b 7701 61 6a",
+		"68 04 7701 6d 7701 66 6c 00000001 6802 770d 6d696e5f686561705f73697a65 6e06 00 000000000001 6a 6a",
+		"68 04 7701 6d 7701 66 6c 00000001 6802 770d 6d696e5f686561705f73697a65 62 ffffffff 6a 6a",
+		/* arguments that are no proper list, or too many */
+		"68 04 7701 6d 7701 66 6a 6101",
+		"68 04 7701 6d 7701 66 6a 6c 00000001 6101 616a",
+		"68 04 7701 6d 7701 66 6a 6b 0100",
+	};
+	DEFINE_BUF(what);
+	DEFINE_BUF(pid);
+
+	fmt(&pid, "p", &self->other);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		what.len = 0;
+		buf_hex(&what, bad[i]);
+		if (i == ARRAY_SIZE(bad) - 1)
+			memset(buf_grow(&what, 256), 7, 256), what.len += 256;
+		EXPECT_EQ(-EINVAL, spawn_at(self->p, &self->dest, self->ref, &what)) {
+			TH_LOG("row %zu", i);
+		}
+	}
+	term(&what, "{aa[][]}", "m", "f");
+	EXPECT_EQ(-EINVAL, spawn_at(self->p, &pid, self->ref, &what));
+	EXPECT_EQ(-EINVAL, spawn_at(self->p, &self->dest, self->ref + 64, &what));
+	EXPECT_EQ(-EINVAL, spawn_at(self->p, &self->dest, 0, &what));
+	EXPECT_EQ(-EINVAL, spawn_at(self->p, term(&pid, "a", "k@h"), self->ref, &what));
+	ASSERT_EQ(0, wire_sync(&self->w));
+}
+
+/* Options with values that every release takes go as they are. */
+TEST_F(spawn, options)
+{
+	struct eref ref = proc_ref(self->p, self->ref);
+	DEFINE_BUF(what);
+	DEFINE_BUF(options);
+	DEFINE_BUF(args);
+	uint8_t *bytes = calloc(1, 200000);
+
+	fmt(&options, "[{aa}{ai}a]", "priority", "high", "min_heap_size", 4000, "link");
+	fmt(&args, "[B]", bytes, (size_t)200000);
+	free(bytes);
+	ASSERT_LT(0, spawn_at(self->p, &self->dest, self->ref,
+			      fmt(&what, "{aatt}", "m", "f", &options, &args)));
+	EXPECT_FRAME(&args, "{irpp{aai}t}", 29, &ref, &self->pid, &self->pid, "m", "f", 1, &options);
+}
+
+/*
+ * The other way round
+ */
+
+static int serve(int fd, int on)
+{
+	return setsockopt(fd, SOL_ERLDIST, ERLDIST_SPAWN_SERVER, &on, sizeof(on)) ? -errno : 0;
+}
+
+static ssize_t answer(int fd, const struct eref *ref, const struct buf *what)
+{
+	DEFINE_BUF(dest);
+
+	fmt(&dest, "r", ref);
+	return proc_sendto(fd, &(struct to){ .op = ERLDIST_SIG_SPAWN_ANSWER, .dest = &dest }, what);
+}
+
+static struct eref ref_of(struct wire *w, uint32_t n)
+{
+	struct eref ref = { .creation = w->creation, .n = 3, .word = { n, 2, 3 } };
+
+	snprintf(ref.node, sizeof(ref.node), "%s", w->name);
+	return ref;
+}
+
+TEST_F(spawn, served)
+{
+	struct eref ref = ref_of(&self->w, 1);
+	int server = proc("server", NULL), child = proc("", NULL), other = proc("", NULL);
+	struct epid pid;
+	DEFINE_BUF(args);
+	DEFINE_BUF(what);
+	DEFINE_BUF(normal);
+
+	fmt(&args, "[ai]", "x", 5);
+	fmt(&normal, "a", "normal");
+	proc_self(child, &pid);
+	SEND_FRAME(&args, "{irpp{aai}[aa]}", 29, &ref, &self->other, &self->other, "m", "f", 2,
+		   "link", "monitor");
+	EXPECT_FRAME(NULL, "{irpia}", 31, &ref, &self->other, 0, "notsup");
+	ASSERT_EQ(0, serve(server, 1));
+	EXPECT_EQ(-EADDRINUSE, serve(other, 1));
+	SEND_FRAME(&args, "{irpp{aai}[aa]}", 29, &ref, &self->other, &self->other, "m", "f", 2,
+		   "link", "monitor");
+	EXPECT_SIGNAL(server, ERLDIST_SIG_SPAWN_REQUEST, 0, "{arpp{aai}[aa]t}", "spawn_request",
+		      &ref, &self->other, &self->other, "m", "f", 2, "link", "monitor", &args);
+	/* only the server answers, once, with a pid of this node or an atom */
+	term(&what, "p", &pid);
+	EXPECT_EQ(-ENOENT, answer(other, &ref, &what));
+	EXPECT_EQ(-EINVAL, answer(server, &ref, term(&what, "p", &self->other)));
+	EXPECT_EQ(-EINVAL, answer(server, &ref, term(&what, "i", 5)));
+	ASSERT_LT(0, answer(server, &ref, term(&what, "p", &pid)));
+	EXPECT_EQ(-ENOENT, answer(server, &ref, &what));
+	EXPECT_FRAME(NULL, "{irpip}", 31, &ref, &self->other, 3, &pid);
+	close(child);
+	/* EXIT and DOWN, in this order: links come first in its tree */
+	EXPECT_FRAME(&normal, "{ipp}", OP_PAYLOAD_EXIT, &pid, &self->other);
+	EXPECT_FRAME(&normal, "{ippr}", OP_PAYLOAD_MONITOR_P_EXIT, &pid, &self->other, &ref);
+	/* an error */
+	ref = ref_of(&self->w, 2);
+	SEND_FRAME(&args, "{irpp{aai}[]}", 29, &ref, &self->other, &self->other, "m", "f", 2);
+	EXPECT_SIGNAL(server, ERLDIST_SIG_SPAWN_REQUEST, 0, "{arpp{aai}[]t}", "spawn_request",
+		      &ref, &self->other, &self->other, "m", "f", 2, &args);
+	ASSERT_LT(0, answer(server, &ref, term(&what, "a", "not_today")));
+	EXPECT_FRAME(NULL, "{irpia}", 31, &ref, &self->other, 0, "not_today");
+	/* nothing that asks for what cannot be read */
+	ref = ref_of(&self->w, 3);
+	SEND_FRAME(&args, "{irpp{aai}a}", 29, &ref, &self->other, &self->other, "m", "f", 2, "link");
+	EXPECT_FRAME(NULL, "{irpia}", 31, &ref, &self->other, 0, "badopt");
+	/* what is left when it goes */
+	for (int i = 4; i < 7; i++) {
+		ref = ref_of(&self->w, i);
+		SEND_FRAME(&args, "{irpp{aai}[]}", 29, &ref, &self->other, &self->other, "m", "f", 2);
+	}
+	ASSERT_EQ(0, wire_sync(&self->w));
+	close(server);
+	for (int i = 4; i < 7; i++) {
+		ref = ref_of(&self->w, i);
+		EXPECT_FRAME(NULL, "{irpia}", 31, &ref, &self->other, 0, "notsup");
+	}
+	ASSERT_EQ(0, serve(other, 1));
+	ASSERT_EQ(0, serve(other, 0));
+	SEND_FRAME(&args, "{irpp{aai}[]}", 29, &ref, &self->other, &self->other, "m", "f", 2);
+	EXPECT_FRAME(NULL, "{irpia}", 31, &ref, &self->other, 0, "notsup");
+}
+
+TEST_F(spawn, requester_is_lost)
+{
+	struct eref ref = ref_of(&self->w, 1);
+	DEFINE_BUF(args);
+	DEFINE_BUF(what);
+	DEFINE_MSG(m);
+	struct epid pid;
+	int child = proc("", NULL);
+
+	fmt(&args, "[]");
+	proc_self(child, &pid);
+	ASSERT_EQ(0, serve(self->p, 1));
+	SEND_FRAME(&args, "{irpp{aai}[a]}", 29, &ref, &self->other, &self->other, "m", "f", 0, "link");
+	ASSERT_EQ(0, proc_recv(self->p, &m, WAIT_MS));
+	wire_close(&self->w);
+	ASSERT_EQ(0, wire_up(&self->w, self->node));
+	EXPECT_EQ(-ENOENT, answer(self->p, &ref, fmt(&what, "p", &pid)));
+	ASSERT_EQ(0, wire_sync(&self->w));
+	/* nobody is linked to the child */
+	EXPECT_TRUE(quiet(child));
+	EXPECT_FALSE(poll_for(child, POLLHUP, 0));
+}
+
+/* Long names of everything */
+TEST_F(spawn, long_names)
+{
+	struct eref ref = proc_ref(self->p, self->ref);
+	char name[256];
+	DEFINE_BUF(what);
+	DEFINE_BUF(atom);
+	DEFINE_BUF(args);
+
+	memset(name, 'x', 255);
+	name[255] = 0;
+	/* 255 characters of four bytes */
+	buf_hex(&atom, "76 03fc");
+	for (int i = 0; i < 255; i++)
+		buf_hex(&atom, "f09f9880");
+	fmt(&args, "[]");
+	ASSERT_LT(0, spawn_at(self->p, &self->dest, self->ref,
+			      fmt(&what, "{tt[][]}", &atom, &atom)));
+	EXPECT_FRAME(&args, "{irpp{tti}[]}", 29, &ref, &self->pid, &self->pid, &atom, &atom, 0);
+}
+
+TEST_HARNESS_MAIN
