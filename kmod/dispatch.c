@@ -30,7 +30,7 @@ static struct erldist_process *find_to(struct erldist_node *node,
 {
 	if (ctl->to_kind == CTL_NAME)
 		return erldist_process_named(node, &ctl->name);
-	if (ctl->to_kind == CTL_REF)
+	if (ctl->to_kind == CTL_REF && is_own_ref(node, &ctl->to_ref))
 		return erldist_relation_alias_owner(node, &ctl->to_ref);
 	if (ctl->to_kind == CTL_PID && pid_is_ours(node, &ctl->to))
 		return erldist_process_find(node, ctl->to.id, ctl->to.serial);
@@ -68,17 +68,9 @@ int erldist_dispatch_receiver(struct erldist_channel *ch,
 static int put_message(const struct erldist_ctl *ctl,
 		       struct erldist_process *to, struct erldist_msg *msg)
 {
-	struct erldist_port *port = NULL;
-	int once = 0, err;
-
 	if (ctl->to_kind == CTL_REF)
-		once = erldist_relation_by_alias(to, &ctl->to_ref, msg, &port);
-	if (once < 0)
-		return once;
-	/* The one message that an alias was for is not lost for want of room. */
-	err = erldist_mailbox_put_remote(to, port, msg, !once);
-	erldist_port_put(port);
-	return err;
+		return erldist_relation_by_alias(to, &ctl->to_ref, msg, NULL);
+	return erldist_mailbox_put_remote(to, NULL, msg, NULL);
 }
 
 /**
@@ -272,6 +264,20 @@ static const char *refusal(int err)
 	return err == -ESRCH ? "noproc" : "system_limit";
 }
 
+/* The one there is may be about to end: one that was asked for in vain. */
+static bool relation_settles(struct erldist_process *proc,
+			     const struct erldist_relation_spec *spec)
+{
+	const struct erldist_end_key monitor = {
+		.kind = END_WATCHED, .peer = spec->peer, .ref = spec->ref,
+	};
+	const struct erldist_end_key link = erldist_key_link(spec->peer,
+							     &spec->pid);
+
+	return erldist_relation_settle(proc, spec->type == RELATION_LINK ?
+					     &link : &monitor);
+}
+
 /* A relation a peer asks for. Returns 0, or why not. */
 static int relate(struct erldist_channel *ch, struct erldist_process *proc,
 		  struct erldist_relation_spec *spec)
@@ -286,7 +292,9 @@ static int relate(struct erldist_channel *ch, struct erldist_process *proc,
 	rel = erldist_relation_new(spec);
 	if (IS_ERR(rel))
 		return PTR_ERR(rel);
-	err = erldist_relation_hook(rel);
+	do {
+		err = erldist_relation_hook(rel);
+	} while (err == -EEXIST && relation_settles(proc, spec));
 	if (!err)
 		erldist_relation_hook_channel(rel, ch);
 	erldist_relation_put(rel);
@@ -331,12 +339,16 @@ static int on_unlink(struct erldist_channel *ch, const struct erldist_ctl *ctl,
 		     struct erldist_process *proc)
 {
 	struct erldist_relation *rel = NULL;
+	int err = 0;
 
+	/* Before anything that the process may send once the link is gone */
+	if (ctl->op == OP_UNLINK_ID)
+		err = answer_unlink(ch, ctl);
 	if (proc)
 		rel = erldist_relation_take_link(proc, ch->peer, &ctl->from, 0);
 	if (rel)
 		erldist_relation_drop(rel);
-	return ctl->op == OP_UNLINK_ID ? answer_unlink(ch, ctl) : 0;
+	return err;
 }
 
 static void on_unlink_ack(struct erldist_channel *ch,
@@ -416,10 +428,9 @@ static struct erldist_relation *take_ended(struct erldist_channel *ch,
 					   struct erldist_process *proc)
 {
 	if (ctl->op == OP_EXIT && ctl->from_kind == CTL_PID)
-		return erldist_relation_take_link(proc, ch->peer, &ctl->from, 0);
+		return erldist_relation_claim_link(proc, ch->peer, &ctl->from);
 	if (ctl->op == OP_MONITOR_P_EXIT && is_own_ref(ch->node, &ctl->ref))
-		return erldist_relation_take_own(proc, &ctl->ref, ch->peer,
-						 RELATION_MONITOR);
+		return erldist_relation_claim_own(proc, &ctl->ref, ch->peer);
 	return NULL;
 }
 

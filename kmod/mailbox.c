@@ -5,6 +5,7 @@
 #include "channel.h"
 #include "node.h"
 #include "process.h"
+#include "relation.h"
 
 /* What a message counts beyond its payload: small ones are mostly this */
 #define MESSAGE_OVERHEAD	sizeof(struct erldist_msg)
@@ -17,6 +18,7 @@
 void erldist_queue_init(struct erldist_queue *queue, struct sock *sk)
 {
 	INIT_LIST_HEAD(&queue->list);
+	INIT_LIST_HEAD(&queue->downs);
 	rcu_assign_pointer(queue->sk, sk);
 }
 
@@ -75,6 +77,16 @@ void erldist_mailbox_wake(struct erldist_process *proc)
 	rcu_read_unlock();
 }
 
+static void empty_queue_locked(struct erldist_mailbox *mb,
+			       struct erldist_queue *queue,
+			       struct list_head *to)
+{
+	list_splice_tail_init(&queue->list, to);
+	INIT_LIST_HEAD(&queue->downs);
+	mb->n -= queue->n;
+	queue->n = 0;
+}
+
 /**
  * erldist_mailbox_empty_locked() - take out what nobody will read
  * @proc: the process; its mailbox is locked
@@ -87,10 +99,9 @@ void erldist_mailbox_empty_locked(struct erldist_process *proc,
 	struct erldist_port *port;
 
 	lockdep_assert_held(&mb->lock);
-	list_splice_tail_init(&mb->queue.list, to);
+	empty_queue_locked(mb, &mb->queue, to);
 	list_for_each_entry(port, &mb->ports, list)
-		list_splice_tail_init(&port->queue.list, to);
-	mb->n = 0;
+		empty_queue_locked(mb, &port->queue, to);
 }
 
 /**
@@ -103,15 +114,12 @@ void erldist_mailbox_empty_locked(struct erldist_process *proc,
 void erldist_queue_close(struct erldist_process *proc,
 			 struct erldist_queue *queue)
 {
-	struct erldist_msg *msg;
 	LIST_HEAD(list);
 
 	RCU_INIT_POINTER(queue->sk, NULL);
 	spin_lock_bh(&proc->mailbox.lock);
 	queue->closed = true;
-	list_for_each_entry(msg, &queue->list, list)
-		proc->mailbox.n--;
-	list_splice_init(&queue->list, &list);
+	empty_queue_locked(&proc->mailbox, queue, &list);
 	spin_unlock_bh(&proc->mailbox.lock);
 	erldist_mailbox_discard(proc, &list);
 }
@@ -120,7 +128,20 @@ static void enqueue(struct erldist_mailbox *mb, struct erldist_queue *queue,
 		    struct erldist_msg *msg)
 {
 	list_add_tail(&msg->list, &queue->list);
+	if (msg->op == ERLDIST_SIG_DOWN)
+		list_add_tail(&msg->down, &queue->downs);
+	queue->n++;
 	mb->n++;
+}
+
+static void dequeue(struct erldist_mailbox *mb, struct erldist_queue *queue,
+		    struct erldist_msg *msg)
+{
+	list_del_init(&msg->list);
+	if (msg->op == ERLDIST_SIG_DOWN)
+		list_del_init(&msg->down);
+	queue->n--;
+	mb->n--;
 }
 
 static bool takes_messages(const struct erldist_process *proc,
@@ -163,10 +184,26 @@ static bool own_room(const struct erldist_process *proc, size_t bytes)
 	       max(mb->local_limit, READ_ONCE(proc->node->limits.mailbox_pool));
 }
 
+/**
+ * erldist_mailbox_has_own_room() - may a process ask for what it will be told
+ * @proc: the process
+ *
+ * What the kernel tells is not held up by limits, so who does not read it has to
+ * stop asking.
+ */
+bool erldist_mailbox_has_own_room(const struct erldist_process *proc)
+{
+	const struct erldist_mailbox *mb = &proc->mailbox;
+
+	return READ_ONCE(mb->local_bytes) + READ_ONCE(mb->remote_bytes) <=
+	       max(mb->local_limit, READ_ONCE(proc->node->limits.mailbox_pool));
+}
+
 static int put_local_locked(struct erldist_process *proc,
 			    struct erldist_queue *queue,
 			    struct erldist_msg *msg,
-			    const struct erldist_process *from, bool limited)
+			    const struct erldist_process *from,
+			    struct erldist_relation *once)
 {
 	struct erldist_mailbox *mb = &proc->mailbox;
 
@@ -174,11 +211,13 @@ static int put_local_locked(struct erldist_process *proc,
 		return -EPIPE;
 	if (!takes_messages(proc, queue))
 		return -ESRCH;
-	if (limited && (from == proc ? !own_room(proc, msg->charged) :
-				       !local_room(mb, msg->charged)))
+	if (!once && (from == proc ? !own_room(proc, msg->charged) :
+				     !local_room(mb, msg->charged)))
 		return -EAGAIN;
-	if (limited && above_hard_limit(mb, msg->charged))
+	if (!once && above_hard_limit(mb, msg->charged))
 		return -ENOBUFS;
+	if (once && !erldist_relation_take(once))
+		return -ESRCH;
 	mb->local_bytes += msg->charged;
 	enqueue(mb, queue, msg);
 	return 0;
@@ -190,7 +229,8 @@ static int put_local_locked(struct erldist_process *proc,
  * @port: its port, or NULL
  * @msg: the message; taken when 0 is returned
  * @from: the sender; nobody waits for himself
- * @limited: the limits hold
+ * @once: an alias that is for this message alone, taken with it; limits do not
+ *	hold then; or NULL
  *
  * Context: process context.
  * Return: 0; -EAGAIN no room; -ESRCH the receiver has ended; -EPIPE the sender
@@ -199,7 +239,8 @@ static int put_local_locked(struct erldist_process *proc,
 int erldist_mailbox_put_local(struct erldist_process *proc,
 			      struct erldist_port *port,
 			      struct erldist_msg *msg,
-			      const struct erldist_process *from, bool limited)
+			      const struct erldist_process *from,
+			      struct erldist_relation *once)
 {
 	struct erldist_queue *queue = erldist_queue(proc, port);
 	struct erldist_mailbox *mb = &proc->mailbox;
@@ -207,7 +248,7 @@ int erldist_mailbox_put_local(struct erldist_process *proc,
 
 	msg->charged = msg->len + MESSAGE_OVERHEAD;
 	spin_lock_bh(&mb->lock);
-	err = put_local_locked(proc, queue, msg, from, limited);
+	err = put_local_locked(proc, queue, msg, from, once);
 	spin_unlock_bh(&mb->lock);
 	if (!err)
 		queue_wake(queue);
@@ -216,16 +257,20 @@ int erldist_mailbox_put_local(struct erldist_process *proc,
 
 static int put_remote_locked(struct erldist_process *proc,
 			     struct erldist_queue *queue,
-			     struct erldist_msg *msg, bool limited)
+			     struct erldist_msg *msg, bool limited,
+			     struct erldist_relation *once)
 {
 	struct erldist_mailbox *mb = &proc->mailbox;
-	size_t all = MESSAGE_OVERHEAD + msg->body + msg->len;
+	size_t all = MESSAGE_OVERHEAD + msg->body + msg->len -
+		     (msg->reason ? msg->reason->len : 0);
 	size_t more = all - msg->charged;
 
 	if (!takes_messages(proc, queue))
 		return -ESRCH;
 	if (limited && above_hard_limit(mb, more))
 		return -ENOBUFS;
+	if (once && !erldist_relation_take(once))
+		return -ESRCH;
 	mb->remote_bytes += more;
 	msg->charged = all;
 	atomic_long_add(more, &proc->node->pool_used);
@@ -234,31 +279,40 @@ static int put_remote_locked(struct erldist_process *proc,
 	return 0;
 }
 
-/**
- * erldist_mailbox_put_remote() - a message of a peer
- * @proc: the receiver
- * @port: its port, or NULL
- * @msg: the message; taken when 0 is returned; what was charged for it while it
- *	came stays charged otherwise
- * @limited: the hard limit holds
- *
- * Context: any.
- * Return: 0; -ESRCH the receiver has ended; -ENOBUFS above its hard limit.
- */
-int erldist_mailbox_put_remote(struct erldist_process *proc,
-			       struct erldist_port *port,
-			       struct erldist_msg *msg, bool limited)
+static int put_remote(struct erldist_process *proc, struct erldist_port *port,
+		      struct erldist_msg *msg, bool limited,
+		      struct erldist_relation *once)
 {
 	struct erldist_queue *queue = erldist_queue(proc, port);
 	struct erldist_mailbox *mb = &proc->mailbox;
 	int err;
 
 	spin_lock_bh(&mb->lock);
-	err = put_remote_locked(proc, queue, msg, limited);
+	err = put_remote_locked(proc, queue, msg, limited, once);
 	spin_unlock_bh(&mb->lock);
 	if (!err)
 		queue_wake(queue);
 	return err;
+}
+
+/**
+ * erldist_mailbox_put_remote() - a message of a peer
+ * @proc: the receiver
+ * @port: its port, or NULL
+ * @msg: the message; taken when 0 is returned; what was charged for it while it
+ *	came stays charged otherwise
+ * @once: an alias that is for this message alone, taken with it; the hard limit
+ *	does not hold then; or NULL
+ *
+ * Context: any.
+ * Return: 0; -ESRCH the receiver has ended; -ENOBUFS above its hard limit.
+ */
+int erldist_mailbox_put_remote(struct erldist_process *proc,
+			       struct erldist_port *port,
+			       struct erldist_msg *msg,
+			       struct erldist_relation *once)
+{
+	return put_remote(proc, port, msg, !once, once);
 }
 
 /**
@@ -275,7 +329,7 @@ void erldist_mailbox_put_signal(struct erldist_process *proc,
 				struct erldist_port *port,
 				struct erldist_msg *msg)
 {
-	if (erldist_mailbox_put_remote(proc, port, msg, false))
+	if (put_remote(proc, port, msg, false, NULL))
 		erldist_msg_put(msg);
 }
 
@@ -369,8 +423,7 @@ int erldist_mailbox_take(struct erldist_process *proc,
 	} else if (flags & MSG_PEEK) {
 		refcount_inc(&first->ref);
 	} else {
-		list_del_init(&first->list);
-		mb->n--;
+		dequeue(mb, queue, first);
 	}
 	spin_unlock_bh(&mb->lock);
 	/* Whoever was woken for it alone leaves it to the others. */
@@ -398,8 +451,8 @@ void erldist_mailbox_return(struct erldist_process *proc,
 	spin_lock_bh(&mb->lock);
 	back = erldist_process_alive(proc) || proc->err == ENETDOWN;
 	if (back) {
-		list_add(&msg->list, &queue->list);
-		mb->n++;
+		enqueue(mb, queue, msg);
+		list_move(&msg->list, &queue->list);
 	}
 	spin_unlock_bh(&mb->lock);
 	if (back)
@@ -503,11 +556,10 @@ void erldist_mailbox_flush(struct erldist_process *proc,
 	struct erldist_msg *msg, *found = NULL;
 
 	spin_lock_bh(&mb->lock);
-	list_for_each_entry(msg, &queue->list, list) {
-		if (msg->op == ERLDIST_SIG_DOWN && msg->sequence == ref) {
+	list_for_each_entry(msg, &queue->downs, down) {
+		if (msg->sequence == ref) {
 			found = msg;
-			list_del_init(&msg->list);
-			mb->n--;
+			dequeue(mb, queue, msg);
 			break;
 		}
 	}

@@ -99,7 +99,10 @@ struct erldist_piece {
  */
 struct erldist_msg {
 	union {
-		struct list_head list;	/* mailbox */
+		struct {
+			struct list_head list;	/* mailbox */
+			struct list_head down;	/* queue->downs */
+		};
 		struct erldist_out out;	/* flow */
 	};
 	refcount_t ref;

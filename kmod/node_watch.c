@@ -75,6 +75,8 @@ static int watch_end(const struct erldist_ask *ask)
 	rel = erldist_relation_take_node(ask->from, END_NODE, ask->peer);
 	if (rel)
 		erldist_relation_drop(rel);
+	else if (READ_ONCE(ask->peer->dead))
+		return -ESTALE;
 	return 0;
 }
 
@@ -126,7 +128,10 @@ static int watch_all(struct erldist_process *proc, struct erldist_channel *ch,
 	if (tell)
 		msg = erldist_watch_message(rel, ERLDIST_SIG_NODEUP);
 	err = tell && !msg ? -ENOMEM : erldist_relation_hook(rel);
-	if (!err && msg) {
+	/* He may not want to know any more. */
+	if (!err && !(READ_ONCE(proc->all_nodes) & channel_kind(ch)))
+		erldist_relation_cancel(rel);
+	if (!err && msg && !atomic_read(&rel->taken)) {
 		erldist_mailbox_put_signal(proc, NULL, msg);
 		msg = NULL;
 	}

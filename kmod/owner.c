@@ -366,11 +366,13 @@ static bool may_kill(struct pid *pid, kuid_t uid, kuid_t euid)
  */
 void erldist_owner_kill(struct erldist_process *proc)
 {
-	struct erldist_watch *watch = watch_get(proc);
+	struct erldist_watch *watch;
 	kuid_t uid, euid;
 	u32 signal;
 
+	/* It is this owner's signal. */
 	spin_lock_bh(&proc->lock);
+	watch = watch_get(proc);
 	signal = proc->kill_signal;
 	uid = proc->kill_uid;
 	euid = proc->kill_euid;

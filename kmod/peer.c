@@ -576,6 +576,15 @@ void erldist_peer_settle(struct erldist_peer *peer)
 		peer_arm(peer, msecs_to_jiffies(peer->node->tick.retry) + 1);
 }
 
+/* Why there is no attempt to connect, or 0 */
+static int peer_want_error_locked(struct erldist_peer *peer,
+				  struct erldist_process *by)
+{
+	if (peer->remember && time_before(jiffies, peer->retry))
+		return -peer->error;
+	return want_limits(peer->node, by);
+}
+
 /**
  * erldist_peer_want_locked() - someone needs a connection
  * @peer: the peer, locked
@@ -594,9 +603,7 @@ int erldist_peer_want_locked(struct erldist_peer *peer,
 		peer->again = true;
 	if (peer->state != ERLDIST_PEER_STATE_DOWN)
 		return 0;
-	if (peer->remember && time_before(jiffies, peer->retry))
-		return -peer->error;
-	err = want_limits(peer->node, by);
+	err = peer_want_error_locked(peer, by);
 	if (err)
 		return err;
 	peer_set_state(peer, ERLDIST_PEER_STATE_WANTED);
@@ -1029,8 +1036,41 @@ void erldist_peer_unreachable(struct erldist_peer *peer, int error)
 		peer_failed(peer, 0, &drop);
 }
 
-/* DRAINING is over: the next connection, or none. */
-static void peer_drained(struct erldist_peer *peer)
+/* Nobody is about to connect, or has. */
+static bool peer_alone_locked(const struct erldist_peer *peer)
+{
+	return !peer->next && !peer->attempt && !peer->accepting;
+}
+
+/*
+ * What was asked for while the peer was draining, and cannot have a connection
+ * either, ends before there can be one.
+ */
+static bool peer_in_vain_locked(struct erldist_peer *peer)
+{
+	return peer_related_locked(peer) && peer_alone_locked(peer) &&
+	       (peer->dead || peer_want_error_locked(peer, NULL));
+}
+
+/* Ends it, and what the connection that went down had. */
+static void peer_drain_all(struct erldist_peer *peer)
+{
+	LIST_HEAD(drop);
+	bool more;
+
+	do {
+		erldist_relations_lost(peer);
+		spin_lock_bh(&peer->lock);
+		more = peer_in_vain_locked(peer);
+		if (more)
+			peer_give_up_locked(peer, &drop);
+		spin_unlock_bh(&peer->lock);
+		peer_lose(peer, &drop);
+	} while (more);
+}
+
+/* DRAINING is over: the next connection, or none. False: there is more of it. */
+static bool peer_drained(struct erldist_peer *peer)
 {
 	struct erldist_channel *next;
 	bool wanted = false;
@@ -1038,6 +1078,10 @@ static void peer_drained(struct erldist_peer *peer)
 	int err = 0;
 
 	spin_lock_bh(&peer->lock);
+	if (peer_in_vain_locked(peer)) {
+		spin_unlock_bh(&peer->lock);
+		return false;
+	}
 	peer_set_state(peer, ERLDIST_PEER_STATE_DOWN);
 	next = peer->next;
 	peer->next = NULL;
@@ -1054,6 +1098,7 @@ static void peer_drained(struct erldist_peer *peer)
 	}
 	spin_unlock_bh(&peer->lock);
 	peer_lose(peer, &drop);
+	/* There are none, unless the limit of wanted peers was reached now. */
 	erldist_relations_lost(peer);
 	wake_up_all(&peer->wait);
 	if (next) {
@@ -1064,6 +1109,7 @@ static void peer_drained(struct erldist_peer *peer)
 	} else {
 		erldist_peer_settle(peer);
 	}
+	return true;
 }
 
 static void peer_drain(struct work_struct *work)
@@ -1071,14 +1117,15 @@ static void peer_drain(struct work_struct *work)
 	struct erldist_peer *peer = container_of(work, struct erldist_peer,
 						 drain);
 
-	erldist_relations_lost(peer);
+	peer_drain_all(peer);
 	if (peer->was_up) {
 		peer->was_up = false;
 		erldist_netlink_peer(peer, ERLDIST_CMD_PEER_DOWN_NTF);
 		erldist_peer_event(peer, ERLDIST_PENDING_DOWN, peer->tag,
 				   peer->connection);
 	}
-	peer_drained(peer);
+	while (!peer_drained(peer))
+		peer_drain_all(peer);
 	erldist_node_quiet(peer->node);
 	erldist_peer_put(peer);
 }

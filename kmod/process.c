@@ -361,20 +361,22 @@ static void process_ended(struct erldist_process *proc,
  * node it may still be read.
  *
  * Context: process context.
+ * Return: true if it was this that ended it.
  */
-void erldist_process_end(struct erldist_process *proc, struct erldist_blob *why,
+bool erldist_process_end(struct erldist_process *proc, struct erldist_blob *why,
 			 int err)
 {
 	struct erldist_name *name;
 
 	if (!process_claim(proc))
-		return;
+		return false;
 	name = xchg(&proc->name, NULL);
 	if (name)
 		name_drop(name);
 	process_ended(proc, why, err);
 	erldist_mailbox_wake(proc);
 	process_tell(proc);
+	return true;
 }
 
 /**
@@ -384,14 +386,16 @@ void erldist_process_end(struct erldist_process *proc, struct erldist_blob *why,
  * @err: positive errno
  *
  * Context: process context.
+ * Return: true if it was this that ended it.
  */
-void erldist_process_end_known(struct erldist_process *proc,
+bool erldist_process_end_known(struct erldist_process *proc,
 			       enum erldist_known why, int err)
 {
 	struct erldist_blob *blob = erldist_blob_known(why);
+	bool ended = erldist_process_end(proc, blob, err);
 
-	erldist_process_end(proc, blob, err);
 	erldist_blob_put(blob);
+	return ended;
 }
 
 /**
@@ -449,6 +453,17 @@ static bool blob_is(const struct erldist_blob *blob, const char *ascii)
 }
 
 /**
+ * erldist_process_traps() - would exit/2 with a reason become a message
+ * @proc: the process
+ * @reason: the reason
+ */
+bool erldist_process_traps(const struct erldist_process *proc,
+			   const struct erldist_blob *reason)
+{
+	return READ_ONCE(proc->trap_exit) && !blob_is(reason, "kill");
+}
+
+/**
  * erldist_process_exit_message() - the head of {'EXIT', From, Reason}
  * @from: the sender, a term
  * @from_len: its bytes
@@ -492,15 +507,18 @@ void erldist_process_exit_signal(struct erldist_process *proc,
 				 struct erldist_msg *msg,
 				 struct erldist_blob *reason, bool exit2)
 {
+	/* Processes of a node that goes end with the node, whoever was first. */
+	int err = READ_ONCE(proc->node->dead) ? ENETDOWN : ECONNRESET;
+
 	if (exit2 && blob_is(reason, "kill")) {
-		erldist_process_end_known(proc, KNOWN_KILLED, ECONNRESET);
-		erldist_owner_kill(proc);
+		if (erldist_process_end_known(proc, KNOWN_KILLED, err))
+			erldist_owner_kill(proc);
 	} else if (READ_ONCE(proc->trap_exit)) {
 		erldist_msg_set_reason(msg, reason);
 		erldist_mailbox_put_signal(proc, NULL, msg);
 		return;
 	} else if (!blob_is(reason, "normal")) {
-		erldist_process_end(proc, reason, ECONNRESET);
+		erldist_process_end(proc, reason, err);
 	}
 	erldist_msg_put(msg);
 }

@@ -14,6 +14,7 @@
 #include "peer.h"
 
 struct erldist_channel;
+struct erldist_relation;
 struct erldist_watch;
 
 /*
@@ -22,6 +23,8 @@ struct erldist_watch;
  */
 struct erldist_queue {
 	struct list_head list;
+	struct list_head downs;		/* those of them that are a DOWN */
+	u32 n;
 	struct sock __rcu *sk;
 	bool closed;			/* nobody will read what comes */
 };
@@ -136,11 +139,13 @@ int erldist_process_publish(struct erldist_process *proc,
 			    const struct etf_atom *name);
 int erldist_process_rename(struct erldist_process *proc,
 			   const struct etf_atom *name);
-void erldist_process_end(struct erldist_process *proc, struct erldist_blob *why,
+bool erldist_process_end(struct erldist_process *proc, struct erldist_blob *why,
 			 int err);
-void erldist_process_end_known(struct erldist_process *proc,
+bool erldist_process_end_known(struct erldist_process *proc,
 			       enum erldist_known why, int err);
 void erldist_process_close(struct erldist_process *proc);
+bool erldist_process_traps(const struct erldist_process *proc,
+			   const struct erldist_blob *reason);
 struct erldist_msg *erldist_process_exit_message(const u8 *from, u32 from_len);
 void erldist_process_exit_signal(struct erldist_process *proc,
 				 struct erldist_msg *msg,
@@ -187,10 +192,13 @@ void erldist_mailbox_init(struct erldist_mailbox *mb, u64 limit,
 int erldist_mailbox_put_local(struct erldist_process *proc,
 			      struct erldist_port *port,
 			      struct erldist_msg *msg,
-			      const struct erldist_process *from, bool limited);
+			      const struct erldist_process *from,
+			      struct erldist_relation *once);
 int erldist_mailbox_put_remote(struct erldist_process *proc,
 			       struct erldist_port *port,
-			       struct erldist_msg *msg, bool limited);
+			       struct erldist_msg *msg,
+			       struct erldist_relation *once);
+bool erldist_mailbox_has_own_room(const struct erldist_process *proc);
 void erldist_mailbox_put_signal(struct erldist_process *proc,
 				struct erldist_port *port,
 				struct erldist_msg *msg);

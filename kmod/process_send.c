@@ -24,6 +24,7 @@ struct send_op {
 	struct erldist_target *target;		/* holds what dest points into */
 	struct erldist_signal sig;
 	bool noconnect;
+	bool nobody;				/* and none that could be meant */
 	const u8 *dest_term;			/* ERLDIST_DEST */
 	size_t dest_len;
 };
@@ -59,6 +60,22 @@ static const struct {
 	[ERLDIST_SIG_SPAWN_ANSWER] = { 0, true, true, true },
 };
 
+static bool uses_ref(const struct erldist_signal *sig)
+{
+	switch (sig->op) {
+	case ERLDIST_SIG_MESSAGE:
+		return sig->flags & (ERLDIST_SIG_F_MONITOR | ERLDIST_SIG_F_ALIAS);
+	case ERLDIST_SIG_MONITOR:
+	case ERLDIST_SIG_DEMONITOR:
+	case ERLDIST_SIG_ALIAS:
+	case ERLDIST_SIG_UNALIAS:
+	case ERLDIST_SIG_SPAWN:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int signal_check(const struct erldist_signal *sig)
 {
 	u16 most;
@@ -67,6 +84,8 @@ static int signal_check(const struct erldist_signal *sig)
 		return -EOPNOTSUPP;
 	most = signal_ops[sig->op].flags | ERLDIST_SIG_F_NOCONNECT;
 	if (sig->flags & ~most || sig->reserved)
+		return -EINVAL;
+	if (!uses_ref(sig) && sig->ref)
 		return -EINVAL;
 	/* One message of what? */
 	if (sig->flags & ERLDIST_SIG_F_ONCE && sig->op != ERLDIST_SIG_ALIAS &&
@@ -122,6 +141,34 @@ static int send_cmsgs(struct send_op *op)
 	return 0;
 }
 
+static bool names_node(const struct send_op *op)
+{
+	return op->sig.op == ERLDIST_SIG_MONITOR_NODE ||
+	       op->sig.op == ERLDIST_SIG_SPAWN;
+}
+
+/* What is to be ended cannot be with a peer that is not known. */
+static bool ends(const struct send_op *op)
+{
+	return op->sig.op == ERLDIST_SIG_UNLINK ||
+	       (op->sig.op == ERLDIST_SIG_MONITOR_NODE &&
+		op->sig.flags & ERLDIST_SIG_F_OFF);
+}
+
+static int send_find_peer(struct send_op *op)
+{
+	struct erldist_peer *peer;
+
+	if (ends(op)) {
+		op->peer = erldist_peer_find(op->from->node, &op->dest.node);
+		op->nobody = !op->peer;
+		return 0;
+	}
+	peer = erldist_peer_for(op->from, &op->dest.node, op->noconnect);
+	op->peer = IS_ERR(peer) ? NULL : peer;
+	return PTR_ERR_OR_ZERO(peer);
+}
+
 static int send_to_default(struct send_op *op)
 {
 	op->target = erldist_sock_target(op->es);
@@ -131,7 +178,8 @@ static int send_to_default(struct send_op *op)
 	op->peer = op->target->peer;
 	if (op->peer)
 		erldist_peer_get(op->peer);
-	return 0;
+	/* It is a process. */
+	return names_node(op) ? -EINVAL : 0;
 }
 
 static int send_to_term(struct send_op *op, const u8 *term, size_t len)
@@ -139,17 +187,11 @@ static int send_to_term(struct send_op *op, const u8 *term, size_t len)
 	int err;
 
 	err = erldist_dest_parse(op->from->node, term, len, &op->dest);
-	if (!err && (op->sig.op == ERLDIST_SIG_MONITOR_NODE ||
-		     op->sig.op == ERLDIST_SIG_SPAWN))
+	if (!err && names_node(op))
 		err = erldist_dest_is_node(op->from->node, &op->dest);
 	if (err || op->dest.local)
 		return err;
-	op->peer = erldist_peer_for(op->from, &op->dest.node, op->noconnect);
-	if (!IS_ERR(op->peer))
-		return 0;
-	err = PTR_ERR(op->peer);
-	op->peer = NULL;
-	return err;
+	return send_find_peer(op);
 }
 
 static int send_resolve(struct send_op *op)
@@ -309,16 +351,10 @@ static int send_remote(struct send_op *op, struct erldist_msg *msg)
 static int put_mailbox(struct send_op *op, struct erldist_process *to,
 		       struct erldist_msg *msg)
 {
-	struct erldist_port *port = NULL;
-	int once = 0, err;
-
 	if (op->dest.kind == CTL_REF)
-		once = erldist_relation_by_alias(to, &op->dest.ref, msg, &port);
-	if (once < 0)
-		return once;
-	err = erldist_mailbox_put_local(to, port, msg, op->from, !once);
-	erldist_port_put(port);
-	return err;
+		return erldist_relation_by_alias(to, &op->dest.ref, msg,
+						 op->from);
+	return erldist_mailbox_put_local(to, NULL, msg, op->from, NULL);
 }
 
 static int send_mailbox(struct send_op *op, struct erldist_process *to,
@@ -350,7 +386,7 @@ static int send_net_kernel(struct send_op *op, struct erldist_msg *msg)
 	struct erldist_msg *reply = erldist_netkernel_local(msg);
 
 	if (reply && erldist_mailbox_put_local(op->from, NULL, reply,
-					       op->from, true))
+					       op->from, NULL))
 		erldist_msg_put(reply);
 	return -ESRCH;
 }
@@ -378,12 +414,9 @@ static int send_local(struct send_op *op, struct erldist_msg *msg)
 /* The peer was forgotten between the look-up and now: it is a new one. */
 static int send_renew(struct send_op *op)
 {
-	struct erldist_peer *peer;
-
 	erldist_peer_put(op->peer);
-	peer = erldist_peer_for(op->from, &op->dest.node, op->noconnect);
-	op->peer = IS_ERR(peer) ? NULL : peer;
-	return PTR_ERR_OR_ZERO(peer);
+	op->peer = NULL;
+	return send_find_peer(op);
 }
 
 static int send_deliver(struct send_op *op, struct erldist_msg *msg)
@@ -409,7 +442,11 @@ static int signal_room(struct send_op *op)
 	long t = send_timeo(op);
 	int err = 0;
 
+	if (!erldist_mailbox_has_own_room(op->from))
+		return -EAGAIN;
 	while (op->peer && !err && !erldist_send_room(op->peer, 0)) {
+		if (!erldist_process_alive(op->from))
+			return -EPIPE;
 		t = send_wait(op, NULL, t);
 		err = wait_verdict(t);
 		if (err == -EAGAIN)
@@ -450,7 +487,7 @@ static int signal_ask(struct send_op *op)
 	};
 	int err = signal_room(op);
 
-	while (!err) {
+	while (!err && !op->nobody) {
 		ask.peer = op->peer;
 		err = signal_once(op, &ask);
 		if (err != -ESTALE)
@@ -461,16 +498,35 @@ static int signal_ask(struct send_op *op)
 	return err;
 }
 
-/* exit/2. To oneself it is exit/1. */
+/* exit/2. Who traps it is told as by any other message. */
+static int exit_to(struct send_op *op, struct erldist_process *to,
+		   struct erldist_blob *reason)
+{
+	struct erldist_msg *told;
+	int err = erldist_ask_exit(op->from, to, reason, &told);
+
+	if (!told)
+		return err;
+	err = send_mailbox(op, to, told);
+	if (err)
+		erldist_msg_put(told);
+	return err == -ESRCH ? 0 : err;
+}
+
 static int exit_local(struct send_op *op, struct erldist_msg *msg)
 {
-	struct erldist_blob *reason = erldist_msg_blob(msg, 0);
-	int err;
+	struct erldist_process *to = erldist_ask_whom(op->from, &op->dest);
+	struct erldist_blob *reason;
+	int err = -ENOMEM;
 
-	if (!reason)
-		return -ENOMEM;
-	err = erldist_ask_exit(op->from, &op->dest, reason);
-	erldist_blob_put(reason);
+	if (!to)
+		return 0;
+	reason = erldist_msg_blob(msg, 0);
+	if (reason) {
+		err = exit_to(op, to, reason);
+		erldist_blob_put(reason);
+	}
+	erldist_process_put(to);
 	return err;
 }
 
@@ -497,6 +553,7 @@ static void message_undo(struct send_op *op)
 		.from = op->from, .port = op->es->port, .sig = &op->sig,
 	};
 
+	op->sig.flags |= ERLDIST_SIG_F_FLUSH;
 	if (op->sig.flags & ERLDIST_SIG_F_MONITOR)
 		erldist_ask_demonitor(&ask);
 	else if (op->sig.flags & ERLDIST_SIG_F_ALIAS)

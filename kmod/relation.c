@@ -3,6 +3,8 @@
  * Links, monitors and aliases: the records, and what becomes of them when a
  * process ends or a peer is lost.
  */
+#include <linux/wait_bit.h>
+
 #include "channel.h"
 #include "node.h"
 #include "node_watch.h"
@@ -246,23 +248,15 @@ bool erldist_relation_take(struct erldist_relation *rel)
 /* Returns -ESRCH, -EEXIST, or -ECANCELED: it was taken before it was there. */
 static int end_hook(struct erldist_end *end)
 {
-	struct erldist_relation *rel = end->relation, *stale = NULL;
+	struct erldist_relation *rel = end->relation;
 	struct erldist_process *proc = end->process;
 	struct erldist_end_key key = end_key(end);
-	struct erldist_end *old;
 	int err = 0;
 
 	spin_lock_bh(&proc->lock);
-	old = erldist_end_find(proc, &key);
-	if (old && atomic_read(&old->relation->taken)) {
-		/* Whoever took it does not find it here any more. */
-		erldist_end_erase(old);
-		stale = old->relation;
-		old = NULL;
-	}
 	if (proc->closed || (rel->port && rel->port->closed)) {
 		err = -ESRCH;
-	} else if (old) {
+	} else if (erldist_end_find(proc, &key)) {
 		err = -EEXIST;
 	} else if (atomic_read(&rel->taken)) {
 		err = -ECANCELED;
@@ -271,8 +265,6 @@ static int end_hook(struct erldist_end *end)
 		tree_insert(end);
 	}
 	spin_unlock_bh(&proc->lock);
-	if (stale)
-		erldist_relation_put(stale);
 	return err;
 }
 
@@ -336,6 +328,38 @@ void erldist_relation_unhook(struct erldist_relation *rel)
 	erldist_end_unhook(&rel->near);
 	erldist_end_unhook(&rel->far);
 	unhook_peer(rel);
+	/* Pairs with the wait in erldist_relation_settle(). */
+	smp_store_release(&rel->done, true);
+	smp_mb();	/* wake_up_var() looks for sleepers without a lock */
+	wake_up_var(&rel->done);
+}
+
+/**
+ * erldist_relation_settle() - wait until what is ending has ended
+ * @proc: the process
+ * @key: what the relation is known by
+ *
+ * Context: process context; not where relations are told.
+ * Return: false: there is none that is about to end.
+ */
+bool erldist_relation_settle(struct erldist_process *proc,
+			     const struct erldist_end_key *key)
+{
+	struct erldist_relation *rel = NULL;
+	struct erldist_end *end;
+
+	spin_lock_bh(&proc->lock);
+	end = erldist_end_find(proc, key);
+	if (end && atomic_read(&end->relation->taken)) {
+		rel = end->relation;
+		refcount_inc(&rel->ref);
+	}
+	spin_unlock_bh(&proc->lock);
+	if (!rel)
+		return false;
+	wait_var_event(&rel->done, smp_load_acquire(&rel->done));
+	erldist_relation_put(rel);
+	return true;
 }
 
 /**
@@ -610,6 +634,8 @@ bool erldist_relation_hook_peer_locked(struct erldist_relation *rel)
  * @rel: a new relation that hangs in its process's tree
  * @ch: the connection; if it is not the peer's any more, the relation ends
  *
+ * Where the process has ended since, that is sent now.
+ *
  * Context: rx_work.
  */
 void erldist_relation_hook_channel(struct erldist_relation *rel,
@@ -621,7 +647,9 @@ void erldist_relation_hook_channel(struct erldist_relation *rel,
 	spin_lock_bh(&peer->lock);
 	there = peer->channel == ch;
 	/* The process may have unlinked already, which hooked it. */
-	if (there && !atomic_read(&rel->taken) && list_empty(&rel->peer_list))
+	if (there && atomic_read(&rel->taken))
+		erldist_relation_late_locked(rel);
+	else if (there && list_empty(&rel->peer_list))
 		hook_peer_locked(rel);
 	spin_unlock_bh(&peer->lock);
 	if (!there)

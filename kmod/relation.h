@@ -62,7 +62,9 @@ struct erldist_end_key {
  * loss; the others only unhook it. The ends' nodes are guarded by their
  * process's lock; port_list, active, unlink_id, alias and once by near's;
  * peer_list, generation and out by peer->lock. reason is written by who took it,
- * before it queues it, and told is taken by who tells it.
+ * before it queues it, and told is taken by who tells it. Who tells near leaves
+ * its end in the tree until that is done: an unlink or demonitor that finds it
+ * taken waits (erldist_relation_settle()), so that nothing comes after it.
  */
 struct erldist_relation {
 	struct erldist_out out;
@@ -76,6 +78,8 @@ struct erldist_relation {
 	bool active;			/* a link that was not unlinked */
 	bool alias;			/* ref_id is an address */
 	bool once;			/* ... for one message */
+	bool sent;			/* what it becomes was queued; under peer->lock */
+	bool done;			/* it is in no tree any more */
 	struct erldist_port *port;	/* near's, where it was asked for; a reference */
 	struct list_head port_list;	/* port->relations */
 	struct erldist_peer *peer;	/* a reference, or NULL: all is local */
@@ -146,6 +150,8 @@ bool erldist_relation_hook_peer_locked(struct erldist_relation *rel);
 bool erldist_relation_cancel(struct erldist_relation *rel);
 void erldist_relation_drop(struct erldist_relation *rel);
 bool erldist_relation_take(struct erldist_relation *rel);
+bool erldist_relation_settle(struct erldist_process *proc,
+			     const struct erldist_end_key *key);
 void erldist_relation_unhook(struct erldist_relation *rel);
 bool erldist_relation_unhook_peer_locked(struct erldist_relation *rel);
 struct etf_pid erldist_end_pid(struct erldist_end *end);
@@ -161,12 +167,20 @@ struct erldist_relation *
 erldist_relation_find_link(struct erldist_process *proc,
 			   const struct erldist_peer *peer,
 			   const struct etf_pid *pid);
-bool erldist_relation_relink(struct erldist_relation *rel);
+int erldist_relation_relink(struct erldist_relation *rel);
 bool erldist_relation_unlink(struct erldist_relation *rel, u64 id);
 struct erldist_relation *
 erldist_relation_take_link(struct erldist_process *proc,
 			   const struct erldist_peer *peer,
 			   const struct etf_pid *pid, u64 acked);
+struct erldist_relation *
+erldist_relation_claim_link(struct erldist_process *proc,
+			    const struct erldist_peer *peer,
+			    const struct etf_pid *pid);
+struct erldist_relation *
+erldist_relation_claim_own(struct erldist_process *proc,
+			   const struct etf_ref *ref,
+			   const struct erldist_peer *peer);
 struct erldist_relation *
 erldist_relation_take_watched(struct erldist_process *proc,
 			      const struct erldist_peer *peer,
@@ -185,7 +199,7 @@ erldist_relation_alias_owner(struct erldist_node *node,
 int erldist_relation_by_alias(struct erldist_process *proc,
 			      const struct etf_ref *ref,
 			      struct erldist_msg *msg,
-			      struct erldist_port **port);
+			      const struct erldist_process *from);
 int erldist_relation_unalias(struct erldist_process *proc,
 			     const struct etf_ref *ref);
 struct erldist_relation *
@@ -200,6 +214,7 @@ bool erldist_relation_answer(struct erldist_relation *rel,
 			     struct erldist_relation *with[2]);
 void erldist_relation_tell(struct erldist_relation *rel,
 			   struct erldist_blob *reason);
+void erldist_relation_late_locked(struct erldist_relation *rel);
 void erldist_relations_of_port(struct erldist_port *port);
 void erldist_relations_end(struct erldist_process *proc);
 void erldist_relations_lost(struct erldist_peer *peer);

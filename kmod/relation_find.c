@@ -37,16 +37,19 @@ erldist_relation_find_link(struct erldist_process *proc,
 /**
  * erldist_relation_relink() - link() where there is a link
  * @rel: the link
- * Return: true when it had been unlinked: LINK is to be sent again.
+ * Return: 0; 1: it had been unlinked, LINK is to be sent again; -EAGAIN: it is
+ * ending.
  */
-bool erldist_relation_relink(struct erldist_relation *rel)
+int erldist_relation_relink(struct erldist_relation *rel)
 {
-	bool again;
+	int again = -EAGAIN;
 
 	spin_lock_bh(&rel->near.process->lock);
-	again = !rel->active;
-	rel->active = true;
-	rel->unlink_id = 0;
+	if (!atomic_read(&rel->taken)) {
+		again = !rel->active;
+		rel->active = true;
+		rel->unlink_id = 0;
+	}
 	spin_unlock_bh(&rel->near.process->lock);
 	return again;
 }
@@ -162,6 +165,69 @@ erldist_relation_take_asked(struct erldist_process *proc,
 	return take_by_ref(proc, END_ASKED, peer, ref);
 }
 
+static struct erldist_relation *claim(struct erldist_end *end)
+{
+	if (!erldist_relation_take(end->relation))
+		return NULL;
+	refcount_inc(&end->relation->ref);
+	return end->relation;
+}
+
+/**
+ * erldist_relation_claim_link() - the other side of a link has ended
+ * @proc: the local process
+ * @peer: the other's node
+ * @pid: the other
+ *
+ * Context: any.
+ * Return: the relation, taken, still where it can be waited for, with a
+ * reference, for erldist_relation_tell() and then erldist_relation_drop(); NULL:
+ * there is none that is active.
+ */
+struct erldist_relation *
+erldist_relation_claim_link(struct erldist_process *proc,
+			    const struct erldist_peer *peer,
+			    const struct etf_pid *pid)
+{
+	struct erldist_end_key key = erldist_key_link(peer, pid);
+	struct erldist_relation *rel = NULL;
+	struct erldist_end *end;
+
+	spin_lock_bh(&proc->lock);
+	end = erldist_end_find(proc, &key);
+	if (end && end->relation->active)
+		rel = claim(end);
+	spin_unlock_bh(&proc->lock);
+	return rel;
+}
+
+/**
+ * erldist_relation_claim_own() - whom a monitor of this process watches has ended
+ * @proc: the process
+ * @ref: the monitor
+ * @peer: the node of the other
+ *
+ * Context: any.
+ * Return: as erldist_relation_claim_link().
+ */
+struct erldist_relation *
+erldist_relation_claim_own(struct erldist_process *proc,
+			   const struct etf_ref *ref,
+			   const struct erldist_peer *peer)
+{
+	const struct erldist_end_key key = erldist_key_own(ref);
+	struct erldist_relation *rel = NULL;
+	struct erldist_end *end;
+
+	spin_lock_bh(&proc->lock);
+	end = erldist_end_find(proc, &key);
+	if (end && end->relation->type == RELATION_MONITOR &&
+	    end->relation->peer == peer)
+		rel = claim(end);
+	spin_unlock_bh(&proc->lock);
+	return rel;
+}
+
 /**
  * erldist_relation_take_own() - end a monitor or a request of this process
  * @proc: the process
@@ -250,43 +316,43 @@ erldist_relation_alias_owner(struct erldist_node *node,
  * @proc: the process
  * @ref: the alias; if it was for one message, it ends, and its monitor too
  * @msg: the message; what belongs to the alias is noted in it
- * @port: set to the port it is for, with a reference, or NULL
+ * @from: the sender, of the same node; NULL: it came from a peer
+ *
+ * It is in the mailbox before anyone can end the alias.
  *
  * Context: any.
- * Return: 0; 1: it was for this message alone; -ESRCH: it is none.
+ * Return: as erldist_mailbox_put_local() and erldist_mailbox_put_remote();
+ * -ESRCH also when it is no alias.
  */
 int erldist_relation_by_alias(struct erldist_process *proc,
 			      const struct etf_ref *ref,
-			       struct erldist_msg *msg,
-			      struct erldist_port **port)
+			      struct erldist_msg *msg,
+			      const struct erldist_process *from)
 {
-	struct erldist_relation *over = NULL;
+	struct erldist_relation *rel, *once = NULL;
 	struct erldist_end *end;
+	int err = -ESRCH;
 
-	*port = NULL;
 	spin_lock_bh(&proc->lock);
 	end = find_alias(proc, ref);
-	if (end && end->relation->once && !erldist_relation_take(end->relation))
-		end = NULL;
 	if (end) {
-		msg->sequence = end->relation->sequence;
-		msg->user_data = end->relation->user_data;
-		*port = end->relation->port;
-		if (*port)
-			erldist_port_get(*port);
-		if (end->relation->once) {
-			over = end->relation;
-			erldist_end_erase(end);
-		}
+		rel = end->relation;
+		once = rel->once ? rel : NULL;
+		msg->sequence = rel->sequence;
+		msg->user_data = rel->user_data;
+		err = from ? erldist_mailbox_put_local(proc, rel->port, msg,
+						       from, once) :
+			     erldist_mailbox_put_remote(proc, rel->port, msg,
+							once);
 	}
+	if (!err && once)
+		erldist_end_erase(end);
 	spin_unlock_bh(&proc->lock);
-	if (over && over->type == RELATION_MONITOR)
-		erldist_relation_demonitor(over);
-	else if (over)
-		erldist_relation_drop(over);
-	if (!end)
-		return -ESRCH;
-	return over ? 1 : 0;
+	if (!err && once && once->type == RELATION_MONITOR)
+		erldist_relation_demonitor(once);
+	else if (!err && once)
+		erldist_relation_drop(once);
+	return err;
 }
 
 /**

@@ -91,6 +91,17 @@ static void tell_ready(struct erldist_relation *rel)
 	erldist_mailbox_put_signal(rel->near.process, rel->port, msg);
 }
 
+/* As erldist_relation_relink() left it, or does not touch it any more */
+static bool is_active(struct erldist_relation *rel)
+{
+	bool active;
+
+	spin_lock_bh(&rel->near.process->lock);
+	active = rel->active;
+	spin_unlock_bh(&rel->near.process->lock);
+	return active;
+}
+
 /**
  * erldist_relation_tell() - near hears of the end of the other side
  * @rel: a relation that was taken
@@ -104,13 +115,41 @@ static void tell_ready(struct erldist_relation *rel)
 void erldist_relation_tell(struct erldist_relation *rel,
 			   struct erldist_blob *reason)
 {
-	if (rel->type == RELATION_LINK && rel->active)
-		tell_exit(&rel->near, reason);
-	else if (rel->near.kind == END_OWN && rel->type == RELATION_MONITOR)
+	if (rel->type == RELATION_LINK) {
+		if (is_active(rel))
+			tell_exit(&rel->near, reason);
+	} else if (rel->near.kind == END_OWN && rel->type == RELATION_MONITOR) {
 		tell_down(rel, reason);
-	else if (rel->type == RELATION_NODE || rel->type == RELATION_NODES ||
-		 rel->type == RELATION_SPAWN)
+	} else if (rel->type == RELATION_NODE || rel->type == RELATION_NODES ||
+		   rel->type == RELATION_SPAWN) {
 		tell_ready(rel);
+	}
+}
+
+static void send_locked(struct erldist_relation *rel,
+			struct erldist_blob *reason)
+{
+	if (reason)
+		rel->reason = reason->here_only ?
+			      erldist_blob_known(KNOWN_UNSENDABLE) :
+			      erldist_blob_get(reason);
+	rel->sent = true;
+	rel->out.size = sizeof(*rel) + (reason ? rel->reason->len : 0);
+	refcount_inc(&rel->ref);
+	erldist_send_queue_locked(rel->peer, &rel->out);
+}
+
+/**
+ * erldist_relation_late_locked() - near ended before it was hooked at the peer
+ * @rel: a relation that was taken; its peer is locked, with the connection that it
+ *	belongs to
+ *
+ * Whoever ended it found nothing to send it to.
+ */
+void erldist_relation_late_locked(struct erldist_relation *rel)
+{
+	if (!rel->sent && !erldist_process_alive(rel->near.process))
+		send_locked(rel, rel->near.process->status);
 }
 
 /*
@@ -122,18 +161,11 @@ static void rel_send(struct erldist_relation *rel, struct erldist_blob *reason)
 	struct erldist_peer *peer = rel->peer;
 	bool unhooked, queued;
 
-	if (reason)
-		rel->reason = reason->here_only ?
-			      erldist_blob_known(KNOWN_UNSENDABLE) :
-			      erldist_blob_get(reason);
-	rel->out.size = sizeof(*rel);
 	spin_lock_bh(&peer->lock);
 	unhooked = erldist_relation_unhook_peer_locked(rel);
 	queued = unhooked && rel->generation == peer->generation && rel->active;
-	if (queued) {
-		refcount_inc(&rel->ref);
-		erldist_send_queue_locked(peer, &rel->out);
-	}
+	if (queued)
+		send_locked(rel, reason);
 	spin_unlock_bh(&peer->lock);
 	if (queued)
 		erldist_send_kick(peer);
@@ -190,13 +222,13 @@ bool erldist_relation_answer(struct erldist_relation *rel,
 	spin_lock_bh(&peer->lock);
 	unhooked = erldist_relation_unhook_peer_locked(rel);
 	queued = unhooked && rel->generation == peer->generation;
-	for (i = 0; i < 2 && queued && child; i++) {
-		if (with[i])
-			erldist_relation_hook_peer_locked(with[i]);
-	}
 	if (queued) {
 		refcount_inc(&rel->ref);
 		erldist_send_queue_locked(peer, &rel->out);
+	}
+	for (i = 0; i < 2 && queued && child; i++) {
+		if (with[i] && !erldist_relation_hook_peer_locked(with[i]))
+			erldist_relation_late_locked(with[i]);
 	}
 	spin_unlock_bh(&peer->lock);
 	if (queued)
@@ -329,8 +361,8 @@ static void tell_lost(struct erldist_peer *peer, struct list_head *list)
 
 	while ((rel = pop_lost(peer, list))) {
 		if (erldist_relation_take(rel)) {
-			erldist_end_unhook(&rel->near);
 			erldist_relation_tell(rel, reason);
+			erldist_relation_unhook(rel);
 		}
 		erldist_relation_put(rel);
 		cond_resched();

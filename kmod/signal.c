@@ -65,7 +65,9 @@ static struct erldist_msg *control_new(const struct erldist_ask *ask, u8 op)
 static int control_send(const struct erldist_ask *ask, struct erldist_msg *msg,
 			struct erldist_relation *rel)
 {
-	int err = erldist_send(ask->peer, ask->from, msg, rel, noconnect(ask),
+	/* An unlink follows its link, wherever that has got to. */
+	bool connected = noconnect(ask) && msg->ctl_op != OP_UNLINK_ID;
+	int err = erldist_send(ask->peer, ask->from, msg, rel, connected,
 			       false);
 
 	if (err < 0)
@@ -104,17 +106,32 @@ static int send_related(const struct erldist_ask *ask, u8 op,
 	return 0;
 }
 
+/* What ends is told before link() or unlink() returns. */
+static bool link_settles(const struct erldist_ask *ask)
+{
+	const struct erldist_end_key key = erldist_key_link(ask->peer,
+							    &ask->dest->pid);
+
+	return erldist_relation_settle(ask->from, &key);
+}
+
 /* There is a link already. */
 static int link_again(const struct erldist_ask *ask)
 {
 	struct erldist_relation *rel;
 	int err = 0;
 
-	rel = erldist_relation_find_link(ask->from, ask->peer, &ask->dest->pid);
-	/* It has ended meanwhile, and that was told: try again. */
-	if (!rel)
+	if (link_settles(ask))
 		return -EAGAIN;
-	if (ask->peer && erldist_relation_relink(rel))
+	rel = erldist_relation_find_link(ask->from, ask->peer, &ask->dest->pid);
+	/* It has ended meanwhile, and that was told; or the other is linking. */
+	if (!rel) {
+		schedule_timeout_uninterruptible(1);
+		return -EAGAIN;
+	}
+	if (ask->peer)
+		err = erldist_relation_relink(rel);
+	if (err > 0)
 		err = send_related(ask, OP_LINK, rel);
 	erldist_relation_put(rel);
 	return err;
@@ -213,8 +230,11 @@ static int unlink_remote(const struct erldist_ask *ask)
 	int err = 0;
 
 	rel = erldist_relation_find_link(ask->from, ask->peer, &ask->dest->pid);
-	if (!rel)
-		return 0;
+	if (!rel) {
+		link_settles(ask);
+		/* The link may be with the peer that came after this one. */
+		return READ_ONCE(ask->peer->dead) ? -ESTALE : 0;
+	}
 	msg = control_new(ask, OP_UNLINK_ID);
 	if (!msg) {
 		err = -ENOMEM;
@@ -227,18 +247,18 @@ static int unlink_remote(const struct erldist_ask *ask)
 	}
 	erldist_relation_put(rel);
 	/* Not connected: what held is over by itself. */
-	return err == -ESTALE || err == -EHOSTUNREACH ? 0 : min(err, 0);
+	return err == -ESTALE ? 0 : min(err, 0);
 }
 
 static int unlink_local(const struct erldist_ask *ask)
 {
-	struct etf_pid pid = ask->dest->pid;
 	struct erldist_relation *rel;
 
-	pid.creation = ask->from->node->creation;
-	rel = erldist_relation_take_link(ask->from, NULL, &pid, 0);
+	rel = erldist_relation_take_link(ask->from, NULL, &ask->dest->pid, 0);
 	if (rel)
 		erldist_relation_drop(rel);
+	else
+		link_settles(ask);
 	return 0;
 }
 
@@ -290,8 +310,12 @@ static bool is_net_kernel(const struct erldist_ask *ask)
 static int monitor_make(const struct erldist_ask *ask,
 			struct erldist_relation *rel, bool nobody)
 {
-	int err = erldist_relation_hook(rel);
+	const struct erldist_end_key key = erldist_key_own(&rel->ref_id);
+	int err;
 
+	do {
+		err = erldist_relation_hook(rel);
+	} while (err == -EEXIST && erldist_relation_settle(ask->from, &key));
 	if (!err && ask->peer)
 		return send_related(ask, OP_MONITOR_P, rel);
 	if (!err && nobody)
@@ -369,6 +393,7 @@ int erldist_ask_monitor(const struct erldist_ask *ask)
 int erldist_ask_demonitor(const struct erldist_ask *ask)
 {
 	struct etf_ref ref = asked_ref(ask);
+	const struct erldist_end_key key = erldist_key_own(&ref);
 	struct erldist_relation *rel;
 
 	mutex_lock(&ask->from->asking);
@@ -380,7 +405,10 @@ int erldist_ask_demonitor(const struct erldist_ask *ask)
 	if (rel)
 		erldist_relation_demonitor(rel);
 	mutex_unlock(&ask->from->asking);
-	if (!rel && ask->sig->flags & ERLDIST_SIG_F_FLUSH)
+	if (rel)
+		return 0;
+	erldist_relation_settle(ask->from, &key);
+	if (ask->sig->flags & ERLDIST_SIG_F_FLUSH)
 		erldist_mailbox_flush(ask->from, ask->port, ask->sig->ref);
 	return 0;
 }
@@ -436,32 +464,35 @@ int erldist_ask_unalias(const struct erldist_ask *ask)
 /**
  * erldist_ask_exit() - exit/2 to a process of the same node
  * @from: the sender
- * @dest: the receiver, a local pid; the sender itself ends with the reason
+ * @to: the receiver; the sender itself ends with the reason
  * @reason: the reason
+ * @told: set to {'EXIT', From, Reason} where that is to be sent as a message is
  *
  * Context: process context.
- * Return: 0, also where there is nobody; -ENOMEM.
+ * Return: 0; -ENOMEM.
  */
-int erldist_ask_exit(struct erldist_process *from,
-		     const struct erldist_dest *dest,
-		     struct erldist_blob *reason)
+int erldist_ask_exit(struct erldist_process *from, struct erldist_process *to,
+		     struct erldist_blob *reason, struct erldist_msg **told)
 {
-	struct erldist_process *to = erldist_ask_whom(from, dest);
 	u8 self[ERLDIST_SELF_MAX];
-	struct erldist_msg *told;
+	struct erldist_msg *msg;
 
-	if (!to)
-		return 0;
+	*told = NULL;
 	if (to == from) {
 		erldist_process_end(from, reason, ECANCELED);
-		erldist_process_put(to);
 		return 0;
 	}
-	told = erldist_process_exit_message(self, erldist_put_self(self, from,
-								   from->id,
-								   from->serial));
-	if (told)
-		erldist_process_exit_signal(to, told, reason, true);
-	erldist_process_put(to);
-	return told ? 0 : -ENOMEM;
+	msg = erldist_process_exit_message(self, erldist_put_self(self, from,
+								  from->id,
+								  from->serial));
+	if (!msg)
+		return -ENOMEM;
+	if (!erldist_process_traps(to, reason)) {
+		erldist_process_exit_signal(to, msg, reason, true);
+		return 0;
+	}
+	erldist_msg_set_reason(msg, reason);
+	msg->remote = false;
+	*told = msg;
+	return 0;
 }

@@ -29,8 +29,7 @@ int erldist_ask_monitor(const struct erldist_ask *ask);
 int erldist_ask_demonitor(const struct erldist_ask *ask);
 int erldist_ask_alias(const struct erldist_ask *ask);
 int erldist_ask_unalias(const struct erldist_ask *ask);
-int erldist_ask_exit(struct erldist_process *from,
-		     const struct erldist_dest *dest,
-		     struct erldist_blob *reason);
+int erldist_ask_exit(struct erldist_process *from, struct erldist_process *to,
+		     struct erldist_blob *reason, struct erldist_msg **told);
 
 #endif /* _ERLDIST_SIGNAL_H */

@@ -13,7 +13,7 @@
 
 #define ARITY_MAX	255
 /* Words of a heap that may be asked for: some values would kill a BEAM. */
-#define HEAP_MAX	(1 << 24)
+#define HEAP_MAX	16777216
 
 /*
  * To a peer
@@ -122,7 +122,7 @@ static int args_are_proper(const struct erldist_msg *msg, size_t skip, u32 n)
 }
 
 static int read_arguments(const struct erldist_msg *msg, struct etf_cursor *c,
-		      struct spawn_parts *parts)
+			  struct spawn_parts *parts)
 {
 	parts->args = c->p;
 	/* A list of small integers may come as a string. */

@@ -36,6 +36,18 @@ static struct buf *binary(struct buf *b, size_t size)
 		ASSERT_EQ(0, node_set_limits(self->node, &self->l));	\
 	} while (0)
 
+/* What was dropped, or read, is counted a moment later. */
+static bool pool_is_empty(void)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+	struct node_info i;
+
+	while (!node_info("k@h", &i) && i.pool_used)
+		if (now_ms() > end)
+			return false;
+	return true;
+}
+
 TEST_F(limits, largest_message)
 {
 	int p = proc("p", NULL), q = proc("q", NULL);
@@ -114,7 +126,7 @@ TEST_F(limits, fragments_longer_than_announced)
 		EXPECT_TRUE(buf_eq(&reason, term(&b, "a", "mailbox_overflow")));
 		ASSERT_EQ(0, node_info("k@h", &i));
 		EXPECT_EQ(n + 1, i.overflows);
-		EXPECT_EQ(0, i.pool_used);
+		EXPECT_TRUE(pool_is_empty());
 		close(p);
 	}
 }
@@ -143,8 +155,8 @@ TEST_F(limits, signal_longer_than_announced)
 	EXPECT_EQ(ERLDIST_REASON_LIMIT, i.reason);
 	ASSERT_EQ(0, wire_reg_send(&self->w, "p", term(&b, "a", "hello")));
 	EXPECT_TRUE(proc_expect(p, &b));
+	EXPECT_TRUE(pool_is_empty());
 	ASSERT_EQ(0, node_info("k@h", &k));
-	EXPECT_EQ(0, k.pool_used);
 	EXPECT_EQ(0, k.overflows);
 }
 
@@ -181,7 +193,7 @@ TEST_F(limits, small_messages)
 	EXPECT_EQ(-ENOBUFS, proc_recv(p, &m, 0));
 	ASSERT_EQ(0, node_info("k@h", &i));
 	EXPECT_EQ(1, i.overflows);
-	EXPECT_EQ(0, i.pool_used);
+	EXPECT_TRUE(pool_is_empty());
 }
 
 /* One request that is answered, of a peer that may not read the answer */
@@ -553,7 +565,7 @@ TEST_F(limits, hard_limit)
 	struct node_info i;
 
 	ASSERT_EQ(0, node_info("k@h", &i));
-	EXPECT_EQ(0, i.pool_used);
+	EXPECT_TRUE(pool_is_empty());
 	EXPECT_EQ(1, i.overflows);
 }
 
@@ -577,7 +589,7 @@ TEST_F(limits, pool_is_given_back)
 	EXPECT_GT(20 * msg.len, i.pool_used);
 	close(p);
 	ASSERT_EQ(0, node_info("k@h", &i));
-	EXPECT_EQ(0, i.pool_used);
+	EXPECT_TRUE(pool_is_empty());
 }
 
 /* Each fills the other one's mailbox and waits for room; nobody reads */

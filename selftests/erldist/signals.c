@@ -530,6 +530,105 @@ TEST_F(signals, connecting)
 		      &far, &nc);
 }
 
+/* An unlink goes out behind its link, also if that is still waiting. */
+TEST_F(signals, unlink_before_the_connection)
+{
+	struct epid far = { .node = "far@h", .id = 3, .creation = 77 };
+	DEFINE_FRAME(f);
+	DEFINE_BUF(dest);
+	DEFINE_BUF(ctl);
+	struct wire w;
+	int sv[2];
+
+	fmt(&dest, "p", &far);
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &dest));
+	ASSERT_EQ(0, proc_ask(self->p, &(struct to){ .op = ERLDIST_SIG_UNLINK, .dest = &dest,
+						     .sig_flags = ERLDIST_SIG_F_NOCONNECT }));
+	stream_pair(CARRIER_TCP4, sv);
+	wire_init(&w, sv[0], "far@h");
+	w.creation = 77;
+	ASSERT_EQ(0, node_accept(self->node, sv[1], 5));
+	ASSERT_EQ(0, wire_initiate(&w));
+	expect(_metadata, &w, term(&ctl, "{ipp}", OP_LINK, &self->pid, &far), NULL);
+	ASSERT_EQ(0, wire_recv(&w, &f, WAIT_MS));
+	EXPECT_EQ(OP_UNLINK_ID, frame_op(&f));
+}
+
+/* The node has come and gone since connect(): what its name means is the same. */
+TEST_F(signals, default_destination_of_a_node_that_was_away)
+{
+	struct peer_info info;
+	DEFINE_FRAME(f);
+	uint64_t end;
+
+	ASSERT_EQ(0, proc_connect(self->p, &self->dest));
+	wire_close(&self->w);
+	end = now_ms() + WAIT_MS;
+	while (!peer_get("k@h", "w@h", &info) && now_ms() < end)
+		node_event(self->node, &info, 20);
+	EXPECT_NE(0, peer_get("k@h", "w@h", &info));
+	ASSERT_EQ(0, wire_up(&self->w, self->node));
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, NULL));
+	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_UNLINK, NULL));
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	EXPECT_EQ(OP_UNLINK_ID, frame_op(&f));
+}
+
+struct blocked {
+	int told;
+	struct buf *dest;
+};
+
+/* Sends until there is no room, then asks for a link, which waits for room */
+static int asks_in_vain(void *arg)
+{
+	struct blocked *b = arg;
+	int fd = proc("", NULL);
+	struct epid pid;
+	uint8_t *bytes = calloc(1, 100000);
+	DEFINE_BUF(small);
+	DEFINE_BUF(big);
+
+	fmt(&big, "B", bytes, (size_t)100000);
+	for (int n = 1; n; sleep_ms(50)) {
+		n = 0;
+		while (proc_sendto(fd, &(struct to){ .dest = b->dest, .flags = MSG_DONTWAIT },
+				   &big) > 0)
+			n++;
+		while (proc_sendto(fd, &(struct to){ .dest = b->dest, .flags = MSG_DONTWAIT },
+				   term(&small, "[]")) > 0)
+			n++;
+	}
+	proc_self(fd, &pid);
+	send(b->told, &pid, sizeof(pid), 0);
+	return ask(fd, ERLDIST_SIG_LINK, b->dest) == -EPIPE ? 0 : 1;
+}
+
+TEST_F(signals, ended_while_waiting_for_room)
+{
+	struct erldist_limits l;
+	struct blocked b = { .dest = &self->dest };
+	struct epid pid;
+	DEFINE_BUF(dest);
+	DEFINE_BUF(kill_);
+	int told[2];
+	pid_t child;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, told));
+	ASSERT_EQ(0, node_limits(self->node, &l));
+	l.send_queue = 200000;
+	l.stall = 60000;
+	ASSERT_EQ(0, node_set_limits(self->node, &l));
+	b.told = told[1];
+	child = spawn(asks_in_vain, &b);
+	ASSERT_EQ(sizeof(pid), recv(told[0], &pid, sizeof(pid), 0));
+	sleep_ms(100);
+	ASSERT_LT(0, proc_sendto(self->p, &(struct to){ .op = ERLDIST_SIG_EXIT,
+				 .dest = term(&dest, "p", &pid) }, term(&kill_, "a", "kill")));
+	EXPECT_EQ(0, reap(child));
+}
+
 /* Signals and messages of one sender come in the order they were sent in. */
 TEST_F(signals, order)
 {
@@ -821,6 +920,122 @@ TEST_F(local, monitor)
 	/* the node's own: it is always there */
 	term(&name, "a", "net_kernel");
 	ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_MONITOR, &name, self->ref, 0));
+	EXPECT_TRUE(quiet(self->a));
+}
+
+/* The pid of another life of the node means nobody. */
+TEST_F(local, unlink_of_an_old_pid)
+{
+	struct epid old = self->b_pid;
+	DEFINE_BUF(dest);
+
+	old.creation ^= 0x100;
+	ASSERT_EQ(0, ask(self->a, ERLDIST_SIG_LINK, &self->to_b));
+	ASSERT_EQ(0, ask(self->a, ERLDIST_SIG_UNLINK, term(&dest, "p", &old)));
+	close(self->b);
+	EXPECT_SIGNAL(self->a, ERLDIST_SIG_EXIT, 0, "{apa}", "EXIT", &self->b_pid, "normal");
+}
+
+/* Who traps and does not read holds up who sends him exits. */
+TEST_F(local, exits_have_a_limit)
+{
+	struct erldist_mailbox_limits l = { .local = 100000 };
+	struct to to = { .op = ERLDIST_SIG_EXIT, .dest = &self->to_b, .flags = MSG_DONTWAIT };
+	DEFINE_BUF(reason);
+	int n = 0;
+
+	ASSERT_EQ(0, setsockopt(self->b, SOL_ERLDIST, ERLDIST_MAILBOX, &l, sizeof(l)));
+	fmt(&reason, "a", "boo");
+	while (n < 10000 && proc_sendto(self->a, &to, &reason) > 0)
+		n++;
+	EXPECT_LT(n, 10000);
+	EXPECT_EQ(-EAGAIN, proc_sendto(self->a, &to, &reason));
+}
+
+/* A reason is there once, however many hear it. */
+TEST_F(local, a_large_reason_is_shared)
+{
+	struct to to = { .op = ERLDIST_SIG_EXIT, .dest = &self->to_b };
+	uint8_t *bytes = calloc(1, 4 << 20);
+	struct node_info info;
+	DEFINE_BUF(reason);
+	DEFINE_MSG(m);
+
+	fmt(&reason, "B", bytes, (size_t)4 << 20);
+	free(bytes);
+	for (int i = 0; i < 16; i++)
+		ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_MONITOR, &self->to_b, self->ref + i, 0));
+	trap(self->b, 0);
+	ASSERT_LT(0, proc_sendto(self->a, &to, &reason));
+	EXPECT_TRUE(poll_for(self->a, POLLIN, WAIT_MS));
+	ASSERT_EQ(0, node_info("k@h", &info));
+	EXPECT_LT(info.pool_used, 1 << 20);
+	for (int i = 0; i < 16; i++) {
+		ASSERT_EQ(0, proc_recv(self->a, &m, WAIT_MS));
+		EXPECT_LT(4 << 20, m.term.len);
+	}
+}
+
+/*
+ * Once unlink() and demonitor with flush have returned, nothing comes any more,
+ * whenever the other died.
+ */
+static int dies_some_time(void *arg)
+{
+	int *told = arg;
+	struct epid pid;
+	DEFINE_BUF(self);
+	DEFINE_BUF(reason);
+	char byte;
+
+	for (;;) {
+		int fd = proc("", NULL);
+
+		proc_self(fd, &pid);
+		if (send(*told, &pid, sizeof(pid), 0) != sizeof(pid) ||
+		    recv(*told, &byte, 1, 0) != 1 || !byte)
+			return 0;
+		for (volatile int i = 0; i < rand() % 20000; i++)
+			;
+		proc_sendto(fd, &(struct to){ .op = ERLDIST_SIG_EXIT, .dest = term(&self, "p", &pid) },
+			    term(&reason, "a", "boom"));
+		close(fd);
+	}
+}
+
+TEST_F(local, nothing_comes_after_unlink)
+{
+	const int rounds = scaled(500);
+	struct epid pid;
+	DEFINE_BUF(dest);
+	DEFINE_MSG(m);
+	int told[2];
+	pid_t child;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, told));
+	child = spawn(dies_some_time, &told[1]);
+	for (int i = 0; i < rounds; i++) {
+		uint64_t ref = i % 64 ? self->ref + i % 64 : (self->ref = proc_refs(self->a));
+
+		ASSERT_EQ(sizeof(pid), recv(told[0], &pid, sizeof(pid), 0));
+		term(&dest, "p", &pid);
+		ASSERT_EQ(0, ask(self->a, ERLDIST_SIG_LINK, &dest));
+		ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_MONITOR, &dest, ref, 0));
+		ASSERT_EQ(1, send(told[0], "x", 1, 0));
+		for (volatile int j = 0; j < rand() % 20000; j++)
+			;
+		ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_DEMONITOR, NULL, ref,
+				     ERLDIST_SIG_F_FLUSH));
+		ASSERT_EQ(0, ask(self->a, ERLDIST_SIG_UNLINK, &dest));
+		/* at most the EXIT, which is there already */
+		while (!proc_recv(self->a, &m, 0))
+			ASSERT_EQ(ERLDIST_SIG_EXIT, m.op);
+		if (i % 50 == 0)
+			EXPECT_TRUE(quiet(self->a));
+	}
+	ASSERT_EQ(sizeof(pid), recv(told[0], &pid, sizeof(pid), 0));
+	send(told[0], "", 1, 0);
+	EXPECT_EQ(0, reap(child));
 	EXPECT_TRUE(quiet(self->a));
 }
 

@@ -186,7 +186,7 @@ enum erldist_signal_op {
 				 * received: {'EXIT', Pid, Reason}
 				 */
 	ERLDIST_SIG_DOWN,	/* received: {'DOWN', Ref, process, Object, Reason} */
-	ERLDIST_SIG_LINK,	/* to a pid; from here on there is no payload */
+	ERLDIST_SIG_LINK,	/* to a pid; no payload, as below, unless it is said */
 	ERLDIST_SIG_UNLINK,	/* from a pid */
 	ERLDIST_SIG_MONITOR,	/* a pid or a name; ref */
 	ERLDIST_SIG_DEMONITOR,	/* ref, no destination; a spawn is abandoned */
@@ -230,8 +230,10 @@ struct erldist_signal {
 	__u16 op;		/* enum erldist_signal_op */
 	__u16 flags;		/* ERLDIST_SIG_F_* */
 	__u32 reserved;
-	__aligned_u64 user_data;	/* comes back with what is told */
-	__aligned_u64 ref;	/* received: of the monitor, or of the alias */
+	__aligned_u64 user_data;	/* comes back with what is told of ref, or of nodes */
+	__aligned_u64 ref;	/* 0 where none is used; received: of the monitor,
+				 * alias or spawn
+				 */
 };
 
 #endif /* _UAPI_LINUX_ERLDIST_H */
