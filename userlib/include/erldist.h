@@ -7,7 +7,9 @@
  * Every function returns 0 or a length, or a negative errno; errno itself is
  * not touched on purpose. erldist_strerror() has the sentence. The library
  * prints nothing, starts no thread and installs no signal handler. A handle
- * belongs to one thread at a time.
+ * belongs to one thread at a time, but a process's may be used by many at once,
+ * with terms and messages of their own: all of its functions but
+ * erldist_connect() and, of course, erldist_close().
  *
  * Terms are in the external term format without the version byte 131; where a
  * term is taken, one with the byte in front is accepted too.
@@ -75,8 +77,9 @@ struct erldist_term {
  * @err: what a function returned, negative
  *
  * With a handle, the text knows what failed, and on whom, if @err is what the
- * last call on it returned. Good until the next call with this handle, or, for
- * NULL, until the thread's next call of this function.
+ * last call on it returned; of a process, the last call of this thread on any.
+ * Good until the next call with this handle, or, for NULL, until the thread's
+ * next call of this function.
  *
  * Return: the text, never NULL.
  */
@@ -241,7 +244,10 @@ enum erldist_msg_type {
  * @tag: CALL: the tag, goes back with the reply; DOWN: the reference
  * @object: DOWN: the pid or {Name, Node} that was monitored
  * @to: what was addressed, if ERLDIST_RECVTO is set on the socket
- * @user_data: DOWN, EXIT: what was given with the monitor or link
+ * @user_data: DOWN, what came to an alias: what was given with the monitor or
+ *	the alias; else 0
+ * @ref: DOWN, what came to an alias: the number of its reference, see struct
+ *	erldist_refs; else 0
  * @buf: private
  * @size: private
  *
@@ -259,6 +265,7 @@ struct erldist_msg {
 	struct erldist_slice object;
 	struct erldist_slice to;
 	uint64_t user_data;
+	uint64_t ref;
 	char *buf;
 	size_t size;
 };
@@ -356,7 +363,8 @@ ERLDIST_API int erldist_make_ref(struct erldist *p, erlang_ref *ref);
  *
  * Return: length of the whole message, -EAGAIN or -ETIMEDOUT if there is none,
  * -EINTR, -ENOMEM, or the error of a process that has ended: -ECONNRESET (exit
- * signal), -ENOBUFS (mailbox overflow), -ENETDOWN (its node is gone).
+ * signal), -ENOBUFS (mailbox overflow), -ENETDOWN (its node is gone), -ECANCELED
+ * (erldist_exit() by itself).
  */
 ERLDIST_API ssize_t erldist_recv(struct erldist *p, struct erldist_msg *m, int timeout_ms);
 
@@ -437,19 +445,189 @@ ERLDIST_API int erldist_reply(struct erldist *p, const struct erldist_msg *m,
  * @dest: as for erldist_send()
  * @term: the request
  * @len: its bytes
- * @m: receives the reply, type ERLDIST_MESSAGE
+ * @m: receives the reply, type ERLDIST_MESSAGE; or the server's end, type
+ *	ERLDIST_DOWN with the reason
  * @timeout_ms: for connecting and the reply together; -1: for ever
  *
- * The request comes from a process made for this call on the same node, which
- * ends with it: other messages stay where they are, and a late reply is dropped.
- * The call has no monitor: a server that is not there, or dies, is noticed by the
- * timeout only.
+ * The server is monitored, and the reply comes to an alias on a socket of the
+ * call's own, which the library keeps for the next call: no other message is
+ * touched, many threads may call at once, and whatever comes after the call has
+ * ended is dropped. The caller's pid is the process's.
  *
- * Return: length of the reply, -ETIMEDOUT, or an error of erldist_connect().
+ * Return: length of the reply; -ETIMEDOUT; -EINTR (a signal handler ran; the call
+ * is over). With DOWN in @m: -ESRCH (noproc: there is no such process),
+ * -EHOSTUNREACH (noconnection: its node is not reached, or went), -EREMOTEIO (it
+ * ended with the reason in @m). -EPROTO: not a gen_server's reply. Else an error
+ * of erldist_send().
  */
 ERLDIST_API ssize_t erldist_call(struct erldist *p, const char *dest,
 				 const void *term, size_t len,
 				 struct erldist_msg *m, int timeout_ms);
+
+/**
+ * erldist_call_term() - gen_server:call to where a term says
+ * @p: the process
+ * @dest: a pid, {Name, Node} or atom; bytes of a received term will do
+ * @dest_len: its bytes
+ * @term: the request
+ * @len: its bytes
+ * @m: as for erldist_call()
+ * @timeout_ms: for connecting and the reply together; -1: for ever
+ *
+ * Return: as erldist_call().
+ */
+ERLDIST_API ssize_t erldist_call_term(struct erldist *p, const void *dest, size_t dest_len,
+				      const void *term, size_t len,
+				      struct erldist_msg *m, int timeout_ms);
+
+/**
+ * erldist_cast() - gen_server:cast
+ * @p: the process
+ * @dest: as for erldist_send()
+ * @term: what to cast
+ * @len: its bytes
+ *
+ * Return: as erldist_send().
+ */
+ERLDIST_API int erldist_cast(struct erldist *p, const char *dest,
+			     const void *term, size_t len);
+
+/**
+ * erldist_rpc() - run a function on an Erlang node, as rpc:call/5
+ * @p: the process
+ * @node: the node
+ * @module: UTF-8
+ * @function: UTF-8
+ * @args: the arguments, a list
+ * @len: its bytes
+ * @m: receives the result, type ERLDIST_MESSAGE; what it is after errors see below
+ * @timeout_ms: for connecting and the result together; -1: for ever
+ *
+ * What the function prints goes to the node's own output.
+ *
+ * Return: length of the result; -EREMOTEIO: {badrpc, Reason}, Reason in @m; else
+ * as erldist_call(), -ESRCH from a node that serves no rpc.
+ */
+ERLDIST_API ssize_t erldist_rpc(struct erldist *p, const char *node, const char *module,
+				const char *function, const void *args, size_t len,
+				struct erldist_msg *m, int timeout_ms);
+
+/**
+ * erldist_link() - link to a process
+ * @p: the process
+ * @pid: the other one
+ *
+ * When one ends, the other gets an exit signal with the reason: it ends too, or,
+ * with erldist_trap_exit(), receives a message of type ERLDIST_EXIT. That comes
+ * with noproc if there is nobody, and noconnection if the node cannot be reached.
+ *
+ * Return: 0, -EUSERS (a limit), or another negative errno.
+ */
+ERLDIST_API int erldist_link(struct erldist *p, const erlang_pid *pid);
+
+/**
+ * erldist_unlink() - end a link
+ * @p: the process
+ * @pid: the other one
+ *
+ * No exit signal of the link comes afterwards; one that had come is in the mailbox.
+ *
+ * Return: 0 or a negative errno.
+ */
+ERLDIST_API int erldist_unlink(struct erldist *p, const erlang_pid *pid);
+
+/**
+ * erldist_monitor() - be told when a process ends
+ * @p: the process
+ * @dest: as for erldist_send(), but no reference
+ * @ref: receives the monitor's reference, for erldist_demonitor(); may be NULL
+ * @user_data: comes back with the message of type ERLDIST_DOWN
+ *
+ * DOWN comes once, also if there is nobody (noproc), or no connection to the node
+ * (noconnection).
+ *
+ * Return: 0, -EINVAL, -EUSERS (a limit), or another negative errno.
+ */
+ERLDIST_API int erldist_monitor(struct erldist *p, const char *dest, erlang_ref *ref,
+				uint64_t user_data);
+
+/**
+ * erldist_monitor_term() - monitor what a term says
+ * @p: the process
+ * @dest: a pid, {Name, Node} or atom; bytes of a received term will do
+ * @dest_len: its bytes
+ * @ref: receives the monitor's reference; may be NULL
+ * @user_data: comes back with DOWN, and with what comes to the alias
+ * @flags: 0 or ERLDIST_SIG_F_NOCONNECT; ERLDIST_SIG_F_ALIAS: the reference is an
+ *	alias too; with it ERLDIST_SIG_F_ONCE: for one message, which ends both
+ *
+ * Return: as erldist_monitor(), -EHOSTUNREACH with NOCONNECT.
+ */
+ERLDIST_API int erldist_monitor_term(struct erldist *p, const void *dest, size_t dest_len,
+				     erlang_ref *ref, uint64_t user_data,
+				     unsigned int flags);
+
+/**
+ * erldist_demonitor() - end a monitor
+ * @p: the process
+ * @ref: the monitor's reference; one that is over does no harm
+ * @flags: ERLDIST_SIG_F_FLUSH: drop a DOWN that has come and was not received; or 0
+ *
+ * No DOWN of it comes afterwards. An alias that it was is none any more.
+ *
+ * Return: 0, -EINVAL for a reference of somebody else.
+ */
+ERLDIST_API int erldist_demonitor(struct erldist *p, const erlang_ref *ref,
+				  unsigned int flags);
+
+/**
+ * erldist_alias() - make a reference that is an address of the process
+ * @p: the process
+ * @ref: receives it
+ * @user_data: comes back with each message to it
+ * @flags: ERLDIST_SIG_F_ONCE: until one message has come; or 0
+ *
+ * Messages to an alias that is none any more are dropped on arrival.
+ *
+ * Return: 0, -EUSERS (a limit), or another negative errno.
+ */
+ERLDIST_API int erldist_alias(struct erldist *p, erlang_ref *ref, uint64_t user_data,
+			      unsigned int flags);
+
+/**
+ * erldist_unalias() - make a reference an address no more
+ * @p: the process
+ * @ref: the alias, which may be a monitor's
+ *
+ * Return: 0, -ENOENT: it was none, -EINVAL for a reference of somebody else.
+ */
+ERLDIST_API int erldist_unalias(struct erldist *p, const erlang_ref *ref);
+
+/**
+ * erldist_exit() - send an exit signal, as exit/2
+ * @p: the process
+ * @pid: the receiver; NULL: this process ends, with the reason
+ * @reason: a term; kill cannot be trapped
+ * @len: its bytes
+ *
+ * As in Erlang it succeeds if there is nobody. A process that has ended in this
+ * way can be closed only: erldist_recv() gives -ECANCELED.
+ *
+ * Return: 0 or a negative errno.
+ */
+ERLDIST_API int erldist_exit(struct erldist *p, const erlang_pid *pid,
+			     const void *reason, size_t len);
+
+/**
+ * erldist_exitf() - send an exit signal with a reason as for erldist_format()
+ * @p: the process
+ * @pid: the receiver, or NULL, as for erldist_exit()
+ * @fmt: Erlang syntax with directives; their arguments follow
+ *
+ * Return: 0, -EINVAL for a mistake in @fmt, or another negative errno.
+ */
+ERLDIST_API int erldist_exitf(struct erldist *p, const erlang_pid *pid,
+			      const char *fmt, ...);
 
 /**
  * erldist_address() - a destination as a term

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Destinations as people write them. */
 #include <string.h>
+#include <sys/socket.h>
 
 #include "internal.h"
 
@@ -92,4 +93,17 @@ int ed_resolve_address(struct erldist *p, struct erldist_term *t, const char *de
 
 	return err ? ed_fail(&p->error, err, "%s: %s", dest,
 			     o.what ? o.what : ed_errno_text(err)) : 0;
+}
+
+/* For what is not asked on the process's own socket: NULL is its default destination */
+int ed_destination(struct erldist *p, struct erldist_term *t, const char *dest)
+{
+	char term[ED_DEST_MAX];
+	socklen_t len = sizeof(term);
+
+	if (dest)
+		return ed_resolve_address(p, t, dest, false);
+	if (getsockopt(p->fd, SOL_ERLDIST, ERLDIST_PEERNAME, term, &len))
+		return ed_fail(&p->error, -EDESTADDRREQ, "%s", ed_errno_text(EDESTADDRREQ));
+	return ed_put(t, term, len);
 }

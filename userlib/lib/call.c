@@ -1,84 +1,316 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* gen_server:call, from a process made for the call. */
+/*
+ * gen_server:call, and rpc by it. One sendmsg() monitors the server, makes an
+ * alias for one reply and sends the request; one recvmsg() on a reply port gives
+ * the reply or the DOWN, of which only one can come.
+ */
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "internal.h"
 
-static int left(int64_t deadline)
-{
-	int64_t ms = deadline < 0 ? -1 : deadline - ed_now();
+struct call {
+	struct erldist *p;
+	const char *name;		/* of the destination, for messages */
+	struct erldist_slice dest;
+	struct erldist_slice request;
+	struct erldist_msg *m;
+	int timeout_ms;
+	int64_t deadline;
+	bool delayed;			/* the request had to wait for room */
+	struct ed_port *port;
+	uint64_t ref;
+};
 
-	return deadline < 0 ? -1 : ms < 0 ? 0 : (int)ms;
+/* {'$gen_call',{Self,[alias|Ref]}, before the request */
+int ed_put_call(struct erldist_term *t, const erlang_pid *self, const erlang_ref *alias)
+{
+	int err = erldist_format(t, "{'$gen_call',{~p,[alias|~r]},[]}", self, alias);
+
+	if (!err)
+		t->len--;	/* the empty list stood for the request */
+	return err;
 }
 
-/* The reply is {Ref, Reply}; what else may come to a fresh process is dropped */
-static ssize_t wait_reply(struct erldist *p, const struct erldist_term *ref,
-			  struct erldist_msg *m, int64_t deadline)
+/* Where the way is full it is tried again, until the deadline */
+static int send_request(struct call *c, const struct ed_out *out)
 {
-	struct erldist_slice tag, reply;
-	ssize_t n;
+	int err;
 
 	for (;;) {
-		n = erldist_recv(p, m, left(deadline));
-		if (n == -EAGAIN)
-			n = ed_fail(&p->error, -ETIMEDOUT, "no reply in time");
-		if (n < 0)
-			return n;
-		if (m->type != ERLDIST_MESSAGE ||
-		    erldist_match(m->term, m->len, "{~t,~t}", &tag, &reply) ||
-		    erldist_equal(tag.term, tag.len, ref->term, ref->len) != 1)
-			continue;
-		m->term = reply.term;
-		m->len = reply.len;
-		return (ssize_t)reply.len;
+		err = ed_send(c->p, out);
+		if (err != -EAGAIN)
+			return err;
+		c->delayed = true;
+		err = ed_wait(out->fd, POLLOUT, c->deadline);
+		if (err)
+			return err;
 	}
 }
 
-static ssize_t call_from(struct erldist *p, const char *dest, const struct erldist_slice *request,
-			 struct erldist_msg *m, int64_t deadline)
+static int request(struct call *c)
 {
-	struct erldist_term ref = ERLDIST_TERM_INIT, msg = ERLDIST_TERM_INIT;
-	erlang_ref made;
+	const unsigned int flags = ERLDIST_SIG_F_MONITOR | ERLDIST_SIG_F_ALIAS |
+				   ERLDIST_SIG_F_ONCE;
+	struct erldist_term head = ERLDIST_TERM_INIT;
+	struct erldist_slice pieces[2];
+	const struct ed_out out = {
+		.fd = c->port->fd, .flags = MSG_DONTWAIT, .dest = c->dest,
+		.pieces = pieces, .n = 2,
+		.signal = { .op = ERLDIST_SIG_MESSAGE, .flags = flags, .ref = c->ref },
+	};
+	erlang_ref alias;
+	int err;
+
+	ed_ref_make(c->p, c->ref, &alias);
+	err = ed_put_call(&head, &c->p->self, &alias);
+	if (!err) {
+		pieces[0].term = head.term;
+		pieces[0].len = head.len;
+		pieces[1] = c->request;
+		err = send_request(c, &out);
+	}
+	erldist_term_free(&head);
+	return err;
+}
+
+static ssize_t await(struct call *c)
+{
+	ssize_t n;
+	int wait;
+
+	do {
+		wait = c->delayed ? ed_time_left(c->deadline) : c->timeout_ms;
+		n = wait ? ed_port_wait(c->port, wait) : 0;
+		if (!n)
+			n = ed_recv(c->port->fd, c->m, wait ? 0 : MSG_DONTWAIT);
+		c->delayed = true;
+	} while (n >= 0 && c->m->ref != c->ref);
+	return n == -EAGAIN ? -ETIMEDOUT : n;
+}
+
+/* After it nothing comes any more, but the reply may have come just before */
+static ssize_t give_up(struct call *c, ssize_t why)
+{
+	const struct ed_out out = {
+		.fd = c->port->fd,
+		.signal = {
+			.op = ERLDIST_SIG_DEMONITOR, .flags = ERLDIST_SIG_F_FLUSH,
+			.ref = c->ref,
+		},
+	};
+	ssize_t n = ed_send(c->p, &out);
+
+	if (!n)
+		n = ed_recv(c->port->fd, c->m, MSG_DONTWAIT);
+	return n == -EAGAIN ? why : n;
+}
+
+/* The reply or DOWN once the request is out, and nothing left behind */
+static ssize_t outcome(struct call *c)
+{
+	ssize_t n = await(c);
+
+	if (n == -ETIMEDOUT || n == -EINTR)
+		n = give_up(c, n);
+	if (n < 0 && n != -ETIMEDOUT && n != -EINTR)
+		ed_recv_failed(c->p, (int)n);
+	return n;
+}
+
+static ssize_t talk(struct call *c)
+{
+	ssize_t n = request(c);
+	bool sent = !n;
+
+	if (sent)
+		n = outcome(c);
+	/* closing undoes whatever is still asked for */
+	if (n >= 0 || (sent && (n == -ETIMEDOUT || n == -EINTR)))
+		ed_port_put(c->p, c->port);
+	else
+		ed_port_close(c->port);
+	return n;
+}
+
+int ed_reason_errno(const struct erldist_slice *reason)
+{
+	struct ed_reader r;
+
+	ed_reader_init(&r, reason->term, reason->len);
+	if (ed_read_this_atom(&r, "noproc"))
+		return -ESRCH;
+	ed_reader_init(&r, reason->term, reason->len);
+	if (ed_read_this_atom(&r, "noconnection"))
+		return -EHOSTUNREACH;
+	return -EREMOTEIO;
+}
+
+static int fail_with(struct erldist *p, int err, const char *name, const char *what,
+		     const struct erldist_slice *reason)
+{
+	char *text = NULL;
+
+	if (erldist_print(&text, reason->term, reason->len, 0) < 0)
+		text = NULL;
+	ed_fail(&p->error, err, "%s: %s: %s", name, what, text ? text : "a reason that cannot be "
+		"shown");
+	free(text);
+	return err;
+}
+
+/* There was no reply but the server's end: m has the reason */
+static int down(const struct call *c)
+{
+	struct erldist_slice reason = { c->m->term, c->m->len };
+	int err = ed_reason_errno(&reason);
+
+	switch (err) {
+	case -ESRCH:
+		return ed_fail(&c->p->error, err, "%s: there is no such process (noproc)",
+			       c->name);
+	case -EHOSTUNREACH:
+		return ed_not_connected(c->p, c->name, &c->dest, err);
+	default:
+		return fail_with(c->p, err, c->name, "ended before it replied", &reason);
+	}
+}
+
+static int timed_out(const struct call *c)
+{
+	ed_fail(&c->p->error, -ETIMEDOUT, "%s: no reply in %d ms", c->name, c->timeout_ms);
+	ed_suspect_node_of(c->p, &c->dest);
+	return -ETIMEDOUT;
+}
+
+/* {Tag, Reply}: the tag is ours, as it came to the alias in it */
+static ssize_t take_reply(const struct call *c)
+{
+	struct erldist_slice reply;
+
+	if (c->m->type != ERLDIST_MESSAGE ||
+	    erldist_match(c->m->term, c->m->len, "{_,~t}", &reply))
+		return ed_fail(&c->p->error, -EPROTO, "%s: what came is no reply of a gen_server",
+			       c->name);
+	c->m->term = reply.term;
+	c->m->len = reply.len;
+	return (ssize_t)reply.len;
+}
+
+static ssize_t call(struct call *c)
+{
+	int err = 0;
 	ssize_t n;
 
-	n = erldist_connect(p, dest, left(deadline));
-	if (!n)
-		n = erldist_make_ref(p, &made);
-	if (!n)
-		n = ed_put_ref(&ref, &made);
-	if (!n)
-		n = erldist_format(&msg, "{'$gen_call',{~p,~r},~t}", &p->self, &made,
-				   request->term, request->len);
-	if (!n)
-		n = erldist_send(p, NULL, msg.term, msg.len);
-	if (!n)
-		n = wait_reply(p, &ref, m, deadline);
-	if (n == -ETIMEDOUT && p->error.err != -ETIMEDOUT)
-		ed_fail(&p->error, -ETIMEDOUT, "%s: no reply in time", dest);
-	erldist_term_free(&ref);
-	erldist_term_free(&msg);
+	if (c->p->fd < 0)
+		return -EBADF;
+	c->deadline = ed_deadline(c->timeout_ms);
+	err = ed_ref_next(c->p, &c->ref);
+	if (err)
+		return err;
+	c->port = ed_port_get(c->p, &err);
+	if (!c->port)
+		return err;
+	n = talk(c);
+	if (n == -ETIMEDOUT)
+		return timed_out(c);
+	if (n < 0)
+		return n;
+	return c->m->type == ERLDIST_DOWN ? down(c) : take_reply(c);
+}
+
+ssize_t erldist_call_term(struct erldist *p, const void *dest, size_t dest_len,
+			  const void *term, size_t len, struct erldist_msg *m, int timeout_ms)
+{
+	struct call c = {
+		.p = p, .dest = ed_slice(dest, dest_len), .request = ed_slice(term, len),
+		.m = m, .timeout_ms = timeout_ms < 0 ? -1 : timeout_ms,
+	};
+	char *name = NULL;
+	ssize_t n;
+
+	if (erldist_print(&name, dest, dest_len, 0) < 0)
+		return ed_fail(&p->error, -EINVAL, "this is no destination");
+	c.name = name;
+	n = call(&c);
+	free(name);
 	return n;
 }
 
 ssize_t erldist_call(struct erldist *p, const char *dest, const void *term, size_t len,
 		     struct erldist_msg *m, int timeout_ms)
 {
-	int64_t deadline = ed_deadline(timeout_ms);
-	struct erldist_slice request = ed_slice(term, len);
-	struct erldist *caller;
+	struct call c = {
+		.p = p, .name = dest ? dest : "the default destination",
+		.request = ed_slice(term, len), .m = m,
+		.timeout_ms = timeout_ms < 0 ? -1 : timeout_ms,
+	};
+	struct erldist_term to = ERLDIST_TERM_INIT;
+	ssize_t n = ed_destination(p, &to, dest);
+
+	if (!n) {
+		c.dest.term = to.term;
+		c.dest.len = to.len;
+		n = call(&c);
+	}
+	erldist_term_free(&to);
+	return n;
+}
+
+/* What rex answers is the result, or {badrpc, Reason} */
+static ssize_t rpc_result(struct erldist *p, const char *name, struct erldist_msg *m, ssize_t n)
+{
+	struct erldist_slice reason;
+
+	if (n == -ESRCH)
+		return ed_fail(&p->error, (int)n, "%s: the node serves no rpc, it has no process "
+			       "rex (noproc)", name);
+	if (n < 0 || erldist_match(m->term, m->len, "{badrpc,~t}", &reason))
+		return n;
+	m->term = reason.term;
+	m->len = reason.len;
+	return fail_with(p, -EREMOTEIO, name, "badrpc", &reason);
+}
+
+static int rpc_request(struct erldist *p, struct erldist_term *t, const char *module,
+		       const char *function, const struct erldist_slice *args)
+{
+	struct ed_reader r;
+	int err;
+
+	ed_reader_init(&r, args->term, args->len);
+	if (ed_peek(&r) != ERL_NIL_EXT && ed_peek(&r) != ERL_LIST_EXT &&
+	    ed_peek(&r) != ERL_STRING_EXT)
+		return ed_fail(&p->error, -EINVAL, "the arguments of %s:%s are no list", module,
+			       function);
+	err = erldist_format(t, "{call,~a,~a,~t,user}", module, function, args->term, args->len);
+	return err ? ed_fail(&p->error, err, "%s:%s: %s", module, function, ed_errno_text(err)) : 0;
+}
+
+ssize_t erldist_rpc(struct erldist *p, const char *node, const char *module,
+		    const char *function, const void *args, size_t len,
+		    struct erldist_msg *m, int timeout_ms)
+{
+	struct erldist_term dest = ERLDIST_TERM_INIT, request = ERLDIST_TERM_INIT;
+	struct erldist_slice list = ed_slice(args, len);
+	struct call c = {
+		.p = p, .name = node, .m = m, .timeout_ms = timeout_ms < 0 ? -1 : timeout_ms,
+	};
 	ssize_t n;
 
-	if (p->fd < 0)
-		return -EBADF;
-	caller = calloc(1, sizeof(*caller));
-	if (!caller)
-		return ed_fail(&p->error, -ENOMEM, "out of memory");
-	n = ed_open_on(caller, p->family, NULL, p->node);
+	if (!ed_node_ok(node))
+		return ed_fail(&p->error, -EINVAL, "%s is no node name: NAME@HOST", node);
+	n = ed_put_name_at(&dest, "rex", 3, node);
 	if (!n)
-		n = call_from(caller, dest, &request, m, deadline);
-	if (n < 0)
-		p->error = caller->error;
-	erldist_close(caller);
+		n = rpc_request(p, &request, module, function, &list);
+	if (!n) {
+		c.dest = ed_slice(dest.term, dest.len);
+		c.request = ed_slice(request.term, request.len);
+		n = rpc_result(p, node, m, call(&c));
+	}
+	erldist_term_free(&dest);
+	erldist_term_free(&request);
 	return n;
 }

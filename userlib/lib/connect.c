@@ -2,6 +2,7 @@
 /* Waiting for a node to be connected, and telling why it is not. */
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -52,7 +53,6 @@ static int connect_within(struct erldist *p, const struct erldist_term *to, int 
 struct search {
 	const char *node;
 	const char *peer;
-	int err;
 	struct ed_error *e;
 };
 
@@ -64,11 +64,28 @@ static int explain_peer(void *user, const struct erldist_peer_info *info)
 
 	if (strcmp(info->name, s->peer) || strcmp(info->node, s->node))
 		return 0;
-	if (info->reason == ERLDIST_REASON_NONE)
+	/* up: what it remembers is of another time */
+	if (info->state == ERLDIST_PEER_STATE_UP)
 		return 1;
-	erldist_explain(text, sizeof(text), info, NULL);
-	ed_fail(s->e, s->err, "%s", text);
+	if (info->reason != ERLDIST_REASON_NONE) {
+		erldist_explain(text, sizeof(text), info, NULL);
+		ed_fail(s->e, s->e->err, "%s", text);
+	} else if (s->e->err == -ETIMEDOUT) {
+		ed_fail(s->e, s->e->err, "%s: not connected in time; is the keeper of %s running?",
+			s->peer, s->node);
+	}
 	return 1;
+}
+
+/* Makes more of the error, if the connection to the peer is why */
+void ed_explain_peer(struct ed_error *e, const char *node, const char *peer)
+{
+	struct search s = { .node = node, .peer = peer, .e = e };
+	struct erldist_observer *o = NULL;
+
+	if (!erldist_observer_open(&o, 0))
+		erldist_peers(o, explain_peer, &s);
+	erldist_observer_close(o);
 }
 
 static const char *by_number(int err)
@@ -91,36 +108,59 @@ static const char *by_number(int err)
 	}
 }
 
-static int failed(struct erldist *p, const char *dest, const struct erldist_term *to, int err)
+/* The node a destination is on; false: it is the own one, or hard to tell */
+static bool node_of(const struct erldist *p, const struct erldist_slice *to,
+		    char node[ED_NODE_SIZE])
 {
-	struct search s = { .node = p->node, .err = err, .e = &p->error };
-	struct erldist_observer *o = NULL;
+	struct ed_atom name, at;
 	struct ed_reader r;
-	struct ed_atom name, node;
+	erlang_pid pid;
 	uint32_t arity;
 
-	ed_fail(&p->error, err, "%s: %s", dest, by_number(err));
 	ed_reader_init(&r, to->term, to->len);
-	if (err == -EINVAL || err == -EINTR || ed_read_tuple(&r, &arity) || arity != 2 ||
-	    ed_read_atom(&r, &name) || ed_read_atom(&r, &node))
-		return err;
-	s.peer = node.s;
-	if (!erldist_observer_open(&o, 0))
-		erldist_peers(o, explain_peer, &s);
-	erldist_observer_close(o);
+	if (ed_is_pid(ed_peek(&r))) {
+		if (ed_read_pid(&r, &pid))
+			return false;
+		snprintf(node, ED_NODE_SIZE, "%.*s", ERLDIST_NAME_MAX, pid.node);
+	} else {
+		if (ed_read_tuple(&r, &arity) || arity != 2 || ed_read_atom(&r, &name) ||
+		    ed_read_atom(&r, &at) || at.len > ERLDIST_NAME_MAX)
+			return false;
+		memcpy(node, at.s, at.len + 1);
+	}
+	return strcmp(node, p->node);
+}
+
+void ed_suspect_node_of(struct erldist *p, const struct erldist_slice *to)
+{
+	char node[ED_NODE_SIZE];
+
+	if (node_of(p, to, node))
+		ed_suspect(p->node, node);
+}
+
+/* There is no connection to the node of a destination. Returns err */
+int ed_not_connected(struct erldist *p, const char *dest, const struct erldist_slice *to, int err)
+{
+	ed_fail(&p->error, err, "%s: %s", dest, by_number(err));
+	if (err != -EINVAL && err != -EINTR)
+		ed_suspect_node_of(p, to);
 	return err;
 }
 
 int erldist_connect(struct erldist *p, const char *dest, int timeout_ms)
 {
 	struct erldist_term to = ERLDIST_TERM_INIT;
+	struct erldist_slice s;
 	int err;
 
 	err = ed_resolve_address(p, &to, dest, true);
 	if (!err) {
 		err = connect_within(p, &to, timeout_ms);
+		s.term = to.term;
+		s.len = to.len;
 		if (err)
-			failed(p, dest, &to, err);
+			ed_not_connected(p, dest, &s, err);
 	}
 	erldist_term_free(&to);
 	return err;

@@ -22,6 +22,10 @@ static const struct {
 	{ ENETDOWN, "the local node is gone" },
 	{ EPIPE, "the process has ended" },
 	{ ECONNRESET, "the process was ended by an exit signal" },
+	{ ECANCELED, "the process has ended itself" },
+	{ EOWNERDEAD, "the process has ended with its owner" },
+	{ ESRCH, "no such process" },
+	{ EREMOTEIO, "the other process ended, or failed, with a reason of its own" },
 	{ ETIMEDOUT, "no answer in time" },
 };
 
@@ -43,17 +47,47 @@ const char *ed_errno_text(int err)
 #endif
 }
 
+/* Of handles that threads share: the last error of this thread */
+static _Thread_local struct ed_error mine;
+
+/* Whose connection may be why. To ask takes a while, so it waits until somebody wonders */
+static _Thread_local struct {
+	char node[ED_NODE_SIZE];
+	char peer[ED_NODE_SIZE];	/* empty: nobody's */
+} suspect;
+
+void ed_suspect(const char *node, const char *peer)
+{
+	snprintf(suspect.node, sizeof(suspect.node), "%s", node);
+	snprintf(suspect.peer, sizeof(suspect.peer), "%s", peer);
+}
+
 int ed_fail(struct ed_error *e, int err, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (!e)
 		return err;
+	if (e->shared_by) {
+		mine.shared_by = e->shared_by;
+		suspect.peer[0] = 0;
+		e = &mine;
+	}
 	e->err = err;
 	va_start(ap, fmt);
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
 	return err;
+}
+
+static void explain_suspect(void)
+{
+	char node[ED_NODE_SIZE], peer[ED_NODE_SIZE];
+
+	memcpy(node, suspect.node, sizeof(node));
+	memcpy(peer, suspect.peer, sizeof(peer));
+	suspect.peer[0] = 0;
+	ed_explain_peer(&mine, node, peer);
 }
 
 const char *erldist_strerror(const void *handle, int err)
@@ -62,7 +96,11 @@ const char *erldist_strerror(const void *handle, int err)
 
 	if (err >= 0)
 		return "success";
-	if (e && e->err == err && e->text[0])
-		return e->text;
-	return ed_errno_text(err);
+	if (e && e->shared_by)
+		e = mine.shared_by == e->shared_by ? &mine : NULL;
+	if (!e || e->err != err || !e->text[0])
+		return ed_errno_text(err);
+	if (e == &mine && suspect.peer[0])
+		explain_suspect();
+	return e->text;
 }

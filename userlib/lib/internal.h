@@ -3,6 +3,7 @@
 #ifndef ERLDIST_INTERNAL_H
 #define ERLDIST_INTERNAL_H
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 
@@ -12,16 +13,22 @@
 
 #define ED_VERSION_MAGIC	131
 #define ED_NODE_SIZE		(ERLDIST_NAME_MAX + 1)
+#define ED_DEST_MAX		(2 * ERLDIST_ATOM_SIZE + 64)
 #define ED_DEPTH_MAX		1000	/* nesting of terms; keeps recursion off small stacks */
 
-/* error.c: the last error of a handle. Every handle begins with one. */
+/*
+ * error.c: the last error of a handle. Every handle begins with one. Threads that
+ * share a handle have one each, which is not in here.
+ */
 struct ed_error {
+	const void *shared_by;	/* users of this handle, or NULL: it is not shared */
 	int err;
 	char text[768];
 };
 
 int ed_fail(struct ed_error *e, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+void ed_suspect(const char *node, const char *peer);
 const char *ed_errno_text(int err);
 
 /* utf8.c */
@@ -129,6 +136,7 @@ struct ed_parser {
 void ed_space(struct ed_parser *ps);
 int ed_parse_value(struct ed_parser *ps, struct erldist_term *t);
 int ed_syntax(struct ed_parser *ps, const char *what);
+int ed_vformat(struct erldist_term *t, const char *fmt, va_list args);
 
 /* parse_id.c, parse_bits.c, format.c */
 int ed_parse_pid(struct ed_parser *ps, struct erldist_term *t);
@@ -171,36 +179,82 @@ int ed_node_info(struct erldist_node_info *info, struct nlattr *attrs, int len);
 int ed_peer_info(struct erldist_peer_info *info, struct nlattr *attrs, int len);
 int ed_process_info(struct erldist_process_info *info, struct nlattr *attrs, int len);
 
-/* process.c */
+/*
+ * process.c. Threads share a process: what is not written at open is guarded by
+ * the lock.
+ */
 struct erldist {
 	struct ed_error error;	/* first */
 	int fd;
 	int family;
 	char node[ED_NODE_SIZE];
 	erlang_pid self;
+	pthread_mutex_t lock;
 	struct erldist_refs refs;
 	uint32_t refs_used;
+	struct ed_port *idle;	/* reply ports that nobody uses now */
+	unsigned int n_idle;
 };
 
-int ed_open_on(struct erldist *p, int family, const char *name, const char *node);
 int ed_ended(struct erldist *p, int err);
+int ed_ref_next(struct erldist *p, uint64_t *number);
+void ed_ref_make(const struct erldist *p, uint64_t number, erlang_ref *ref);
+int ed_ref_number(struct erldist *p, const erlang_ref *ref, uint64_t *number);
 
-/* send.c: to a term, the payload in up to three pieces behind a made head */
-int ed_send_pieces(struct erldist *p, const void *dest, size_t dest_len,
-		   const struct erldist_slice *pieces, int n, unsigned int flags);
+/* port.c: reply ports, one for each call that is under way */
+struct ed_port {
+	struct ed_port *next;
+	int fd;
+	int wait_ms;		/* what SO_RCVTIMEO is */
+};
+
+struct ed_port *ed_port_get(struct erldist *p, int *err);
+void ed_port_put(struct erldist *p, struct ed_port *port);
+void ed_port_close(struct ed_port *port);
+void ed_ports_close(struct erldist *p);
+int ed_port_wait(struct ed_port *port, int ms);
+
+/* send.c: what one sendmsg() is about. The payload is in up to four pieces */
+struct ed_out {
+	int fd;			/* the process's, or a port's */
+	int flags;		/* MSG_DONTWAIT */
+	struct erldist_slice dest;	/* nothing: the default */
+	const struct erldist_slice *pieces;
+	int n;
+	struct erldist_signal signal;
+};
+
+int ed_send(struct erldist *p, const struct ed_out *out);
 struct erldist_slice ed_slice(const void *term, size_t len);
 int ed_sockaddr(struct sockaddr_erldist *sa, int family, const void *term, size_t len);
+bool ed_alias_of(const struct erldist_slice *tag, struct erldist_slice *alias);
+
+/* recv.c: from the process's socket, or a port's */
+ssize_t ed_recv(int fd, struct erldist_msg *m, int flags);
+int ed_recv_failed(struct erldist *p, int err);
+
+/* call.c */
+int ed_put_call(struct erldist_term *t, const erlang_pid *self, const erlang_ref *alias);
+int ed_reason_errno(const struct erldist_slice *reason);
+
+/* connect.c */
+int ed_not_connected(struct erldist *p, const char *dest, const struct erldist_slice *to,
+		     int err);
+void ed_suspect_node_of(struct erldist *p, const struct erldist_slice *to);
+void ed_explain_peer(struct ed_error *e, const char *node, const char *peer);
 
 /* address.c */
 int ed_address(struct erldist_term *t, const char *dest, struct erldist_parse_options *o,
 	       bool node_alone);
 int ed_resolve_address(struct erldist *p, struct erldist_term *t, const char *dest,
 		       bool node_alone);
+int ed_destination(struct erldist *p, struct erldist_term *t, const char *dest);
 
 /* time.c */
 int64_t ed_now(void);
 int ed_wait(int fd, short events, int64_t deadline);
 int64_t ed_deadline(int timeout_ms);
+int ed_time_left(int64_t deadline);
 
 /* cookie.c */
 struct ed_cookie {

@@ -412,15 +412,26 @@ int erldist_parse(struct erldist_term *t, const char *text,
 	return err;
 }
 
-int erldist_format(struct erldist_term *t, const char *fmt, ...)
+int ed_vformat(struct erldist_term *t, const char *fmt, va_list args)
 {
 	struct ed_parser ps = { .begin = fmt, .p = fmt };
+	va_list copy;	/* has an address of its type, which a parameter may not */
+	int err;
+
+	va_copy(copy, args);
+	ps.args = &copy;
+	err = parse_all(&ps, t);
+	va_end(copy);
+	return err;
+}
+
+int erldist_format(struct erldist_term *t, const char *fmt, ...)
+{
 	va_list args;
 	int err;
 
 	va_start(args, fmt);
-	ps.args = &args;
-	err = parse_all(&ps, t);
+	err = ed_vformat(t, fmt, args);
 	va_end(args);
 	return err;
 }

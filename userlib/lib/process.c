@@ -100,7 +100,7 @@ static int learn_self(struct erldist *p)
 	return 0;
 }
 
-int ed_open_on(struct erldist *p, int family, const char *name, const char *node)
+static int open_on(struct erldist *p, int family, const char *name, const char *node)
 {
 	struct erldist_term t = ERLDIST_TERM_INIT;
 	int err;
@@ -128,21 +128,25 @@ int erldist_open(struct erldist **pp, const char *name, const char *node)
 	if (!p)
 		return -ENOMEM;
 	p->fd = -1;
+	p->error.shared_by = p;
+	pthread_mutex_init(&p->lock, NULL);
 	if (!node) {
 		node = getenv("ERLDIST_NODE");
 		if (node && !*node)
 			node = NULL;
 	}
 	err = ed_family(&p->error, &family);
-	return err ? err : ed_open_on(p, family, name, node);
+	return err ? err : open_on(p, family, name, node);
 }
 
 void erldist_close(struct erldist *p)
 {
 	if (!p)
 		return;
+	ed_ports_close(p);
 	if (p->fd >= 0)
 		close(p->fd);
+	pthread_mutex_destroy(&p->lock);
 	free(p);
 }
 
@@ -187,31 +191,60 @@ int erldist_exit_reason(struct erldist *p, const void *term, size_t len)
 	return set(p, ERLDIST_EXIT_REASON, s.term, s.len);
 }
 
-/* References come from the kernel in blocks, so that each is made once only */
-int erldist_make_ref(struct erldist *p, erlang_ref *ref)
+static int refs_more(struct erldist *p)
 {
 	socklen_t len = sizeof(p->refs);
-	uint64_t seq;
 	int err;
 
-	if (p->refs_used >= p->refs.count) {
-		memset(&p->refs, 0, sizeof(p->refs));
-		p->refs_used = 0;
-		err = get(p, ERLDIST_REFS, &p->refs, &len);
-		if (!err && !p->refs.count)
-			err = -EPROTO;
-		if (err)
-			return ed_fail(&p->error, err, "references: %s", ed_errno_text(err));
-	}
-	seq = p->refs.first + p->refs_used++;
+	memset(&p->refs, 0, sizeof(p->refs));
+	p->refs_used = 0;
+	err = get(p, ERLDIST_REFS, &p->refs, &len);
+	return !err && !p->refs.count ? -EPROTO : err;
+}
+
+/* The numbers of references come from the kernel in blocks; each is given once only */
+int ed_ref_next(struct erldist *p, uint64_t *number)
+{
+	int err = 0;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->refs_used >= p->refs.count)
+		err = refs_more(p);
+	if (!err)
+		*number = p->refs.first + p->refs_used++;
+	pthread_mutex_unlock(&p->lock);
+	return err ? ed_fail(&p->error, err, "references: %s", ed_errno_text(err)) : 0;
+}
+
+/* As the kernel makes a reference of its number, see struct erldist_refs */
+void ed_ref_make(const struct erldist *p, uint64_t number, erlang_ref *ref)
+{
 	memset(ref, 0, sizeof(*ref));
 	memcpy(ref->node, p->self.node, sizeof(ref->node));
 	ref->len = 3;
-	ref->n[0] = (uint32_t)(seq & 0x3ffff);
-	ref->n[1] = (uint32_t)(seq >> 18);
-	ref->n[2] = p->refs.id;
-	ref->creation = p->refs.creation;
+	ref->n[0] = (uint32_t)(number & 0x3ffff);
+	ref->n[1] = (uint32_t)(number >> 18);
+	ref->n[2] = p->self.num;
+	ref->creation = p->self.creation;
+}
+
+int ed_ref_number(struct erldist *p, const erlang_ref *ref, uint64_t *number)
+{
+	if (ref->len != 3 || ref->n[2] != p->self.num || ref->n[0] > 0x3ffff ||
+	    ref->creation != p->self.creation || strcmp(ref->node, p->self.node))
+		return ed_fail(&p->error, -EINVAL, "the reference is none of this process");
+	*number = (uint64_t)ref->n[1] << 18 | ref->n[0];
 	return 0;
+}
+
+int erldist_make_ref(struct erldist *p, erlang_ref *ref)
+{
+	uint64_t number;
+	int err = ed_ref_next(p, &number);
+
+	if (!err)
+		ed_ref_make(p, number, ref);
+	return err;
 }
 
 /* The process has ended: what it died of */

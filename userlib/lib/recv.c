@@ -45,7 +45,7 @@ static int grow(struct erldist_msg *m, size_t payload)
 	return 0;
 }
 
-static ssize_t receive_once(struct erldist *p, struct erldist_msg *m, struct received *in)
+static ssize_t receive_once(int fd, struct erldist_msg *m, struct received *in, int flags)
 {
 	ssize_t n;
 
@@ -58,43 +58,26 @@ static ssize_t receive_once(struct erldist *p, struct erldist_msg *m, struct rec
 	in->mh.msg_iovlen = 1;
 	in->mh.msg_control = in->control;
 	in->mh.msg_controllen = sizeof(in->control);
-	n = recvmsg(p->fd, &in->mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	n = recvmsg(fd, &in->mh, flags | MSG_CMSG_CLOEXEC);
 	return n < 0 ? -errno : n;
 }
 
 /* A message that does not fit stays in the mailbox, and its size can be asked for */
-static ssize_t receive_growing(struct erldist *p, struct erldist_msg *m, struct received *in)
+static ssize_t receive_growing(int fd, struct erldist_msg *m, struct received *in, int flags)
 {
 	int err, size;
 	ssize_t n;
 
 	err = grow(m, FIRST_BUFFER);
 	while (!err) {
-		n = receive_once(p, m, in);
+		n = receive_once(fd, m, in, flags);
 		if (n != -EMSGSIZE)
 			return n;
-		if (ioctl(p->fd, SIOCINQ, &size))
+		if (ioctl(fd, SIOCINQ, &size))
 			return -errno;
 		err = grow(m, size > 0 ? (size_t)size : 2 * m->size);
 	}
 	return err;
-}
-
-static ssize_t receive_waiting(struct erldist *p, struct erldist_msg *m, struct received *in,
-			       int timeout_ms)
-{
-	int64_t deadline = ed_deadline(timeout_ms);
-	ssize_t n;
-	int err;
-
-	for (;;) {
-		n = receive_growing(p, m, in);
-		if (n != -EAGAIN || !timeout_ms)
-			return n;
-		err = ed_wait(p->fd, POLLIN, deadline);
-		if (err)
-			return err;
-	}
 }
 
 static void take_pid(const void *term, size_t len, erlang_pid *pid)
@@ -136,6 +119,7 @@ static int take_control(struct erldist_msg *m, struct received *in, size_t paylo
 			       len < sizeof(signal) ? len : sizeof(signal));
 	}
 	m->user_data = signal.user_data;
+	m->ref = signal.ref;
 	return in->mh.msg_flags & ERLDIST_MSG_SIGNAL ? signal.op : ERLDIST_SIG_MESSAGE;
 }
 
@@ -207,7 +191,7 @@ static void classify(struct erldist_msg *m, struct received *in, size_t payload)
 		classify_signal(m, op);
 }
 
-static int receive_failed(struct erldist *p, int err)
+int ed_recv_failed(struct erldist *p, int err)
 {
 	switch (err) {
 	case -EAGAIN:
@@ -226,13 +210,31 @@ static int receive_failed(struct erldist *p, int err)
 	}
 }
 
-ssize_t erldist_recv(struct erldist *p, struct erldist_msg *m, int timeout_ms)
+/* With MSG_DONTWAIT in flags, or waiting as long as SO_RCVTIMEO says */
+ssize_t ed_recv(int fd, struct erldist_msg *m, int flags)
 {
 	struct received in;
-	ssize_t n = receive_waiting(p, m, &in, timeout_ms);
+	ssize_t n = receive_growing(fd, m, &in, flags);
 
-	if (n < 0)
-		return receive_failed(p, (int)n);
-	classify(m, &in, (size_t)n);
+	if (n >= 0)
+		classify(m, &in, (size_t)n);
 	return n;
+}
+
+ssize_t erldist_recv(struct erldist *p, struct erldist_msg *m, int timeout_ms)
+{
+	int64_t deadline = ed_deadline(timeout_ms);
+	ssize_t n;
+	int err;
+
+	for (;;) {
+		n = ed_recv(p->fd, m, MSG_DONTWAIT);
+		if (n >= 0)
+			return n;
+		if (n != -EAGAIN || !timeout_ms)
+			return ed_recv_failed(p, (int)n);
+		err = ed_wait(p->fd, POLLIN, deadline);
+		if (err)
+			return ed_recv_failed(p, err);
+	}
 }

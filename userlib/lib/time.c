@@ -19,21 +19,25 @@ int64_t ed_deadline(int timeout_ms)
 	return timeout_ms < 0 ? -1 : ed_now() + timeout_ms;
 }
 
+/* As a timeout: -1 is for ever */
+int ed_time_left(int64_t deadline)
+{
+	int64_t left;
+
+	if (deadline < 0)
+		return -1;
+	left = deadline - ed_now();
+	if (left < 0)
+		return 0;
+	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
 /* Wait for one of the events, or an error condition. -ETIMEDOUT, -EINTR */
 int ed_wait(int fd, short events, int64_t deadline)
 {
 	struct pollfd pfd = { .fd = fd, .events = events };
-	int64_t left = -1;
-	int n;
+	int n = poll(&pfd, 1, ed_time_left(deadline));
 
-	if (deadline >= 0) {
-		left = deadline - ed_now();
-		if (left < 0)
-			left = 0;
-		if (left > INT_MAX)
-			left = INT_MAX;
-	}
-	n = poll(&pfd, 1, (int)left);
 	if (n < 0)
 		return -errno;
 	return n ? 0 : -ETIMEDOUT;
