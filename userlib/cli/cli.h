@@ -10,6 +10,7 @@
 
 #define PEERS_MAX	256
 #define TIMEOUT_MS	10000
+#define CALL_TIMEOUT_MS	5000	/* gen_server:call's */
 
 struct cli {
 	bool json;
@@ -39,9 +40,13 @@ int peer_show(struct cli *c);
 int peer_connect(struct cli *c);
 int peer_disconnect(struct cli *c);
 int process_show(struct cli *c);
+int process_watch(struct cli *c);
 int monitor(struct cli *c);
 int ping(struct cli *c);
 int send_term(struct cli *c);
+int send_exit(struct cli *c);
+int call_term(struct cli *c);
+int rpc(struct cli *c);
 int receive(struct cli *c);
 
 /* out.c: a line of text or a JSON object from the same calls */
@@ -59,6 +64,7 @@ void out_octal(struct out *o, const char *key, uint32_t v);
 void out_hex(struct out *o, const char *key, uint64_t v);
 void out_seconds(struct out *o, const char *key, uint64_t ms);
 void out_true(struct out *o, const char *key);
+int out_term(struct out *o, const char *key, const void *term, size_t len);
 void out_time(struct out *o);
 void out_pid(struct out *o, const char *key, const char *node, uint32_t id,
 	     uint32_t serial, uint32_t creation);
@@ -71,5 +77,7 @@ int stop_wait(int fd);
 
 /* local.c: acting in a local node */
 int local_open(struct cli *c, struct erldist **p, const char *name);
+int local_reach(struct cli *c, struct erldist **p, const char *dest);
+int parse_term(struct erldist_term *t, const char *text);
 
 #endif /* ERLDIST_CLI_H */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Acting in a local node: a process of ours there. */
+#include <string.h>
+
 #include "cli.h"
 
 int local_open(struct cli *c, struct erldist **p, const char *name)
@@ -8,5 +10,32 @@ int local_open(struct cli *c, struct erldist **p, const char *name)
 
 	if (err)
 		complain("%s", erldist_strerror(*p, err));
+	return err;
+}
+
+/*
+ * A process whose default destination is dest, and the node of that connected:
+ * without it much would succeed without anybody there.
+ */
+int local_reach(struct cli *c, struct erldist **p, const char *dest)
+{
+	int err = local_open(c, p, NULL);
+
+	if (err)
+		return err;
+	err = erldist_connect(*p, dest, c->timeout_ms);
+	if (err)
+		complain("%s", erldist_strerror(*p, err));
+	return err;
+}
+
+int parse_term(struct erldist_term *t, const char *text)
+{
+	struct erldist_parse_options o = { .creation = erldist_creation_of };
+	int err = erldist_parse(t, text, &o);
+
+	if (err)
+		complain("%s: %s, at \"%.20s\"", text, o.what,
+			 o.offset <= strlen(text) ? text + o.offset : "");
 	return err;
 }

@@ -44,30 +44,42 @@ static const int run_opts[] = {
 	OPT_NO_EPMD_START, OPT_NO_LISTEN, OPT_TICKTIME, OPT_MODE, 0,
 };
 
+enum {
+	IN_ORDER = 1,		/* what follows the first argument is no option */
+	MILLISECONDS = 2,	/* --timeout is in, and short */
+};
+
 static const struct command {
 	const char *object;
 	const char *verb;	/* NULL: the object is all */
 	int (*run)(struct cli *c);
 	const int *opts;
 	int min, max;		/* arguments */
-	bool in_order;		/* what follows the first argument is no option */
+	int how;		/* IN_ORDER, MILLISECONDS */
 	const char *usage;
 } commands[] = {
-	{ "node", "show", node_show, no_opts, 0, 1, false, "node show [NODE]" },
-	{ "node", "run", node_run, run_opts, 1, 1, false,
+	{ "node", "show", node_show, no_opts, 0, 1, 0, "node show [NODE]" },
+	{ "node", "run", node_run, run_opts, 1, 1, 0,
 	  "node run NAME [--cookie COOKIE | --cookie-file FILE] [--listen ADDR:PORT]\n"
 	  "                   [--peer NAME=HOST:PORT]... [--long-names] [--no-epmd]\n"
 	  "                   [--no-epmd-start] [--no-listen] [--ticktime S] [--mode OCTAL]" },
-	{ "peer", "show", peer_show, no_opts, 0, 1, false, "peer show [NODE]" },
-	{ "peer", "connect", peer_connect, in_node_opts, 1, 1, false,
+	{ "peer", "show", peer_show, no_opts, 0, 1, 0, "peer show [NODE]" },
+	{ "peer", "connect", peer_connect, in_node_opts, 1, 1, 0,
 	  "peer connect [--node N] NODE" },
-	{ "peer", "disconnect", peer_disconnect, in_node_opts, 1, 1, false,
+	{ "peer", "disconnect", peer_disconnect, in_node_opts, 1, 1, 0,
 	  "peer disconnect [--node N] NODE" },
-	{ "process", "show", process_show, no_opts, 0, 0, false, "process show" },
-	{ "monitor", NULL, monitor, monitor_opts, 0, 0, false, "monitor [-t] [--count K]" },
-	{ "ping", NULL, ping, in_node_opts, 1, 1, false, "ping [--node N] NODE" },
-	{ "send", NULL, send_term, in_node_opts, 2, 2, true, "send [--node N] DEST TERM" },
-	{ "recv", NULL, receive, recv_opts, 1, 1, false,
+	{ "process", "show", process_show, no_opts, 0, 0, 0, "process show" },
+	{ "process", "watch", process_watch, in_node_opts, 1, 1, 0,
+	  "process watch [--node N] DEST" },
+	{ "monitor", NULL, monitor, monitor_opts, 0, 0, 0, "monitor [-t] [--count K]" },
+	{ "ping", NULL, ping, in_node_opts, 1, 1, 0, "ping [--node N] NODE" },
+	{ "send", NULL, send_term, in_node_opts, 2, 2, IN_ORDER, "send [--node N] DEST TERM" },
+	{ "call", NULL, call_term, in_node_opts, 2, 2, IN_ORDER | MILLISECONDS,
+	  "call [--node N] [--timeout MS] DEST TERM" },
+	{ "rpc", NULL, rpc, in_node_opts, 4, 4, IN_ORDER | MILLISECONDS,
+	  "rpc [--node N] [--timeout MS] NODE MOD FUN ARGS" },
+	{ "exit", NULL, send_exit, in_node_opts, 2, 2, IN_ORDER, "exit [--node N] PID REASON" },
+	{ "recv", NULL, receive, recv_opts, 1, 1, 0,
 	  "recv [--node N] NAME [--count K]" },
 };
 
@@ -95,7 +107,8 @@ static int usage(FILE *f, const char *object)
 			fprintf(f, "       erldist %s\n", commands[i].usage);
 	fputs("DEST:   NAME@NODE, {Name, 'Node'}, or a pid like <svc@host.12.0>\n"
 	      "TERM:   Erlang syntax\n"
-	      "-j:     one JSON object a line (show, monitor, recv)\n"
+	      "ARGS:   a list in Erlang syntax\n"
+	      "-j:     one JSON object a line (show, watch, monitor, recv, call, rpc)\n"
 	      "--node: the local node to act in, else $ERLDIST_NODE, else the default one\n"
 	      "See erldist(8).\n", f);
 	return f == stderr;
@@ -139,10 +152,18 @@ static int add_peer(struct cli *c, const char *peer)
 	return 0;
 }
 
-static int take_option(struct cli *c, int opt)
+static int take_timeout(struct cli *c, bool ms)
 {
 	unsigned long v;
 
+	if (number("--timeout", optarg, 10, ms ? 1000000000 : 1000000, &v))
+		return 1;
+	c->timeout_ms = (int)v * (ms ? 1 : 1000);
+	return 0;
+}
+
+static int take_option(struct cli *c, int opt, int how)
+{
 	switch (opt) {
 	case 'j':
 		c->json = true;
@@ -167,10 +188,7 @@ static int take_option(struct cli *c, int opt)
 	case OPT_COUNT:
 		return number("--count", optarg, 10, 1000000000, &c->count);
 	case OPT_TIMEOUT:
-		if (number("--timeout", optarg, 10, 1000000, &v))
-			return 1;
-		c->timeout_ms = (int)v * 1000;
-		return 0;
+		return take_timeout(c, how & MILLISECONDS);
 	case OPT_LONG_NAMES:
 		c->keeper |= ERLDIST_KEEPER_LONG_NAMES;
 		return 0;
@@ -211,7 +229,8 @@ static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
 	argc -= skip;
 	argv += skip;
 	optind = 0;
-	while ((opt = getopt_long(argc, argv, cmd->in_order ? "+jht" : "jht", all_options,
+	c->timeout_ms = cmd->how & MILLISECONDS ? CALL_TIMEOUT_MS : TIMEOUT_MS;
+	while ((opt = getopt_long(argc, argv, cmd->how & IN_ORDER ? "+jht" : "jht", all_options,
 				  NULL)) != -1) {
 		if (opt == 'h')
 			return usage(stdout, cmd->object);
@@ -221,7 +240,7 @@ static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
 			complain("%s takes no such option", argv[0]);
 			return usage(stderr, cmd->object);
 		}
-		if (take_option(c, opt))
+		if (take_option(c, opt, cmd->how))
 			return 1;
 	}
 	c->argc = argc - optind;
@@ -235,7 +254,7 @@ static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct cli c = { .timeout_ms = TIMEOUT_MS };
+	struct cli c = { .json = false };
 	const struct command *cmd;
 	int opt, status;
 
@@ -246,7 +265,7 @@ int main(int argc, char **argv)
 			return usage(stdout, NULL);
 		if (opt == '?' || (opt != 'j' && opt != OPT_NODE))
 			return usage(stderr, NULL);
-		take_option(&c, opt);
+		take_option(&c, opt, 0);
 	}
 	argc -= optind;
 	argv += optind;

@@ -172,6 +172,20 @@ void out_pid(struct out *o, const char *key, const char *node, uint32_t id,
 	erldist_term_free(&t);
 }
 
+/* 0, or the exit status: it cannot be shown, and that was told */
+int out_term(struct out *o, const char *key, const void *term, size_t len)
+{
+	char *text;
+	ssize_t n = erldist_print(&text, term, len, o->json ? ERLDIST_PRINT_CREATION : 0);
+
+	if (n < 0)
+		return complain("a term of %zu bytes cannot be shown: %s", len,
+				erldist_strerror(NULL, (int)n));
+	out_word(o, key, text);
+	free(text);
+	return 0;
+}
+
 void out_end(struct out *o)
 {
 	puts(o->json ? "}" : "");

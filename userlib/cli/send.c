@@ -1,39 +1,64 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* erldist send DEST TERM */
-#include <string.h>
-
+/* erldist send DEST TERM, erldist exit PID REASON */
 #include "cli.h"
 
-static int parse(struct erldist_term *t, const char *text)
+static int send_parsed(struct cli *c, const struct erldist_term *t)
 {
-	struct erldist_parse_options o = { .creation = erldist_creation_of };
-	int err = erldist_parse(t, text, &o);
+	struct erldist *p;
+	int err;
 
-	if (err)
-		complain("%s: %s, at \"%.20s\"", text, o.what,
-			 o.offset <= strlen(text) ? text + o.offset : "");
+	err = local_reach(c, &p, c->argv[0]);
+	if (!err) {
+		err = erldist_send(p, NULL, t->term, t->len);
+		if (err)
+			complain("%s", erldist_strerror(p, err));
+	}
+	erldist_close(p);
 	return err;
 }
 
 int send_term(struct cli *c)
 {
 	struct erldist_term t = ERLDIST_TERM_INIT;
+	int err;
+
+	err = parse_term(&t, c->argv[1]);
+	if (!err)
+		err = send_parsed(c, &t);
+	erldist_term_free(&t);
+	return err != 0;
+}
+
+static int exit_parsed(struct cli *c, const erlang_pid *pid, const struct erldist_term *reason)
+{
 	struct erldist *p;
 	int err;
 
-	err = local_open(c, &p, NULL);
+	err = local_reach(c, &p, c->argv[0]);
 	if (!err) {
-		err = parse(&t, c->argv[1]);
-		if (!err) {
-			/* a send would succeed without anybody there */
-			err = erldist_connect(p, c->argv[0], c->timeout_ms);
-			if (!err)
-				err = erldist_send(p, NULL, t.term, t.len);
-			if (err)
-				complain("%s", erldist_strerror(p, err));
-		}
+		err = erldist_exit(p, pid, reason->term, reason->len);
+		if (err)
+			complain("%s: %s", c->argv[0], erldist_strerror(p, err));
 	}
-	erldist_term_free(&t);
 	erldist_close(p);
+	return err;
+}
+
+int send_exit(struct cli *c)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT, reason = ERLDIST_TERM_INIT;
+	erlang_pid pid;
+	int err;
+
+	err = parse_term(&t, c->argv[0]);
+	if (!err && erldist_match(t.term, t.len, "~p", &pid))
+		err = complain("%s is no pid; exits are sent to pids, like <svc@host.12.0>",
+			       c->argv[0]);
+	if (!err)
+		err = parse_term(&reason, c->argv[1]);
+	if (!err)
+		err = exit_parsed(c, &pid, &reason);
+	erldist_term_free(&t);
+	erldist_term_free(&reason);
 	return err != 0;
 }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* erldist call DEST TERM, erldist rpc NODE MOD FUN ARGS */
+#include "cli.h"
+
+static int show(struct cli *c, const struct erldist_msg *m)
+{
+	struct out o;
+	int status;
+
+	out_begin(&o, c->json);
+	status = out_term(&o, "term", m->term, m->len);
+	out_end(&o);
+	return status;
+}
+
+static ssize_t ask(struct cli *c, struct erldist *p, bool remote, const struct erldist_term *t,
+		   struct erldist_msg *m)
+{
+	char **arg = c->argv;
+
+	if (remote)
+		return erldist_rpc(p, arg[0], arg[1], arg[2], t->term, t->len, m, c->timeout_ms);
+	return erldist_call(p, arg[0], t->term, t->len, m, c->timeout_ms);
+}
+
+static int run(struct cli *c, bool remote)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	struct erldist_msg m = ERLDIST_MSG_INIT;
+	struct erldist *p = NULL;
+	int status = 1;
+	ssize_t n;
+
+	if (!parse_term(&t, c->argv[c->argc - 1]) && !local_open(c, &p, NULL)) {
+		n = ask(c, p, remote, &t, &m);
+		if (n < 0)
+			complain("%s", erldist_strerror(p, (int)n));
+		else
+			status = show(c, &m);
+	}
+	erldist_close(p);
+	erldist_msg_free(&m);
+	erldist_term_free(&t);
+	return status;
+}
+
+int call_term(struct cli *c)
+{
+	return run(c, false);
+}
+
+int rpc(struct cli *c)
+{
+	return run(c, true);
+}
