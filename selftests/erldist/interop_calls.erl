@@ -93,13 +93,16 @@ puppet() ->
     puppet([]).
 
 line(Port) ->
+    line(Port, ms(60000)).
+
+line(Port, Time) ->
     receive
         {Port, {data, {eol, <<"#", _/binary>> = Line}}} ->
             io:format("~ts~n", [Line]),
-            line(Port);
+            line(Port, Time);
         {Port, {data, {eol, Line}}} -> Line;
         {Port, {exit_status, N}} -> {exit_status, N}
-    after ms(60000) ->
+    after Time ->
         exit({no_answer, Port})
     end.
 
@@ -144,13 +147,16 @@ has(Part, Text) ->
     end.
 
 %% Nobody of Node monitors Server, and nothing waits there
+left_alone(Name, Node) when is_atom(Name) ->
+    eventually(fun() -> is_left_alone(whereis(Name), Node) end, ms(30000));
 left_alone(Server, Node) ->
-    eventually(fun() ->
-        {monitored_by, By} = process_info(Server, monitored_by),
-        [] = [P || P <- By, is_pid(P), node(P) =:= Node],
-        {messages, []} = process_info(Server, messages),
-        true
-    end).
+    eventually(fun() -> is_left_alone(Server, Node) end).
+
+is_left_alone(Server, Node) ->
+    {monitored_by, By} = process_info(Server, monitored_by),
+    [] = [P || P <- By, is_pid(P), node(P) =:= Node],
+    {messages, []} = process_info(Server, messages),
+    true.
 
 silence(Port) ->
     <<"none">> = do(Port, "recv 200", []),
@@ -517,11 +523,12 @@ storm(Node) ->
     process_flag(trap_exit, true),
     Threads = number("INTEROP_THREADS", "16"),
     Calls = number("INTEROP_CALLS", "25"),
+    Longest = number("INTEROP_LONGEST", "150"),
     Keeper = spawn_link(fun() -> process_flag(trap_exit, true), keep(work) end),
     Port = puppet(["storm"]),
     Rainer = spawn_link(fun() -> rain({storm, Node}, 0) end),
-    tell(Port, "storm ~b ~b 150 ~ts", [Threads, Calls, text(work)]),
-    <<"calls done">> = line(Port),
+    tell(Port, "storm ~b ~b ~b ~ts", [Threads, Calls, Longest, text(work)]),
+    <<"calls done">> = line(Port, infinity),
     Rainer ! stop,
     <<"storm ", Text/binary>> = line(Port),
     io:format("# ~ts~n", [Text]),
@@ -530,7 +537,7 @@ storm(Node) ->
     true = Replies + Timeouts + Downs =:= Threads * Calls,
     true = Replies > 0 andalso Timeouts > 0 andalso Downs > 0,
     true = silence(Port),
-    true = left_alone(whereis(work), Node),
+    true = left_alone(work, Node),
     true = eventually(fun() -> unrelated(Node) end),
     Keeper ! stop,
     true.

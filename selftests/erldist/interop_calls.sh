@@ -3,7 +3,8 @@
 # Calls of native processes to gen_servers of an Erlang node, rpc, casts; links,
 # monitors, exits and aliases of native processes; by liberldist and erldist.
 # Both Erlang/OTPs at once: half of it is waiting. INTEROP_THREADS, INTEROP_CALLS
-# and INTEROP_RAIN (messages in 10 ms) make the storm of calls larger.
+# of each, INTEROP_LONGEST (ms) and INTEROP_RAIN (messages in 10 ms) make the storm
+# of calls larger.
 # shellcheck source=selftests/erldist/lib_interop.sh disable=SC2317
 . "$(dirname "$(readlink -f "$0")")/lib_interop.sh"
 
