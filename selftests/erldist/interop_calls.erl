@@ -10,6 +10,8 @@
 main() ->
     Node = list_to_atom(interop:node_arg(1)),
     logger:set_primary_config(level, none),
+    %% a slow machine is not what is tested
+    true = eventually(fun() -> net_kernel:connect_node(Node) end, ms(30000)),
     start_other(),
     interop:main([{Text, fun() -> Fun(Node) end} || {Text, Fun} <- tests()]).
 
@@ -21,6 +23,7 @@ tests() ->
      {"a server that ends in the call: its reason, at once", fun dies/1},
      {"a call to a name that is not there, and to a pid that has gone: noproc", fun noproc/1},
      {"a call to a native process, its late reply and its end", fun native/1},
+     {"a reply to an Erlang caller, and a late one, which vanishes", fun replies/1},
      {"rpc: a result, a throw, an error, no such function, no rex", fun rpc/1},
      {"a cast", fun cast/1},
      {"a native process links and monitors: the reasons", fun relations/1},
@@ -290,6 +293,22 @@ native(Node) ->
     true = begins(<<"down ESRCH noproc p@">>, do(Port, "call 60000 ~ts hello", [To])),
     silence(Port).
 
+replies(Node) ->
+    Port = puppet(["replier"]),
+    To = {replier, Node},
+    Self = self(),
+    spawn(fun() -> Self ! {got, catch gen_server:call(To, hello, ms(20000))} end),
+    <<"call 0 hello">> = do(Port, "recv 20000", []),
+    <<"ok">> = do(Port, "reply {fine,1}", []),
+    receive {got, {fine, 1}} -> ok after ms(5000) -> exit(no_reply) end,
+    {'EXIT', {timeout, _}} = (catch gen_server:call(To, late, 200)),
+    <<"call 0 late">> = do(Port, "recv 20000", []),
+    <<"ok">> = do(Port, "reply sorry", []),
+    <<"ok">> = do(Port, "send ~ts after_it", [text(self())]),
+    receive after_it -> ok after ms(5000) -> exit(nothing) end,
+    {messages, []} = process_info(self(), messages),
+    silence(Port).
+
 rpc(Node) ->
     Port = puppet(),
     Call = fun(Format, Args) -> do(Port, "rpc 60000 ~ts " ++ Format, [node() | Args]) end,
@@ -523,7 +542,7 @@ storm(Node) ->
     process_flag(trap_exit, true),
     Threads = number("INTEROP_THREADS", "16"),
     Calls = number("INTEROP_CALLS", "25"),
-    Longest = number("INTEROP_LONGEST", "150"),
+    Longest = ms(number("INTEROP_LONGEST", "150")),
     Keeper = spawn_link(fun() -> process_flag(trap_exit, true), keep(work) end),
     Port = puppet(["storm"]),
     Rainer = spawn_link(fun() -> rain({storm, Node}, 0) end),

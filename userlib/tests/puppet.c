@@ -17,6 +17,7 @@
  *	unalias REF
  *	recv MS				message USER TERM, call USER TERM, cast USER TERM,
  *					exit PID REASON, down USER OBJECT REASON, none
+ *	reply TERM			ok: answers the call that was received last
  *	storm THREADS CALLS MS DEST	see storm()
  *
  * An error is "error NAME TEXT"; with the server's end, "down NAME REASON TEXT".
@@ -33,6 +34,7 @@
 #include <unistd.h>
 
 static struct erldist *p;
+static struct erldist_msg received = ERLDIST_MSG_INIT;
 
 /* The next word of the line */
 static char *word(char **line)
@@ -245,17 +247,26 @@ static void show_message(const struct erldist_msg *m)
 
 static int do_recv(char *line)
 {
-	struct erldist_msg m = ERLDIST_MSG_INIT;
-	ssize_t n = erldist_recv(p, &m, number(&line));
+	ssize_t n = erldist_recv(p, &received, number(&line));
 
 	if (n >= 0)
-		show_message(&m);
+		show_message(&received);
 	else if (n == -EAGAIN || n == -ETIMEDOUT)
 		puts("none");
 	else
 		failed((int)n);
-	erldist_msg_free(&m);
 	return 0;
+}
+
+static int do_reply(const char *line)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	int err = parse(&t, line);
+
+	if (!err)
+		err = erldist_reply(p, &received, t.term, t.len);
+	erldist_term_free(&t);
+	return done(err);
 }
 
 /* Who makes calls, and how they ended */
@@ -448,6 +459,8 @@ static int obey(char *line)
 		return do_over(line, *what == 'u');
 	if (!strcmp(what, "recv"))
 		return do_recv(line);
+	if (!strcmp(what, "reply"))
+		return do_reply(line);
 	if (!strcmp(what, "storm"))
 		return storm(line);
 	return done(-EOPNOTSUPP);
@@ -467,6 +480,7 @@ int main(int argc, char **argv)
 		obey(line);
 	}
 	free(line);
+	erldist_msg_free(&received);
 	erldist_close(p);
 	return err != 0;
 }
