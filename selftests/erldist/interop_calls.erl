@@ -238,8 +238,10 @@ dies(_) ->
     true = begins(<<"down EREMOTEIO {why,<<\"so\">>} server@">>, Text),
     true = has(<<"{why,<<\"so\">>}">>, Text),
     Server = serve(server),
-    spawn(fun() -> timer:sleep(200), exit(Server, kill) end),
-    true = begins(<<"down EREMOTEIO killed ">>, do(Port, "call 60000 ~ts mute", [text(Server)])),
+    tell(Port, "call 60000 ~ts mute", [text(Server)]),
+    true = eventually(fun() -> {monitored_by, [_]} = process_info(Server, monitored_by), true end),
+    exit(Server, kill),
+    true = begins(<<"down EREMOTEIO killed ">>, line(Port)),
     serve(server),
     true = begins(<<"down EREMOTEIO normal ">>,
                   do(Port, "call 60000 ~ts {stop,normal}", [text(server)])),
@@ -577,9 +579,10 @@ keep(Name) ->
     end.
 
 rain(To, N) ->
+    %% no more than can be taken: replies come behind it
     receive stop -> To ! {dry, N}
-    after 10 ->
-        Last = N + number("INTEROP_RAIN", "20"),
+    after ms(10) ->
+        Last = N + max(1, number("INTEROP_RAIN", "20") div ms(1)),
         [To ! {rain, I} || I <- lists:seq(N + 1, Last)],
         rain(To, Last)
     end.
