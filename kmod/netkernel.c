@@ -179,11 +179,13 @@ void erldist_netkernel_call(struct erldist_channel *ch,
 /**
  * erldist_netkernel_local() - a process sent something to its own net_kernel
  * @msg: the message, stays the caller's
+ * @alias: set to where the reply is wanted; n is 0: in the sender's mailbox
  *
  * Context: process context.
- * Return: the reply to is_auth, for the sender's mailbox, or NULL.
+ * Return: the reply to is_auth, or NULL.
  */
-struct erldist_msg *erldist_netkernel_local(const struct erldist_msg *msg)
+struct erldist_msg *erldist_netkernel_local(const struct erldist_msg *msg,
+					    struct etf_ref *alias)
 {
 	struct etf_cursor c = { msg->data + msg->body, msg->data + msg->used };
 	struct erldist_msg *reply;
@@ -196,5 +198,8 @@ struct erldist_msg *erldist_netkernel_local(const struct erldist_msg *msg)
 		return NULL;
 	reply->used = put_reply(reply->data, &call) - reply->data;
 	reply->len = reply->used;
+	*alias = call.ref;
+	if (!call.alias)
+		alias->n = 0;
 	return reply;
 }

@@ -260,6 +260,7 @@ int erldist_process_socket_create(struct net *net, struct socket *sock,
 /* netkernel.c */
 void erldist_netkernel_call(struct erldist_channel *ch,
 			    const struct erldist_msg *msg);
-struct erldist_msg *erldist_netkernel_local(const struct erldist_msg *msg);
+struct erldist_msg *erldist_netkernel_local(const struct erldist_msg *msg,
+					    struct etf_ref *alias);
 
 #endif /* _ERLDIST_PROCESS_H */

@@ -383,10 +383,18 @@ static int send_mailbox(struct send_op *op, struct erldist_process *to,
 
 static int send_net_kernel(struct send_op *op, struct erldist_msg *msg)
 {
-	struct erldist_msg *reply = erldist_netkernel_local(msg);
+	struct erldist_process *from = op->from;
+	struct etf_ref alias;
+	struct erldist_msg *reply = erldist_netkernel_local(msg, &alias);
+	int err;
 
-	if (reply && erldist_mailbox_put_local(op->from, NULL, reply,
-					       op->from, NULL))
+	if (!reply)
+		return -ESRCH;
+	if (alias.n)
+		err = erldist_relation_by_alias(from, &alias, reply, from);
+	else
+		err = erldist_mailbox_put_local(from, NULL, reply, from, NULL);
+	if (err)
 		erldist_msg_put(reply);
 	return -ESRCH;
 }

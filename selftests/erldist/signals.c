@@ -976,6 +976,29 @@ TEST_F(local, a_large_reason_is_shared)
 	}
 }
 
+/* The node's own net_kernel answers where it was asked. */
+TEST_F(local, call_to_net_kernel)
+{
+	const int flags = ERLDIST_SIG_F_MONITOR | ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE;
+	struct eref ref = proc_ref(self->a, self->ref);
+	int port = attach(self->a);
+	DEFINE_BUF(request);
+	DEFINE_BUF(dest);
+	struct to to = { .dest = &dest, .sig_flags = flags, .ref = self->ref,
+			 .user_data = self->ref ^ 0xabcd };
+
+	ASSERT_LE(0, port);
+	fmt(&dest, "a", "net_kernel");
+	fmt(&request, "{a{p[a|r]}{aa}}", "$gen_call", &self->a_pid, "alias", &ref, "is_auth", "k@h");
+	ASSERT_LT(0, proc_sendto(port, &to, &request));
+	EXPECT_SIGNAL(port, ERLDIST_SIG_MESSAGE, self->ref, "{[a|r]a}", "alias", &ref, "yes");
+	/* without an alias, in the mailbox */
+	term(&request, "{a{pr}{aa}}", "$gen_call", &self->a_pid, &ref, "is_auth", "k@h");
+	ASSERT_LT(0, proc_send(port, &dest, &request));
+	EXPECT_TRUE(proc_expect(self->a, term(&request, "{ra}", &ref, "yes")));
+	EXPECT_TRUE(quiet(port));
+}
+
 /*
  * Once unlink() and demonitor with flush have returned, nothing comes any more,
  * whenever the other died.
