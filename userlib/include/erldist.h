@@ -452,7 +452,11 @@ ERLDIST_API int erldist_reply(struct erldist *p, const struct erldist_msg *m,
  * The server is monitored, and the reply comes to an alias on a socket of the
  * call's own, which the library keeps for the next call: no other message is
  * touched, many threads may call at once, and whatever comes after the call has
- * ended is dropped. The caller's pid is the process's.
+ * ended is dropped. The caller's pid is the process's, but for calls to net_kernel.
+ *
+ * A server that is no gen_server and answers by sending to the pid itself, not to
+ * the alias in the tag, is not heard: its {[alias|Ref], Reply} is a message in the
+ * mailbox.
  *
  * Return: length of the reply; -ETIMEDOUT; -EINTR (a signal handler ran; the call
  * is over). With DOWN in @m: -ESRCH (noproc: there is no such process),

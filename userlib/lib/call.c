@@ -20,6 +20,7 @@ struct call {
 	int timeout_ms;
 	int64_t deadline;
 	bool delayed;			/* the request had to wait for room */
+	bool alone;			/* the process is of this call only */
 	struct ed_port *port;
 	uint64_t ref;
 };
@@ -76,6 +77,19 @@ static int request(struct call *c)
 	return err;
 }
 
+/* A process of this call only hears of a reply that was sent to its pid, too */
+static bool is_ours(const struct call *c)
+{
+	uint64_t number;
+	erlang_ref ref;
+
+	if (c->m->ref == c->ref)
+		return true;
+	return c->alone && c->m->type == ERLDIST_MESSAGE &&
+	       !erldist_match(c->m->term, c->m->len, "{[alias|~r],_}", &ref) &&
+	       !ed_ref_number(c->p, &ref, &number) && number == c->ref;
+}
+
 static ssize_t await(struct call *c)
 {
 	ssize_t n;
@@ -87,7 +101,7 @@ static ssize_t await(struct call *c)
 		if (!n)
 			n = ed_recv(c->port->fd, c->m, wait ? 0 : MSG_DONTWAIT);
 		c->delayed = true;
-	} while (n >= 0 && c->m->ref != c->ref);
+	} while (n >= 0 && !is_ours(c));
 	return n == -EAGAIN ? -ETIMEDOUT : n;
 }
 
@@ -199,26 +213,68 @@ static ssize_t take_reply(const struct call *c)
 	return (ssize_t)reply.len;
 }
 
-static ssize_t call(struct call *c)
+static ssize_t result(const struct call *c, ssize_t n)
 {
-	int err = 0;
-	ssize_t n;
-
-	if (c->p->fd < 0)
-		return -EBADF;
-	c->deadline = ed_deadline(c->timeout_ms);
-	err = ed_ref_next(c->p, &c->ref);
-	if (err)
-		return err;
-	c->port = ed_port_get(c->p, &err);
-	if (!c->port)
-		return err;
-	n = talk(c);
 	if (n == -ETIMEDOUT)
 		return timed_out(c);
 	if (n < 0)
 		return n;
 	return c->m->type == ERLDIST_DOWN ? down(c) : take_reply(c);
+}
+
+/* net_kernel, by a name on any node */
+static bool to_net_kernel(const struct call *c)
+{
+	struct ed_reader r;
+	uint32_t arity;
+
+	ed_reader_init(&r, c->dest.term, c->dest.len);
+	if (!ed_is_atom(ed_peek(&r)) && (ed_read_tuple(&r, &arity) || arity != 2))
+		return false;
+	return ed_read_this_atom(&r, "net_kernel");
+}
+
+/*
+ * From a process made for the call. The net_kernel of OTP 25 answers to the
+ * caller's pid, not to the alias, as does that of the own node: such an answer
+ * would come to the mailbox.
+ */
+static ssize_t call_alone(const struct call *asked)
+{
+	struct call c = *asked;
+	struct ed_port port = { .wait_ms = -1 };
+	int err;
+	ssize_t n;
+
+	c.alone = true;
+	c.port = &port;
+	err = ed_open_alone(&c.p, asked->p);
+	if (!err)
+		err = ed_ref_next(c.p, &c.ref);
+	n = err;
+	if (!err) {
+		port.fd = c.p->fd;
+		n = request(&c);
+		n = result(&c, n ? n : outcome(&c));
+	}
+	erldist_close(c.p);
+	return n;
+}
+
+static ssize_t call(struct call *c)
+{
+	int err;
+
+	if (c->p->fd < 0)
+		return -EBADF;
+	c->deadline = ed_deadline(c->timeout_ms);
+	if (to_net_kernel(c))
+		return call_alone(c);
+	err = ed_ref_next(c->p, &c->ref);
+	if (err)
+		return err;
+	c->port = ed_port_get(c->p, &err);
+	return c->port ? result(c, talk(c)) : err;
 }
 
 ssize_t erldist_call_term(struct erldist *p, const void *dest, size_t dest_len,

@@ -196,6 +196,7 @@ struct erldist {
 	unsigned int n_idle;
 };
 
+int ed_open_alone(struct erldist **pp, struct erldist *other);
 int ed_ended(struct erldist *p, int err);
 int ed_ref_next(struct erldist *p, uint64_t *number);
 void ed_ref_make(const struct erldist *p, uint64_t number, erlang_ref *ref);

@@ -119,17 +119,38 @@ static int open_on(struct erldist *p, int family, const char *name, const char *
 	return err ? err : learn_self(p);
 }
 
-int erldist_open(struct erldist **pp, const char *name, const char *node)
+static struct erldist *handle_new(void)
 {
 	struct erldist *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->fd = -1;
+	p->error.shared_by = p;
+	pthread_mutex_init(&p->lock, NULL);
+	return p;
+}
+
+/* One more process, on the node of another, which gets its errors */
+int ed_open_alone(struct erldist **pp, struct erldist *other)
+{
+	struct erldist *p = handle_new();
+
+	*pp = p;
+	if (!p)
+		return ed_fail(&other->error, -ENOMEM, "out of memory");
+	p->error.shared_by = other;
+	return open_on(p, other->family, NULL, other->node);
+}
+
+int erldist_open(struct erldist **pp, const char *name, const char *node)
+{
+	struct erldist *p = handle_new();
 	int err, family;
 
 	*pp = p;
 	if (!p)
 		return -ENOMEM;
-	p->fd = -1;
-	p->error.shared_by = p;
-	pthread_mutex_init(&p->lock, NULL);
 	if (!node) {
 		node = getenv("ERLDIST_NODE");
 		if (node && !*node)
