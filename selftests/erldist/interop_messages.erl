@@ -7,7 +7,6 @@
 -define(SENDERS, 50).
 -define(RECEIVERS, 20).
 -define(PROGRAMS, 4).
--define(EACH, 100).	% 50 * 20 * 100 messages
 
 %% What takes long is not repeated on a slow kernel
 main() ->
@@ -28,7 +27,15 @@ short() ->
 
 long() ->
     [{"a binary of 64 MiB has the same checksum", fun(N) -> checksum(N, 64 bsl 20) end},
-     {"50 processes to 20 in 4 programs: 100000 messages in order, none lost", fun order/1}].
+     {"50 processes to 20 in 4 programs: " ++ integer_to_list(?SENDERS * ?RECEIVERS * each()) ++
+          " messages in order, none lost", fun order/1}].
+
+%% From each sender to each receiver
+each() ->
+    case os:getenv("ERLDIST_SCALE") of
+        false -> 100;
+        Scale -> max(1, round(100 * binary_to_float(iolist_to_binary(Scale))))
+    end.
 
 beam_connects(Node) ->
     [] = nodes(hidden),
@@ -165,19 +172,19 @@ order(Node) ->
     Ports = [program(Node, [Name || {Name, I} <- lists:zip(Names, lists:seq(1, ?RECEIVERS)),
                                     I rem ?PROGRAMS =:= P]) || P <- lists:seq(0, ?PROGRAMS - 1)],
     Targets = [{Name, Node} || Name <- Names],
-    Senders = [spawn_monitor(fun() -> send(S, Targets, 1) end) || S <- lists:seq(1, ?SENDERS)],
+    Senders = [spawn_monitor(fun() -> send(S, Targets, 1, each()) end) || S <- lists:seq(1, ?SENDERS)],
     [receive {'DOWN', Ref, process, Pid, normal} -> ok end || {Pid, Ref} <- Senders],
-    Whole = {?SENDERS * ?EACH, 0},
+    Whole = {?SENDERS * each(), 0},
     Result = [eventually(fun() -> case call(T, report) of Whole -> true; R -> R end end, ms(60000))
               || T <- Targets],
     [stop(Port) || Port <- Ports],
     lists:all(fun(R) -> R =:= true end, Result) orelse lists:zip(Names, Result).
 
-send(_, _, Seq) when Seq > ?EACH ->
+send(_, _, Seq, Last) when Seq > Last ->
     ok;
-send(Sender, Targets, Seq) ->
+send(Sender, Targets, Seq, Last) ->
     [Target ! {Sender, Seq, {text, <<"some more of it">>}} || Target <- Targets],
-    send(Sender, Targets, Seq + 1).
+    send(Sender, Targets, Seq + 1, Last).
 
 %% Terms that Erlang nodes decode, in every encoding, from a native process
 
