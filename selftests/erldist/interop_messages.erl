@@ -34,7 +34,7 @@ long() ->
 each() ->
     case os:getenv("ERLDIST_SCALE") of
         false -> 100;
-        Scale -> max(1, round(100 * binary_to_float(iolist_to_binary(Scale))))
+        Scale -> {N, _} = string:to_float(Scale ++ ".0"), max(1, round(100 * N))
     end.
 
 beam_connects(Node) ->
