@@ -416,15 +416,14 @@ int erldist_mailbox_take(struct erldist_process *proc,
 	spin_lock_bh(&mb->lock);
 	first = list_first_entry_or_null(&queue->list, struct erldist_msg,
 					 list);
-	if (!first) {
+	if (!first)
 		err = erldist_process_alive(proc) ? -EAGAIN : -proc->err;
-	} else if (first->len > room && !(flags & MSG_TRUNC)) {
+	else if (first->len > room && !(flags & MSG_TRUNC))
 		err = -EMSGSIZE;
-	} else if (flags & MSG_PEEK) {
+	else if (flags & MSG_PEEK)
 		refcount_inc(&first->ref);
-	} else {
+	else
 		dequeue(mb, queue, first);
-	}
 	spin_unlock_bh(&mb->lock);
 	/* Whoever was woken for it alone leaves it to the others. */
 	if (err == -EMSGSIZE)

@@ -357,6 +357,7 @@ bool erldist_relation_settle(struct erldist_process *proc,
 	spin_unlock_bh(&proc->lock);
 	if (!rel)
 		return false;
+	/* Pairs with the store in erldist_relation_unhook(). */
 	wait_var_event(&rel->done, smp_load_acquire(&rel->done));
 	erldist_relation_put(rel);
 	return true;

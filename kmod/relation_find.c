@@ -74,9 +74,46 @@ bool erldist_relation_unlink(struct erldist_relation *rel, u64 id)
 	return send;
 }
 
-static bool link_matches(const struct erldist_relation *rel, u64 acked)
+/* Which relation is meant, beside what its end is known by */
+struct match {
+	u8 type;			/* enum erldist_relation_type */
+	bool any_type;
+	u64 acked;			/* a link: the unlink that was answered */
+	const struct erldist_peer *peer;	/* own: whose node, or NULL */
+};
+
+static bool matches(const struct erldist_relation *rel, const struct match *m)
 {
-	return acked ? !rel->active && rel->unlink_id == acked : rel->active;
+	if (m->any_type)
+		return true;
+	if (rel->type != m->type)
+		return false;
+	if (m->type != RELATION_LINK)
+		return !m->peer || rel->peer == m->peer;
+	return m->acked ? !rel->active && rel->unlink_id == m->acked :
+			  rel->active;
+}
+
+/* A claimed one stays where it can be waited for. Returns a reference. */
+static struct erldist_relation *take(struct erldist_process *proc,
+				     const struct erldist_end_key *key,
+				     const struct match *m, bool claim)
+{
+	struct erldist_relation *rel = NULL;
+	struct erldist_end *end;
+
+	spin_lock_bh(&proc->lock);
+	end = erldist_end_find(proc, key);
+	if (end && matches(end->relation, m) &&
+	    erldist_relation_take(end->relation)) {
+		rel = end->relation;
+		if (claim)
+			refcount_inc(&rel->ref);
+		else
+			erldist_end_erase(end);
+	}
+	spin_unlock_bh(&proc->lock);
+	return rel;
 }
 
 /**
@@ -94,83 +131,10 @@ erldist_relation_take_link(struct erldist_process *proc,
 			   const struct erldist_peer *peer,
 			   const struct etf_pid *pid, u64 acked)
 {
-	struct erldist_end_key key = erldist_key_link(peer, pid);
-	struct erldist_relation *rel = NULL;
-	struct erldist_end *end;
+	const struct match m = { .type = RELATION_LINK, .acked = acked };
+	const struct erldist_end_key key = erldist_key_link(peer, pid);
 
-	spin_lock_bh(&proc->lock);
-	end = erldist_end_find(proc, &key);
-	if (end && link_matches(end->relation, acked) &&
-	    erldist_relation_take(end->relation)) {
-		rel = end->relation;
-		erldist_end_erase(end);
-	}
-	spin_unlock_bh(&proc->lock);
-	return rel;
-}
-
-static struct erldist_relation *take_by_ref(struct erldist_process *proc,
-					    u8 kind,
-					    const struct erldist_peer *peer,
-					    const struct etf_ref *ref)
-{
-	const struct erldist_end_key key = {
-		.kind = kind, .peer = peer, .ref = ref,
-	};
-	struct erldist_relation *rel = NULL;
-	struct erldist_end *end;
-
-	spin_lock_bh(&proc->lock);
-	end = erldist_end_find(proc, &key);
-	if (end && erldist_relation_take(end->relation)) {
-		rel = end->relation;
-		erldist_end_erase(end);
-	}
-	spin_unlock_bh(&proc->lock);
-	return rel;
-}
-
-/**
- * erldist_relation_take_watched() - a peer's process demonitors
- * @proc: the local process
- * @peer: the peer
- * @ref: the monitor
- *
- * Context: any.
- * Return: the relation, taken, for erldist_relation_drop(), or NULL.
- */
-struct erldist_relation *
-erldist_relation_take_watched(struct erldist_process *proc,
-			      const struct erldist_peer *peer,
-			      const struct etf_ref *ref)
-{
-	return take_by_ref(proc, END_WATCHED, peer, ref);
-}
-
-/**
- * erldist_relation_take_asked() - a spawn request is to be answered
- * @proc: the spawn server
- * @peer: the requester's node
- * @ref: the request
- *
- * Context: any.
- * Return: the relation, taken, for erldist_relation_answer() and
- * erldist_relation_drop(), or NULL.
- */
-struct erldist_relation *
-erldist_relation_take_asked(struct erldist_process *proc,
-			    const struct erldist_peer *peer,
-			    const struct etf_ref *ref)
-{
-	return take_by_ref(proc, END_ASKED, peer, ref);
-}
-
-static struct erldist_relation *claim(struct erldist_end *end)
-{
-	if (!erldist_relation_take(end->relation))
-		return NULL;
-	refcount_inc(&end->relation->ref);
-	return end->relation;
+	return take(proc, &key, &m, false);
 }
 
 /**
@@ -189,43 +153,55 @@ erldist_relation_claim_link(struct erldist_process *proc,
 			    const struct erldist_peer *peer,
 			    const struct etf_pid *pid)
 {
-	struct erldist_end_key key = erldist_key_link(peer, pid);
-	struct erldist_relation *rel = NULL;
-	struct erldist_end *end;
+	const struct match m = { .type = RELATION_LINK };
+	const struct erldist_end_key key = erldist_key_link(peer, pid);
 
-	spin_lock_bh(&proc->lock);
-	end = erldist_end_find(proc, &key);
-	if (end && end->relation->active)
-		rel = claim(end);
-	spin_unlock_bh(&proc->lock);
-	return rel;
+	return take(proc, &key, &m, true);
 }
 
 /**
- * erldist_relation_claim_own() - whom a monitor of this process watches has ended
- * @proc: the process
+ * erldist_relation_take_watched() - a peer's process demonitors
+ * @proc: the local process
+ * @peer: the peer
  * @ref: the monitor
- * @peer: the node of the other
  *
  * Context: any.
- * Return: as erldist_relation_claim_link().
+ * Return: the relation, taken, for erldist_relation_drop(), or NULL.
  */
 struct erldist_relation *
-erldist_relation_claim_own(struct erldist_process *proc,
-			   const struct etf_ref *ref,
-			   const struct erldist_peer *peer)
+erldist_relation_take_watched(struct erldist_process *proc,
+			      const struct erldist_peer *peer,
+			      const struct etf_ref *ref)
 {
-	const struct erldist_end_key key = erldist_key_own(ref);
-	struct erldist_relation *rel = NULL;
-	struct erldist_end *end;
+	const struct match m = { .any_type = true };
+	const struct erldist_end_key key = {
+		.kind = END_WATCHED, .peer = peer, .ref = ref,
+	};
 
-	spin_lock_bh(&proc->lock);
-	end = erldist_end_find(proc, &key);
-	if (end && end->relation->type == RELATION_MONITOR &&
-	    end->relation->peer == peer)
-		rel = claim(end);
-	spin_unlock_bh(&proc->lock);
-	return rel;
+	return take(proc, &key, &m, false);
+}
+
+/**
+ * erldist_relation_take_asked() - a spawn request is to be answered
+ * @proc: the spawn server
+ * @peer: the requester's node
+ * @ref: the request
+ *
+ * Context: any.
+ * Return: the relation, taken, for erldist_relation_answer() and
+ * erldist_relation_drop(), or NULL.
+ */
+struct erldist_relation *
+erldist_relation_take_asked(struct erldist_process *proc,
+			    const struct erldist_peer *peer,
+			    const struct etf_ref *ref)
+{
+	const struct match m = { .any_type = true };
+	const struct erldist_end_key key = {
+		.kind = END_ASKED, .peer = peer, .ref = ref,
+	};
+
+	return take(proc, &key, &m, false);
 }
 
 /**
@@ -244,20 +220,30 @@ erldist_relation_take_own(struct erldist_process *proc,
 			  const struct etf_ref *ref,
 			  const struct erldist_peer *peer, u8 type)
 {
+	const struct match m = { .type = type, .peer = peer };
 	const struct erldist_end_key key = erldist_key_own(ref);
-	struct erldist_relation *rel = NULL;
-	struct erldist_end *end;
 
-	spin_lock_bh(&proc->lock);
-	end = erldist_end_find(proc, &key);
-	if (end && end->relation->type == type &&
-	    (!peer || end->relation->peer == peer) &&
-	    erldist_relation_take(end->relation)) {
-		rel = end->relation;
-		erldist_end_erase(end);
-	}
-	spin_unlock_bh(&proc->lock);
-	return rel;
+	return take(proc, &key, &m, false);
+}
+
+/**
+ * erldist_relation_claim_own() - whom a monitor of this process watches has ended
+ * @proc: the process
+ * @ref: the monitor
+ * @peer: the node of the other
+ *
+ * Context: any.
+ * Return: as erldist_relation_claim_link().
+ */
+struct erldist_relation *
+erldist_relation_claim_own(struct erldist_process *proc,
+			   const struct etf_ref *ref,
+			   const struct erldist_peer *peer)
+{
+	const struct match m = { .type = RELATION_MONITOR, .peer = peer };
+	const struct erldist_end_key key = erldist_key_own(ref);
+
+	return take(proc, &key, &m, true);
 }
 
 static struct erldist_end *find_alias(struct erldist_process *proc,

@@ -194,10 +194,42 @@ static struct erldist_msg *rebuild(struct erldist_msg *msg, const u8 *from,
 	return new;
 }
 
+/* {spawn_reply, Ref, Result, Term} */
+static struct erldist_msg *reply_new(const struct erldist_relation *rel,
+				     const char *result, const u8 *term,
+				     u32 len)
+{
+	struct erldist_process *proc = rel->near.process;
+	struct etf_ref ref = erldist_own_ref(proc->node, proc->id,
+					     rel->sequence);
+	struct etf_atom tag = etf_ascii("spawn_reply");
+	struct etf_atom atom = etf_ascii(result);
+	struct erldist_msg *msg;
+	u8 *p;
+
+	msg = erldist_msg_alloc(2 + etf_atom_size(&tag) + etf_ref_size(&ref) +
+				etf_atom_size(&atom) + len, GFP_KERNEL_ACCOUNT);
+	if (!msg)
+		return NULL;
+	p = msg->data;
+	*p++ = ETF_SMALL_TUPLE;
+	*p++ = 4;
+	p = etf_put_ref(etf_put_atom(p, &tag), &ref);
+	p = etf_put_atom(p, &atom);
+	memcpy(p, term, len);
+	msg->used = p + len - msg->data;
+	msg->len = msg->used;
+	msg->op = ERLDIST_SIG_SPAWN_REPLY;
+	msg->remote = true;
+	msg->sequence = rel->sequence;
+	msg->user_data = rel->user_data;
+	return msg;
+}
+
 /**
  * erldist_spawn_message() - {spawn_reply, Ref, error, Error}
  * @rel: the request
- * @error: an atom
+ * @error: an atom of up to 16 characters
  *
  * Context: process context.
  * Return: the message, or NULL.
@@ -205,32 +237,11 @@ static struct erldist_msg *rebuild(struct erldist_msg *msg, const u8 *from,
 struct erldist_msg *erldist_spawn_message(const struct erldist_relation *rel,
 					  const char *error)
 {
-	struct erldist_process *proc = rel->near.process;
-	struct etf_ref ref = erldist_own_ref(proc->node, proc->id,
-					     rel->sequence);
-	struct etf_atom tag = etf_ascii("spawn_reply");
-	struct etf_atom result = etf_ascii("error");
-	struct etf_atom why = etf_ascii(error);
-	struct erldist_msg *msg;
-	u8 *p;
+	struct etf_atom atom = etf_ascii(error);
+	u8 term[2 + 16];
 
-	msg = erldist_msg_alloc(2 + etf_atom_size(&tag) + etf_ref_size(&ref) +
-				etf_atom_size(&result) + etf_atom_size(&why),
-				GFP_KERNEL_ACCOUNT);
-	if (!msg)
-		return NULL;
-	p = msg->data;
-	*p++ = ETF_SMALL_TUPLE;
-	*p++ = 4;
-	p = etf_put_ref(etf_put_atom(p, &tag), &ref);
-	p = etf_put_atom(etf_put_atom(p, &result), &why);
-	msg->used = p - msg->data;
-	msg->len = msg->used;
-	msg->op = ERLDIST_SIG_SPAWN_REPLY;
-	msg->remote = true;
-	msg->sequence = rel->sequence;
-	msg->user_data = rel->user_data;
-	return msg;
+	return reply_new(rel, "error", term,
+			 etf_put_atom(term, &atom) - term);
 }
 
 /* What the new process will be to the requester: allocated before it is asked for */
@@ -356,36 +367,15 @@ int erldist_ask_spawn(const struct erldist_ask *ask, struct erldist_msg *msg)
 static struct erldist_msg *reply_message(const struct erldist_ctl *ctl,
 					 const struct erldist_relation *rel)
 {
-	struct erldist_process *proc = rel->near.process;
-	struct etf_ref ref = erldist_own_ref(proc->node, proc->id,
-					     rel->sequence);
 	bool ok = ctl->from_kind == CTL_PID;
-	struct etf_atom tag = etf_ascii("spawn_reply");
-	struct etf_atom result = etf_ascii(ok ? "ok" : "error");
 	struct erldist_msg *msg;
-	u8 *p;
 
-	msg = erldist_msg_alloc(2 + etf_atom_size(&tag) + etf_ref_size(&ref) +
-				etf_atom_size(&result) + ctl->raw_from_len,
-				GFP_KERNEL);
-	if (!msg)
-		return NULL;
-	p = msg->data;
-	*p++ = ETF_SMALL_TUPLE;
-	*p++ = 4;
-	p = etf_put_ref(etf_put_atom(p, &tag), &ref);
-	p = etf_put_atom(p, &result);
-	memcpy(p, ctl->raw_from, ctl->raw_from_len);
-	if (ok) {
-		msg->from = p - msg->data;
+	msg = reply_new(rel, ok ? "ok" : "error", ctl->raw_from,
+			ctl->raw_from_len);
+	if (msg && ok) {
+		msg->from = msg->used - ctl->raw_from_len;
 		msg->from_len = ctl->raw_from_len;
 	}
-	msg->used = p + ctl->raw_from_len - msg->data;
-	msg->len = msg->used;
-	msg->op = ERLDIST_SIG_SPAWN_REPLY;
-	msg->remote = true;
-	msg->sequence = rel->sequence;
-	msg->user_data = rel->user_data;
 	return msg;
 }
 

@@ -151,6 +151,38 @@ void stream_pair(enum carrier carrier, int sv[2])
 		die("socketpair");
 }
 
+void give_fd(int through, int fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { "f", 1 };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	if (sendmsg(through, &h, 0) != 1)
+		die("SCM_RIGHTS");
+}
+
+int take_fd(int through)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
+	int fd;
+
+	if (recvmsg(through, &h, 0) != 1 || !CMSG_FIRSTHDR(&h))
+		die("SCM_RIGHTS");
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&h)), sizeof(int));
+	return fd;
+}
+
 /* Nodes */
 
 static int set(int fd, int option, const void *p, socklen_t len)
@@ -570,6 +602,22 @@ bool proc_expect(int fd, const struct buf *message)
 	if (!err && buf_eq(&m.term, message))
 		return true;
 	fprintf(stderr, "# recvmsg: %d\n", err);
+	buf_dump("received", &m.term);
+	buf_dump("expected", message);
+	return false;
+}
+
+bool proc_expect_signal(int fd, const struct to *what, const struct buf *message)
+{
+	bool made = what->op != ERLDIST_SIG_MESSAGE;
+	DEFINE_MSG(m);
+	int err = proc_recv(fd, &m, WAIT_MS);
+
+	if (!err && m.op == what->op && !(m.flags & ERLDIST_MSG_SIGNAL) == !made &&
+	    m.ref == what->ref && m.user_data == what->user_data && buf_eq(&m.term, message))
+		return true;
+	fprintf(stderr, "# recvmsg: %d, op %d, flags %#x, ref %llu, user_data %llu\n", err, m.op,
+		m.flags, (unsigned long long)m.ref, (unsigned long long)m.user_data);
 	buf_dump("received", &m.term);
 	buf_dump("expected", message);
 	return false;

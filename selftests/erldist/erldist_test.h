@@ -88,6 +88,10 @@ enum carrier { CARRIER_TCP4, CARRIER_TCP6, CARRIER_UNIX };
 /* Two ends of a connected stream */
 void stream_pair(enum carrier carrier, int sv[2]);
 
+/* A descriptor through a socket of the other kind, AF_UNIX */
+void give_fd(int through, int fd);
+int take_fd(int through);
+
 /* Nodes */
 
 struct node_config {
@@ -193,6 +197,8 @@ void msg_free(struct msg *m);
 int proc_recv(int fd, struct msg *m, int timeout_ms);
 /* The same for what has to come: also that it is this term */
 bool proc_expect(int fd, const struct buf *message);
+/* What comes next is this signal: its op, ref and user_data */
+bool proc_expect_signal(int fd, const struct to *what, const struct buf *message);
 /* The term that getsockopt() gives, e.g. ERLDIST_EXIT_STATUS */
 int proc_term(int fd, int option, struct buf *b);
 

@@ -34,38 +34,6 @@ struct program {
 	const char *reason;	/* ERLDIST_EXIT_REASON */
 };
 
-static void give_fd(int through, int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { "f", 1 };
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1,
-			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(int));
-	if (sendmsg(through, &h, 0) != 1)
-		die("SCM_RIGHTS");
-}
-
-static int take_fd(int through)
-{
-	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1,
-			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
-	int fd;
-
-	if (recvmsg(through, &h, 0) != 1 || !CMSG_FIRSTHDR(&h))
-		die("SCM_RIGHTS");
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&h)), sizeof(int));
-	return fd;
-}
-
 /* Becomes a process, says which, and ends when it is told to */
 static int program(void *arg)
 {

@@ -144,36 +144,6 @@ struct giver {
 	bool wait;
 };
 
-static void give(int through, int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { "f", 1 };
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-			    .msg_controllen = sizeof(control) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(int));
-	if (sendmsg(through, &h, 0) != 1)
-		die("SCM_RIGHTS");
-}
-
-static int take(int through)
-{
-	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-			    .msg_controllen = sizeof(control) };
-	int fd;
-
-	if (recvmsg(through, &h, 0) != 1 || !CMSG_FIRSTHDR(&h))
-		die("SCM_RIGHTS");
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&h)), sizeof(int));
-	return fd;
-}
-
 /* Binds a process, gives its descriptor away, and ends when told to */
 static int giver(void *arg)
 {
@@ -185,7 +155,7 @@ static int giver(void *arg)
 		return 90;
 	if (g->kill_signal && set_kill(fd, g->kill_signal))
 		return 91;
-	give(g->told, fd);
+	give_fd(g->told, fd);
 	if (g->wait)
 		pause();
 	if (recv(g->told, &byte, 1, 0) != 1)
@@ -197,7 +167,7 @@ TEST_F(owner, none)
 {
 	struct giver g = { .told = self->told[1], .owner = ERLDIST_OWNER_NONE, .status = 3 };
 	pid_t child = spawn(giver, &g);
-	int p = take(self->told[0]);
+	int p = take_fd(self->told[0]);
 	DEFINE_BUF(reason);
 	DEFINE_BUF(hello);
 
@@ -221,7 +191,7 @@ TEST_F(owner, none_and_last_close)
 {
 	struct giver g = { .told = self->told[1], .owner = ERLDIST_OWNER_NONE, .status = 3 };
 	pid_t child = spawn(giver, &g);
-	int p = take(self->told[0]);
+	int p = take_fd(self->told[0]);
 	DEFINE_BUF(reason);
 
 	link_to(self->watcher, p);
@@ -250,7 +220,7 @@ TEST_F(owner, kill_signal)
 {
 	struct giver g = { .told = self->told[1], .kill_signal = SIGKILL, .wait = true };
 	pid_t child = spawn(giver, &g);
-	int p = take(self->told[0]);
+	int p = take_fd(self->told[0]);
 	DEFINE_BUF(reason);
 
 	kill(child, SIGSTOP);
@@ -266,7 +236,7 @@ TEST_F(owner, other_exits_send_no_signal)
 {
 	struct giver g = { .told = self->told[1], .kill_signal = SIGKILL };
 	pid_t child = spawn(giver, &g);
-	int p = take(self->told[0]);
+	int p = take_fd(self->told[0]);
 	DEFINE_BUF(reason);
 
 	link_to(self->watcher, p);
@@ -308,7 +278,7 @@ TEST_F(owner, permission)
 {
 	struct giver g = { .told = self->told[1] };
 	pid_t child = spawn(giver, &g), other;
-	int p = take(self->told[0]);
+	int p = take_fd(self->told[0]);
 	DEFINE_BUF(reason);
 
 	other = spawn(unprivileged, &p);

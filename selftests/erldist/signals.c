@@ -53,30 +53,10 @@ static void trap(int fd, int on)
 		die("TRAP_EXIT");
 }
 
-static void expect(struct __test_metadata *_metadata, struct wire *w,
-		   const struct buf *ctl, const struct buf *payload)
-{
-	DEFINE_FRAME(f);
-
-	ASSERT_EQ(0, wire_recv(w, &f, WAIT_MS));
-	EXPECT_TRUE(buf_eq(&f.ctl, ctl)) {
-		buf_dump("received", &f.ctl);
-		buf_dump("expected", ctl);
-	}
-	if (payload) {
-		EXPECT_TRUE(buf_eq(&f.msg, payload)) {
-			buf_dump("payload", &f.msg);
-			buf_dump("expected", payload);
-		}
-	} else {
-		EXPECT_EQ(0, f.msg.len);
-	}
-}
-
 #define EXPECT_FRAME(payload, ...)					\
 	do {								\
 		DEFINE_BUF(ctl_);						\
-		expect(_metadata, &self->w, fmt(&ctl_, __VA_ARGS__), payload); \
+		EXPECT_TRUE(wire_expect(&self->w, fmt(&ctl_, __VA_ARGS__), payload)); \
 	} while (0)
 
 #define SEND_FRAME(payload, ...)					\
@@ -85,27 +65,14 @@ static void expect(struct __test_metadata *_metadata, struct wire *w,
 		ASSERT_EQ(0, wire_send(&self->w, fmt(&ctl_, __VA_ARGS__), payload)); \
 	} while (0)
 
-/* The next thing that comes is this signal */
-static void expect_signal(struct __test_metadata *_metadata, int fd, int op,
-			  uint64_t ref, const struct buf *message)
-{
-	DEFINE_MSG(m);
+/* The tests' references come with this */
+#define USER_DATA(n)	((n) ? (n) ^ 0xabcd : 0)
 
-	ASSERT_EQ(0, proc_recv(fd, &m, WAIT_MS));
-	EXPECT_EQ(op, m.op);
-	EXPECT_EQ(!!(m.flags & ERLDIST_MSG_SIGNAL), op != ERLDIST_SIG_MESSAGE);
-	EXPECT_EQ(ref, m.ref);
-	EXPECT_EQ(ref ? ref ^ 0xabcd : 0, m.user_data);
-	EXPECT_TRUE(buf_eq(&m.term, message)) {
-		buf_dump("received", &m.term);
-		buf_dump("expected", message);
-	}
-}
-
-#define EXPECT_SIGNAL(fd, op, ref, ...)					\
+#define EXPECT_SIGNAL(fd, op_, ref_, ...)					\
 	do {								\
 		DEFINE_BUF(msg_);						\
-		expect_signal(_metadata, fd, op, ref, fmt(&msg_, __VA_ARGS__)); \
+		const struct to what_ = { .op = op_, .ref = ref_, .user_data = USER_DATA(ref_) }; \
+		EXPECT_TRUE(proc_expect_signal(fd, &what_, fmt(&msg_, __VA_ARGS__))); \
 	} while (0)
 
 static bool quiet(int fd)
@@ -352,10 +319,10 @@ TEST_F(signals, reasons_that_cannot_go_on)
 		ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &dest));
 		term(&dest, "p", &far);
 		ASSERT_EQ(0, ask(p, ERLDIST_SIG_LINK, &dest));
-		expect(_metadata, &v, term(&ctl, "{ipp}", OP_LINK, &pid, &far), NULL);
+		EXPECT_TRUE(wire_expect(&v, term(&ctl, "{ipp}", OP_LINK, &pid, &far), NULL));
 		SEND_FRAME(&reasons[i], "{ipp}", OP_PAYLOAD_EXIT2, &self->other, &pid);
 		EXPECT_SIGNAL(self->p, ERLDIST_SIG_EXIT, 0, "{apt}", "EXIT", &pid, &reasons[i]);
-		expect(_metadata, &v, term(&ctl, "{ipp}", OP_PAYLOAD_EXIT, &pid, &far), &instead);
+		EXPECT_TRUE(wire_expect(&v, term(&ctl, "{ipp}", OP_PAYLOAD_EXIT, &pid, &far), &instead));
 		/* a process here cannot give such a reason */
 		term(&dest, "p", &self->pid);
 		EXPECT_EQ(-EINVAL, proc_sendto(self->p, &(struct to){ .op = ERLDIST_SIG_EXIT,
@@ -522,8 +489,8 @@ TEST_F(signals, connecting)
 	w.creation = 77;
 	ASSERT_EQ(0, node_accept(self->node, sv[1], 5));
 	ASSERT_EQ(0, wire_initiate(&w));
-	expect(_metadata, &w, term(&ctl, "{ipp}", OP_LINK, &self->pid, &far), NULL);
-	expect(_metadata, &w, term(&ctl, "{ippr}", OP_MONITOR_P, &self->pid, &far, &ref), NULL);
+	EXPECT_TRUE(wire_expect(&w, term(&ctl, "{ipp}", OP_LINK, &self->pid, &far), NULL));
+	EXPECT_TRUE(wire_expect(&w, term(&ctl, "{ippr}", OP_MONITOR_P, &self->pid, &far, &ref), NULL));
 	wire_close(&w);
 	EXPECT_SIGNAL(self->p, ERLDIST_SIG_EXIT, 0, "{apt}", "EXIT", &far, &nc);
 	EXPECT_SIGNAL(self->p, ERLDIST_SIG_DOWN, self->ref, "{arapt}", "DOWN", &ref, "process",
@@ -549,7 +516,7 @@ TEST_F(signals, unlink_before_the_connection)
 	w.creation = 77;
 	ASSERT_EQ(0, node_accept(self->node, sv[1], 5));
 	ASSERT_EQ(0, wire_initiate(&w));
-	expect(_metadata, &w, term(&ctl, "{ipp}", OP_LINK, &self->pid, &far), NULL);
+	EXPECT_TRUE(wire_expect(&w, term(&ctl, "{ipp}", OP_LINK, &self->pid, &far), NULL));
 	ASSERT_EQ(0, wire_recv(&w, &f, WAIT_MS));
 	EXPECT_EQ(OP_UNLINK_ID, frame_op(&f));
 }

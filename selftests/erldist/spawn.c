@@ -48,30 +48,10 @@ static ssize_t spawn_at(int fd, const struct buf *node, uint64_t ref, const stru
 					     .user_data = ref ^ 0xabcd }, what);
 }
 
-static void expect(struct __test_metadata *_metadata, struct wire *w,
-		   const struct buf *ctl, const struct buf *payload)
-{
-	DEFINE_FRAME(f);
-
-	ASSERT_EQ(0, wire_recv(w, &f, WAIT_MS));
-	EXPECT_TRUE(buf_eq(&f.ctl, ctl)) {
-		buf_dump("received", &f.ctl);
-		buf_dump("expected", ctl);
-	}
-	if (payload) {
-		EXPECT_TRUE(buf_eq(&f.msg, payload)) {
-			buf_dump("payload", &f.msg);
-			buf_dump("expected", payload);
-		}
-	} else {
-		EXPECT_EQ(0, f.msg.len);
-	}
-}
-
 #define EXPECT_FRAME(payload, ...)					\
 	do {								\
 		DEFINE_BUF(ctl_);						\
-		expect(_metadata, &self->w, fmt(&ctl_, __VA_ARGS__), payload); \
+		EXPECT_TRUE(wire_expect(&self->w, fmt(&ctl_, __VA_ARGS__), payload)); \
 	} while (0)
 
 #define SEND_FRAME(payload, ...)					\
@@ -80,26 +60,14 @@ static void expect(struct __test_metadata *_metadata, struct wire *w,
 		ASSERT_EQ(0, wire_send(&self->w, fmt(&ctl_, __VA_ARGS__), payload)); \
 	} while (0)
 
-static void expect_signal(struct __test_metadata *_metadata, int fd, int op,
-			  uint64_t ref, const struct buf *message)
-{
-	DEFINE_MSG(m);
+/* The tests' references come with this */
+#define USER_DATA(n)	((n) ? (n) ^ 0xabcd : 0)
 
-	ASSERT_EQ(0, proc_recv(fd, &m, WAIT_MS));
-	EXPECT_EQ(op, m.op);
-	EXPECT_NE(0, m.flags & ERLDIST_MSG_SIGNAL);
-	EXPECT_EQ(ref, m.ref);
-	EXPECT_EQ(ref ? ref ^ 0xabcd : 0, m.user_data);
-	EXPECT_TRUE(buf_eq(&m.term, message)) {
-		buf_dump("received", &m.term);
-		buf_dump("expected", message);
-	}
-}
-
-#define EXPECT_SIGNAL(fd, op, ref, ...)					\
+#define EXPECT_SIGNAL(fd, op_, ref_, ...)					\
 	do {								\
 		DEFINE_BUF(msg_);						\
-		expect_signal(_metadata, fd, op, ref, fmt(&msg_, __VA_ARGS__)); \
+		const struct to what_ = { .op = op_, .ref = ref_, .user_data = USER_DATA(ref_) }; \
+		EXPECT_TRUE(proc_expect_signal(fd, &what_, fmt(&msg_, __VA_ARGS__))); \
 	} while (0)
 
 static bool quiet(int fd)

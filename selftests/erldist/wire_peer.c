@@ -527,3 +527,21 @@ int frame_op(const struct frame *f)
 
 	return f->ctl.len > 3 && p[0] == 104 && p[2] == 97 ? p[3] : -1;
 }
+
+bool wire_expect(struct wire *w, const struct buf *ctl, const struct buf *payload)
+{
+	static const struct buf nothing;
+	DEFINE_FRAME(f);
+	int err = wire_recv(w, &f, WAIT_MS);
+
+	if (!payload)
+		payload = &nothing;
+	if (!err && buf_eq(&f.ctl, ctl) && buf_eq(&f.msg, payload))
+		return true;
+	fprintf(stderr, "# frame: %d\n", err);
+	buf_dump("received", &f.ctl);
+	buf_dump("expected", ctl);
+	buf_dump("payload", &f.msg);
+	buf_dump("expected", payload);
+	return false;
+}

@@ -118,6 +118,8 @@ int wire_reg_send(struct wire *w, const char *name, const struct buf *msg);
 int wire_pid_send(struct wire *w, const struct epid *to, const struct buf *msg);
 /* The next frame that is no tick, fragments put together */
 int wire_recv(struct wire *w, struct frame *f, int timeout_ms);
+/* The next frame is this one; payload may be NULL: there is none */
+bool wire_expect(struct wire *w, const struct buf *ctl, const struct buf *payload);
 /*
  * All that was sent was taken: an unlink of a process that never was is
  * acknowledged, and nothing came before that. 0 or a negative errno.
