@@ -56,10 +56,11 @@ static void link_to(int fd, int other)
 {
 	struct epid pid;
 	DEFINE_BUF(dest);
+	const struct to to = { .op = ERLDIST_SIG_LINK, .dest = &dest };
 
 	proc_self(other, &pid);
 	fmt(&dest, "p", &pid);
-	if (proc_ask(fd, &(struct to){ .op = ERLDIST_SIG_LINK, .dest = &dest }))
+	if (proc_ask(fd, &to))
 		die("LINK");
 }
 
@@ -68,11 +69,12 @@ static void exit2(int fd, int other, const char *reason)
 	struct epid pid;
 	DEFINE_BUF(dest);
 	DEFINE_BUF(term);
+	const struct to to = { .op = ERLDIST_SIG_EXIT, .dest = &dest };
 
 	proc_self(other, &pid);
 	fmt(&dest, "p", &pid);
 	fmt(&term, "a", reason);
-	if (proc_sendto(fd, &(struct to){ .op = ERLDIST_SIG_EXIT, .dest = &dest }, &term) < 0)
+	if (proc_sendto(fd, &to, &term) < 0)
 		die("EXIT");
 }
 

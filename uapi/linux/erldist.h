@@ -71,9 +71,11 @@ enum {
 	ERLDIST_RECVTO,		/* __u32, 1: deliver ERLDIST_TO (r) */
 	ERLDIST_ATTACH,		/* __s32, fd of a process: be a reply port of it */
 	ERLDIST_OWNER,		/* __s32, see below (r: its pid, 0: none, or not seen) */
-	ERLDIST_KILL_SIGNAL,	/* __u32, 0, SIGTERM or SIGKILL (r): sent to the owner
-				 * when exit/2 kills the process
-				 */
+	/*
+	 * __u32, 0, SIGTERM or SIGKILL (r): sent to the owner when exit/2 kills
+	 * the process
+	 */
+	ERLDIST_KILL_SIGNAL,
 	ERLDIST_SPAWN_SERVER,	/* __u32, 1: take the node's spawn requests (r) */
 };
 
@@ -182,9 +184,11 @@ enum {
  */
 enum erldist_signal_op {
 	ERLDIST_SIG_MESSAGE,
-	ERLDIST_SIG_EXIT,	/* to send: exit/2, the payload is the reason;
-				 * received: {'EXIT', Pid, Reason}
-				 */
+	/*
+	 * to send: exit/2, the payload is the reason; received: {'EXIT', Pid,
+	 * Reason}
+	 */
+	ERLDIST_SIG_EXIT,
 	ERLDIST_SIG_DOWN,	/* received: {'DOWN', Ref, process, Object, Reason} */
 	ERLDIST_SIG_LINK,	/* to a pid; no payload, as below, unless it is said */
 	ERLDIST_SIG_UNLINK,	/* from a pid */
@@ -192,35 +196,44 @@ enum erldist_signal_op {
 	ERLDIST_SIG_DEMONITOR,	/* ref, no destination; a spawn is abandoned */
 	ERLDIST_SIG_ALIAS,	/* ref becomes an address of the process */
 	ERLDIST_SIG_UNALIAS,	/* ref, which may be a monitor's too */
-	ERLDIST_SIG_MONITOR_NODE,	/* the destination is a node's name, an atom:
-				 * its loss is told once for each time this was
-				 * sent, also that it cannot be connected
-				 */
+	/*
+	 * the destination is a node's name, an atom: its loss is told once for
+	 * each time this was sent, also that it cannot be connected
+	 */
+	ERLDIST_SIG_MONITOR_NODE,
 	ERLDIST_SIG_MONITOR_NODES,	/* every node that comes and goes, no destination */
 	ERLDIST_SIG_NODEUP,	/* received: {nodeup, Node} */
 	ERLDIST_SIG_NODEDOWN,	/* received: {nodedown, Node} */
-	ERLDIST_SIG_SPAWN,	/* to a node, an atom; ref; the payload is {Module,
-				 * Function, Options, Arguments}
-				 */
-	ERLDIST_SIG_SPAWN_REPLY,	/* received: {spawn_reply, Ref, ok, Pid}
-				 * or {spawn_reply, Ref, error, Reason}
-				 */
-	ERLDIST_SIG_SPAWN_REQUEST,	/* received by the node's spawn server:
-				 * {spawn_request, Ref, From, GroupLeader, {Module,
-				 * Function, Arity}, Options, Arguments}
-				 */
-	ERLDIST_SIG_SPAWN_ANSWER,	/* to the Ref of a request; the payload is the
-				 * pid of a process of this node, or an atom
-				 */
+	/*
+	 * to a node, an atom; ref; the payload is {Module, Function, Options,
+	 * Arguments}
+	 */
+	ERLDIST_SIG_SPAWN,
+	/*
+	 * received: {spawn_reply, Ref, ok, Pid} or {spawn_reply, Ref, error,
+	 * Reason}
+	 */
+	ERLDIST_SIG_SPAWN_REPLY,
+	/*
+	 * received by the node's spawn server: {spawn_request, Ref, From,
+	 * GroupLeader, {Module, Function, Arity}, Options, Arguments}
+	 */
+	ERLDIST_SIG_SPAWN_REQUEST,
+	/*
+	 * to the Ref of a request; the payload is the pid of a process of this
+	 * node, or an atom
+	 */
+	ERLDIST_SIG_SPAWN_ANSWER,
 };
 
 /* To send: */
 #define ERLDIST_SIG_F_NOCONNECT	0x01	/* EHOSTUNREACH rather than connect */
 #define ERLDIST_SIG_F_MONITOR	0x02	/* MESSAGE: monitor the receiver first */
 #define ERLDIST_SIG_F_ALIAS	0x04	/* MESSAGE, MONITOR: ref is an alias too */
-#define ERLDIST_SIG_F_ONCE	0x08	/* ALIAS, F_ALIAS: until a message came, which
-					 * ends the monitor as well
-					 */
+/*
+ * ALIAS, F_ALIAS: until a message came, which ends the monitor as well
+ */
+#define ERLDIST_SIG_F_ONCE	0x08
 #define ERLDIST_SIG_F_FLUSH	0x10	/* DEMONITOR: drop a DOWN that came */
 #define ERLDIST_SIG_F_OFF	0x20	/* MONITOR_NODE: one less; MONITOR_NODES: none */
 #define ERLDIST_SIG_F_VISIBLE	0x40	/* MONITOR_NODES: those that publish themselves */
@@ -231,9 +244,10 @@ struct erldist_signal {
 	__u16 flags;		/* ERLDIST_SIG_F_* */
 	__u32 reserved;
 	__aligned_u64 user_data;	/* comes back with what is told of ref, or of nodes */
-	__aligned_u64 ref;	/* 0 where none is used; received: of the monitor,
-				 * alias or spawn
-				 */
+	/*
+	 * 0 where none is used; received: of the monitor, alias or spawn
+	 */
+	__aligned_u64 ref;
 };
 
 #endif /* _UAPI_LINUX_ERLDIST_H */
