@@ -869,11 +869,6 @@ int erldist_peer_adopt(struct erldist_peer *peer, struct erldist_channel *ch)
 		erldist_channel_abort(victim, ERLDIST_REASON_REPLACED, 0);
 		erldist_channel_put(victim);
 	}
-	if (!err) {
-		erldist_netlink_peer(peer, ERLDIST_CMD_PEER_UP_NTF);
-		erldist_peer_event(peer, ERLDIST_PENDING_UP, ch->tag,
-				   ch->connection);
-	}
 	return err;
 }
 
@@ -881,6 +876,8 @@ int erldist_peer_adopt(struct erldist_peer *peer, struct erldist_channel *ch)
  * erldist_peer_open() - frames may flow
  * @peer: the peer
  * @ch: its connection
+ *
+ * It is up for everybody: who hears so can send without waiting.
  *
  * Context: process context.
  * Return: false when the connection is gone already.
@@ -897,9 +894,12 @@ bool erldist_peer_open(struct erldist_peer *peer, struct erldist_channel *ch)
 	}
 	spin_unlock_bh(&peer->lock);
 	wake_up_all(&peer->wait);
-	if (open)
-		erldist_send_kick(peer);
-	return open;
+	if (!open)
+		return false;
+	erldist_netlink_peer(peer, ERLDIST_CMD_PEER_UP_NTF);
+	erldist_peer_event(peer, ERLDIST_PENDING_UP, ch->tag, ch->connection);
+	erldist_send_kick(peer);
+	return true;
 }
 
 /* The connection itself goes. */

@@ -155,6 +155,45 @@ static int call_connect(void *arg)
 	return -proc_connect(c->p, c->to);
 }
 
+/* Who is told that a peer is up can send at once */
+static int send_when_up(void *arg)
+{
+	struct caller *c = arg;
+	struct to to = { .dest = c->to, .sig_flags = ERLDIST_SIG_F_NOCONNECT };
+	uint64_t end = now_ms() + WAIT_MS;
+	struct peer_info i;
+	int err;
+
+	/* the sooner, the better: it does not wait to be woken */
+	do {
+		err = node_event(c->node, &i, 0);
+	} while (err == -EAGAIN && now_ms() < end);
+	return err ? -err : proc_sendto(c->p, &to, c->to) != (ssize_t)c->to->len;
+}
+
+TEST_F(connect, up_for_everybody)
+{
+	DEFINE_BUF(d);
+	struct caller c = { self->node, self->p, address(&d) };
+
+	for (int i = 0; i < 20; i++) {
+		pid_t child = spawn(send_when_up, &c);
+		int sv[2];
+
+		sleep_ms(10);
+		stream_pair(CARRIER_TCP4, sv);
+		ASSERT_EQ(0, node_accept(self->node, sv[0], 0));
+		close(sv[0]);
+		wire_init(&self->w, sv[1], "w@h");
+		ASSERT_EQ(0, wire_initiate(&self->w));
+		ASSERT_EQ(0, reap(child)) {
+			TH_LOG("connection %d", i);
+		}
+		close(sv[1]);
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, NULL));
+	}
+}
+
 #define CALL()								\
 	DEFINE_BUF(d_);							\
 	struct caller c_ = { self->node, self->p, address(&d_) };			\
