@@ -503,11 +503,9 @@ static int link_many(struct wire *w, int p)
 {
 	uint64_t end = now_ms() + LINKING_MS;
 	struct epid pid;
-	uint32_t one = 1;
 	int err = 0;
 
-	if (setsockopt(p, SOL_ERLDIST, ERLDIST_TRAP_EXIT, &one, sizeof(one)))
-		return -errno;
+	proc_trap_exit(p, true);
 	proc_self(p, &pid);
 	for (uint32_t n = 1; !err && n < LINKS_MAX && now_ms() < end; n += LINKS)
 		err = link_some(w, &pid, n);

@@ -440,6 +440,14 @@ void proc_self(int fd, struct epid *pid)
 		die("ERLDIST_SELF");
 }
 
+void proc_trap_exit(int fd, bool on)
+{
+	const int value = on;
+
+	if (setsockopt(fd, SOL_ERLDIST, ERLDIST_TRAP_EXIT, &value, sizeof(value)))
+		die("TRAP_EXIT");
+}
+
 int proc_connect(int fd, const struct buf *address)
 {
 	struct sockaddr_erldist a = { .sed_family = family() };
@@ -499,6 +507,24 @@ int proc_ask(int fd, const struct to *to)
 	ssize_t n = proc_sendto(fd, to, NULL);
 
 	return n < 0 ? n : 0;
+}
+
+void proc_reply(int fd, const struct epid *pid, const struct slice *tag,
+		const struct buf *answer)
+{
+	struct buf t = { (uint8_t *)tag->p, tag->len };
+	struct eref ref;
+	char word[512];
+	DEFINE_BUF(dest);
+	DEFINE_BUF(msg);
+
+	if (scan(t.p, t.len, "[a|r]", word, &ref) > 0 ||
+	    scan(t.p, t.len, "[[a|r]|_]", word, &ref) > 0)
+		fmt(&dest, "r", &ref);
+	else
+		fmt(&dest, "p", pid);
+	proc_sendto(fd, &(struct to){ .dest = &dest, .sig_flags = ERLDIST_SIG_F_NOCONNECT },
+		    fmt(&msg, "{tt}", &t, answer));
 }
 
 static struct erldist_refs get_refs(int fd)

@@ -155,6 +155,7 @@ int proc_open(const char *name, const char *node);
 int proc(const char *name, const char *node);
 int proc_bind_term(int fd, const struct buf *address);
 void proc_self(int fd, struct epid *pid);
+void proc_trap_exit(int fd, bool on);
 int proc_connect(int fd, const struct buf *address);
 
 /* What is to be sent beside the payload */
@@ -199,6 +200,12 @@ int proc_recv(int fd, struct msg *m, int timeout_ms);
 bool proc_expect(int fd, const struct buf *message);
 /* What comes next is this signal: its op, ref and user_data */
 bool proc_expect_signal(int fd, const struct to *what, const struct buf *message);
+/*
+ * The answer to {'$gen_call', {Pid, Tag}, Request}: to the alias in a tag [alias | Ref]
+ * or [[alias | Ref] | Label], else to the pid
+ */
+void proc_reply(int fd, const struct epid *pid, const struct slice *tag,
+		const struct buf *answer);
 /* The term that getsockopt() gives, e.g. ERLDIST_EXIT_STATUS */
 int proc_term(int fd, int option, struct buf *b);
 

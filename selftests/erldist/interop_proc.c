@@ -17,6 +17,9 @@
  *				its bytes are the destination
  *	{reason, Binary}	makes Binary's bytes the exit reason; ok or
  *				{error, Errno}
+ *	{trap, 0 | 1}		ERLDIST_TRAP_EXIT; ok or {error, Errno}. What it traps
+ *				becomes its exit reason, and the program exits
+ *	{kill_signal, Number}	ERLDIST_KILL_SIGNAL; ok or {error, Errno}
  *	anything else		the same
  */
 #include "erldist_test.h"
@@ -90,6 +93,21 @@ static bool try_bytes(struct process *p, const struct slice *request, struct buf
 	return tell(answer, op < 0 ? -op : 0);
 }
 
+/* An option that is a number; false: there is no such option */
+static bool set_number(struct process *p, const char *word, uint32_t number, struct buf *answer)
+{
+	int option = 0;
+
+	if (!strcmp(word, "trap"))
+		option = ERLDIST_TRAP_EXIT;
+	if (!strcmp(word, "kill_signal"))
+		option = ERLDIST_KILL_SIGNAL;
+	if (!option)
+		return false;
+	return tell(answer, setsockopt(p->fd, SOL_ERLDIST, option, &number, sizeof(number)) ?
+			    errno : 0);
+}
+
 /* The answer to a request; false: there is none */
 static bool serve(struct process *p, const struct slice *request, struct buf *answer)
 {
@@ -99,6 +117,9 @@ static bool serve(struct process *p, const struct slice *request, struct buf *an
 
 	*word = 0;
 	if (try_bytes(p, request, answer))
+		return true;
+	if (scan(request->p, request->len, "{ai}", word, &number) > 0 &&
+	    set_number(p, word, number, answer))
 		return true;
 	buf_add(answer, request->p, request->len);
 	if (scan(request->p, request->len, "{ai}", word, &number) < 0 &&
@@ -121,25 +142,11 @@ static bool serve(struct process *p, const struct slice *request, struct buf *an
 	return strcmp(word, "mute") != 0;
 }
 
-/* To the alias in a tag [alias | Ref] or [[alias | Ref] | Label], else the pid */
-static void reply(struct process *p, const struct epid *pid,
-		  const struct slice *tag, const struct buf *answer)
+/* Told to end, it does */
+static void end_with(struct process *p, const struct slice *reason)
 {
-	struct buf t = { (uint8_t *)tag->p, tag->len };
-	struct buf a = *answer;
-	struct eref ref;
-	char word[512];
-	DEFINE_BUF(dest);
-	DEFINE_BUF(msg);
-
-	if (scan(t.p, t.len, "[a|r]", word, &ref) > 0 ||
-	    scan(t.p, t.len, "[[a|r]|_]", word, &ref) > 0)
-		fmt(&dest, "r", &ref);
-	else
-		fmt(&dest, "p", pid);
-	proc_sendto(p->fd, &(struct to){ .dest = &dest,
-					 .sig_flags = ERLDIST_SIG_F_NOCONNECT },
-		    fmt(&msg, "{tt}", &t, &a));
+	setsockopt(p->fd, SOL_ERLDIST, ERLDIST_EXIT_REASON, reason->p, reason->len);
+	_exit(0);
 }
 
 static void handle(struct process *p, const struct buf *m)
@@ -154,7 +161,9 @@ static void handle(struct process *p, const struct buf *m)
 		count(p, sender, seq);
 	else if (scan(m->p, m->len, "{a{pt}t}", word, &pid, &tag, &request) > 0 &&
 		 !strcmp(word, "$gen_call") && serve(p, &request, &answer))
-		reply(p, &pid, &tag, &answer);
+		proc_reply(p->fd, &pid, &tag, &answer);
+	else if (scan(m->p, m->len, "{a_t}", word, &rest) > 0 && !strcmp(word, "EXIT"))
+		end_with(p, &rest);
 }
 
 /* A message longer than those of receive_short() */

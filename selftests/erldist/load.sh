@@ -14,6 +14,9 @@ HERE=$(dirname "$(readlink -f "$0")")
 LOAD=$HERE/load
 failed=0
 
+# shellcheck source=selftests/erldist/lib_memory.sh
+. "$HERE/lib_memory.sh"
+
 load()
 {
 	# shellcheck disable=SC2086
@@ -40,28 +43,6 @@ unload()
 loaded()
 {
 	[ -d /sys/module/erldist ]
-}
-
-# KiB that the kernel holds for itself
-memory()
-{
-	sync
-	echo 3 > /proc/sys/vm/drop_caches
-	sleep 0.3
-	awk '/^(Slab|SReclaimable|VmallocUsed|Percpu|KernelStack):/ {
-		sum += $1 == "SReclaimable:" ? -$2 : $2 } END { print sum }' \
-		/proc/meminfo
-}
-
-# What one leaked page a round would come to is more than this
-tolerance()
-{
-	if [ -e /sys/kernel/debug/kmemleak ] ||
-	   grep -qw kasan_init /proc/kallsyms 2> /dev/null; then
-		echo 6144
-	else
-		echo 640
-	fi
 }
 
 # name and result of a test
@@ -100,7 +81,7 @@ repeat()
 	done
 	after=$(memory)
 	echo "# $1: $before KiB after $WARM rounds, $after KiB after $ROUNDS"
-	[ $((after - before)) -le "$(tolerance)" ]
+	as_before "$before" "$after"
 }
 
 if [ "$(id -u)" -ne 0 ]; then

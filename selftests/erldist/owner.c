@@ -11,12 +11,10 @@ FIXTURE(owner) {
 
 FIXTURE_SETUP(owner)
 {
-	const int on = 1;
-
 	SETUP_ERLDIST();
 	self->node = node("k@h");
 	self->watcher = proc("watcher", NULL);
-	ASSERT_EQ(0, setsockopt(self->watcher, SOL_ERLDIST, ERLDIST_TRAP_EXIT, &on, sizeof(on)));
+	proc_trap_exit(self->watcher, true);
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, self->told));
 }
 

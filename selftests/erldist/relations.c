@@ -30,14 +30,6 @@ FIXTURE_TEARDOWN(relations)
 {
 }
 
-static struct eref ref_of(struct wire *w, uint32_t n)
-{
-	struct eref ref = { .creation = w->creation, .n = 3, .word = { n, 2, 3 } };
-
-	snprintf(ref.node, sizeof(ref.node), "%s", w->name);
-	return ref;
-}
-
 /* A control message without a payload */
 #define ASK(...)							\
 	do {								\
@@ -134,7 +126,7 @@ TEST_F(relations, unlink_is_always_acknowledged)
 
 TEST_F(relations, nobody_there)
 {
-	struct eref ref = ref_of(&self->w, 1);
+	struct eref ref = wire_ref(&self->w, 1);
 	struct epid gone = self->pid, old = self->pid;
 	DEFINE_BUF(noproc);
 	DEFINE_BUF(ctl);
@@ -166,8 +158,8 @@ TEST_F(relations, nobody_there)
 
 TEST_F(relations, monitors)
 {
-	struct eref r1 = ref_of(&self->w, 1), r2 = ref_of(&self->w, 2);
-	struct eref r3 = ref_of(&self->w, 3);
+	struct eref r1 = wire_ref(&self->w, 1), r2 = wire_ref(&self->w, 2);
+	struct eref r3 = wire_ref(&self->w, 3);
 	bool by_pid = false, by_name = false;
 	DEFINE_BUF(normal);
 
@@ -326,7 +318,7 @@ TEST_F(relations, peer_without_payload_exits)
 	ASSERT_EQ(0, wire_connect(&self->w, self->node, CARRIER_TCP4,
 				  ERLDIST_ROLE_ACCEPTOR));
 	self->from = wire_pid(&self->w, 7);
-	ref = ref_of(&self->w, 1);
+	ref = wire_ref(&self->w, 1);
 	ASK("{ipp}", OP_LINK, &self->from, &self->pid);
 	ASSERT_EQ(0, wire_sync(&self->w));
 	close(self->p);
@@ -372,7 +364,7 @@ TEST_F_TIMEOUT(relations, name_is_free_before_down, 120)
 	unsigned int rounds = scaled(200);
 
 	for (unsigned int i = 0; i < rounds; i++) {
-		struct eref ref = ref_of(&self->w, i);
+		struct eref ref = wire_ref(&self->w, i);
 		DEFINE_FRAME(f);
 
 		ASK("{ipar}", OP_MONITOR_P, &self->from, "svc", &ref);
@@ -400,7 +392,7 @@ TEST_F_TIMEOUT(relations, many, 240)
 	ASSERT_EQ(0, node_set_limits(self->node, &l));
 	seen = calloc(count, 1);
 	for (unsigned int i = 0; i < count; i++) {
-		ref = ref_of(&self->w, i);
+		ref = wire_ref(&self->w, i);
 		ASK("{ippr}", OP_MONITOR_P, &self->from, &self->pid, &ref);
 	}
 	ASSERT_EQ(0, wire_sync(&self->w));
@@ -457,12 +449,11 @@ TEST_F(relations, exit2)
 
 TEST_F(relations, kill_cannot_be_trapped)
 {
-	uint32_t one = 1;
 	DEFINE_BUF(kill);
 	DEFINE_BUF(killed);
 	DEFINE_BUF(ctl);
 
-	ASSERT_EQ(0, setsockopt(self->p, SOL_ERLDIST, ERLDIST_TRAP_EXIT, &one, 4));
+	proc_trap_exit(self->p, true);
 	ASK("{ipp}", OP_LINK, &self->from, &self->pid);
 	fmt(&ctl, "{ipp}", OP_PAYLOAD_EXIT2, &self->from, &self->pid);
 	ASSERT_EQ(0, wire_send(&self->w, &ctl, fmt(&kill, "a", "kill")));
@@ -473,9 +464,8 @@ TEST_F(relations, kill_cannot_be_trapped)
 TEST_F(relations, trap_exit)
 {
 	static const char * const reasons[] = { "normal", "oops", "kill" };
-	uint32_t one = 1;
 
-	ASSERT_EQ(0, setsockopt(self->p, SOL_ERLDIST, ERLDIST_TRAP_EXIT, &one, 4));
+	proc_trap_exit(self->p, true);
 	/* exit/2, then the same through a link; kill is only special in exit/2 */
 	for (int i = 0; i < 5; i++) {
 		const char *reason = reasons[i < 2 ? i : i - 2];
@@ -532,12 +522,11 @@ TEST_F(relations, connection_lost)
 {
 	int q = proc(NULL, NULL), bystander = proc(NULL, NULL);
 	struct epid q_pid;
-	uint32_t one = 1;
 	DEFINE_BUF(want);
 	DEFINE_MSG(m);
 
 	proc_self(q, &q_pid);
-	ASSERT_EQ(0, setsockopt(q, SOL_ERLDIST, ERLDIST_TRAP_EXIT, &one, 4));
+	proc_trap_exit(q, true);
 	ASK("{ipp}", OP_LINK, &self->from, &self->pid);
 	ASK("{ipp}", OP_LINK, &self->from, &q_pid);
 	ASSERT_EQ(0, wire_sync(&self->w));
@@ -554,7 +543,7 @@ TEST_F(relations, connection_lost)
 
 TEST_F(relations, net_kernel_answers_ping)
 {
-	struct eref ref = ref_of(&self->w, 4), mon = ref_of(&self->w, 5);
+	struct eref ref = wire_ref(&self->w, 4), mon = wire_ref(&self->w, 5);
 	DEFINE_BUF(msg);
 	DEFINE_BUF(want);
 	DEFINE_BUF(tag);
@@ -593,7 +582,7 @@ TEST_F(relations, net_kernel_answers_ping)
 /* Any other call gets DOWN at once, from the reference in its tag */
 TEST_F(relations, net_kernel_knows_nothing_else)
 {
-	struct eref ref = ref_of(&self->w, 4);
+	struct eref ref = wire_ref(&self->w, 4);
 	DEFINE_BUF(msg);
 	DEFINE_BUF(noproc);
 	DEFINE_BUF(ctl);

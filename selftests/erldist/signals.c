@@ -47,12 +47,6 @@ static int ask_ref(int fd, int op, const struct buf *dest, uint64_t ref, int fla
 					  .user_data = ref ^ 0xabcd });
 }
 
-static void trap(int fd, int on)
-{
-	if (setsockopt(fd, SOL_ERLDIST, ERLDIST_TRAP_EXIT, &on, sizeof(on)))
-		die("TRAP_EXIT");
-}
-
 #define EXPECT_FRAME(payload, ...)					\
 	do {								\
 		DEFINE_BUF(ctl_);						\
@@ -99,7 +93,7 @@ TEST_F(signals, link_and_exit_of_the_other)
 	DEFINE_BUF(boom);
 
 	fmt(&boom, "{ai}", "boom", 7);
-	trap(self->p, 1);
+	proc_trap_exit(self->p, true);
 	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
 	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
 	SEND_FRAME(&boom, "{ipp}", OP_PAYLOAD_EXIT, &self->other, &self->pid);
@@ -109,7 +103,7 @@ TEST_F(signals, link_and_exit_of_the_other)
 	ASSERT_EQ(0, wire_sync(&self->w));
 	EXPECT_TRUE(quiet(self->p));
 	/* who does not trap ends with it */
-	trap(self->p, 0);
+	proc_trap_exit(self->p, false);
 	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
 	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
 	SEND_FRAME(&boom, "{ipp}", OP_PAYLOAD_EXIT, &self->other, &self->pid);
@@ -124,7 +118,7 @@ TEST_F(signals, unlink_waits_for_its_ack)
 	uint64_t id;
 
 	fmt(&boom, "a", "boom");
-	trap(self->p, 1);
+	proc_trap_exit(self->p, true);
 	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_UNLINK, &self->dest));
 	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
 	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
@@ -155,7 +149,7 @@ TEST_F(signals, link_again_before_the_ack)
 	uint64_t id;
 
 	fmt(&boom, "a", "boom");
-	trap(self->p, 1);
+	proc_trap_exit(self->p, true);
 	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
 	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_UNLINK, &self->dest));
 	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
@@ -187,7 +181,7 @@ TEST_F(signals, the_peer_unlinks)
 	DEFINE_BUF(boom);
 
 	fmt(&boom, "a", "boom");
-	trap(self->p, 1);
+	proc_trap_exit(self->p, true);
 	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
 	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
 	SEND_FRAME(NULL, "{iupp}", OP_UNLINK_ID, 9ULL, &self->other, &self->pid);
@@ -314,7 +308,7 @@ TEST_F(signals, reasons_that_cannot_go_on)
 		DEFINE_BUF(ctl);
 
 		proc_self(p, &pid);
-		trap(self->p, 1);
+		proc_trap_exit(self->p, true);
 		term(&dest, "p", &pid);
 		ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &dest));
 		term(&dest, "p", &far);
@@ -385,6 +379,31 @@ TEST_F(signals, alias)
 	EXPECT_TRUE(quiet(self->p));
 }
 
+/* OTP 28's: priority, and exit/2 to whom an alias is of */
+TEST_F(signals, alias_exit)
+{
+	enum { PRIO = 1, ALIAS = 4, EXIT = 16 };
+	struct eref ref = proc_ref(self->p, self->ref);
+	DEFINE_BUF(hello);
+	DEFINE_BUF(boom);
+
+	fmt(&hello, "a", "hello");
+	fmt(&boom, "a", "boom");
+	proc_trap_exit(self->p, true);
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_ALIAS, NULL, self->ref, 0));
+	SEND_FRAME(&hello, "{iipr}", OP_ALTACT_SIG_SEND, PRIO | ALIAS, &self->other, &ref);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_MESSAGE, self->ref, "a", "hello");
+	SEND_FRAME(&boom, "{iipr}", OP_ALTACT_SIG_SEND, PRIO | ALIAS | EXIT, &self->other, &ref);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_EXIT, 0, "{apa}", "EXIT", &self->other, "boom");
+	SEND_FRAME(&boom, "{iipp}", OP_ALTACT_SIG_SEND, PRIO | EXIT, &self->other, &self->pid);
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_EXIT, 0, "{apa}", "EXIT", &self->other, "boom");
+	/* nobody has it */
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_UNALIAS, NULL, self->ref, 0));
+	SEND_FRAME(&boom, "{iipr}", OP_ALTACT_SIG_SEND, ALIAS | EXIT, &self->other, &ref);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(quiet(self->p));
+}
+
 /* What a call is made of: monitor, alias and message in one */
 TEST_F(signals, call)
 {
@@ -435,7 +454,7 @@ TEST_F(signals, node_loss)
 
 	fmt(&nc, "a", "noconnection");
 	fmt(&later, "a", "later");
-	trap(self->p, 1);
+	proc_trap_exit(self->p, true);
 	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &self->dest));
 	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_MONITOR, &self->dest, self->ref, 0));
 	EXPECT_FRAME(NULL, "{ipp}", OP_LINK, &self->pid, &self->other);
@@ -465,7 +484,7 @@ TEST_F(signals, connecting)
 
 	fmt(&dest, "p", &far);
 	fmt(&nc, "a", "noconnection");
-	trap(self->p, 1);
+	proc_trap_exit(self->p, true);
 	EXPECT_EQ(-EHOSTUNREACH, proc_ask(self->p, &(struct to){
 		.op = ERLDIST_SIG_LINK, .dest = &dest, .sig_flags = ERLDIST_SIG_F_NOCONNECT }));
 	/* the keeper cannot */
@@ -800,8 +819,8 @@ FIXTURE_SETUP(local)
 	term(&self->to_a, "p", &self->a_pid);
 	term(&self->to_b, "p", &self->b_pid);
 	self->ref = proc_refs(self->a);
-	trap(self->a, 1);
-	trap(self->b, 1);
+	proc_trap_exit(self->a, true);
+	proc_trap_exit(self->b, true);
 }
 
 FIXTURE_TEARDOWN(local)
@@ -843,7 +862,7 @@ TEST_F(local, a_chain_of_links_falls)
 	DEFINE_BUF(got);
 
 	fd[0] = self->b;
-	trap(self->b, 0);
+	proc_trap_exit(self->b, false);
 	for (int i = 1; i < 50; i++) {
 		fd[i] = proc("", NULL);
 		proc_self(fd[i - 1], &pid);
@@ -932,7 +951,7 @@ TEST_F(local, a_large_reason_is_shared)
 	free(bytes);
 	for (int i = 0; i < 16; i++)
 		ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_MONITOR, &self->to_b, self->ref + i, 0));
-	trap(self->b, 0);
+	proc_trap_exit(self->b, false);
 	ASSERT_LT(0, proc_sendto(self->a, &to, &reason));
 	EXPECT_TRUE(poll_for(self->a, POLLIN, WAIT_MS));
 	ASSERT_EQ(0, node_info("k@h", &info));
@@ -1047,10 +1066,10 @@ TEST_F(local, exit)
 
 	ASSERT_LT(0, proc_sendto(self->a, &to, term(&reason, "a", "shutdown")));
 	EXPECT_SIGNAL(self->b, ERLDIST_SIG_EXIT, 0, "{apa}", "EXIT", &self->a_pid, "shutdown");
-	trap(self->b, 0);
+	proc_trap_exit(self->b, false);
 	ASSERT_LT(0, proc_sendto(self->a, &to, term(&reason, "a", "normal")));
 	EXPECT_TRUE(quiet(self->b));
-	trap(self->b, 1);
+	proc_trap_exit(self->b, true);
 	ASSERT_LT(0, proc_sendto(self->a, &to, term(&reason, "a", "kill")));
 	EXPECT_EQ(-ECONNRESET, proc_recv(self->b, &m, WAIT_MS));
 	ASSERT_EQ(0, proc_term(self->b, ERLDIST_EXIT_STATUS, &got));

@@ -18,7 +18,6 @@ FIXTURE(spawn) {
 FIXTURE_SETUP(spawn)
 {
 	const struct node_config c = { .name = "k@h", .flags = DEFAULT_FLAGS | FLAG_SPAWN };
-	const int on = 1;
 	int sv[2];
 
 	SETUP_ERLDIST();
@@ -27,7 +26,7 @@ FIXTURE_SETUP(spawn)
 	self->p = proc("svc", NULL);
 	proc_self(self->p, &self->pid);
 	self->ref = proc_refs(self->p);
-	ASSERT_EQ(0, setsockopt(self->p, SOL_ERLDIST, ERLDIST_TRAP_EXIT, &on, sizeof(on)));
+	proc_trap_exit(self->p, true);
 	stream_pair(CARRIER_TCP4, sv);
 	wire_init(&self->w, sv[0], "w@h");
 	self->w.flags = DEFAULT_FLAGS | FLAG_SPAWN;
@@ -250,17 +249,9 @@ static ssize_t answer(int fd, const struct eref *ref, const struct buf *what)
 	return proc_sendto(fd, &(struct to){ .op = ERLDIST_SIG_SPAWN_ANSWER, .dest = &dest }, what);
 }
 
-static struct eref ref_of(struct wire *w, uint32_t n)
-{
-	struct eref ref = { .creation = w->creation, .n = 3, .word = { n, 2, 3 } };
-
-	snprintf(ref.node, sizeof(ref.node), "%s", w->name);
-	return ref;
-}
-
 TEST_F(spawn, served)
 {
-	struct eref ref = ref_of(&self->w, 1);
+	struct eref ref = wire_ref(&self->w, 1);
 	int server = proc("server", NULL), child = proc("", NULL), other = proc("", NULL);
 	struct epid pid;
 	DEFINE_BUF(args);
@@ -292,25 +283,25 @@ TEST_F(spawn, served)
 	EXPECT_FRAME(&normal, "{ipp}", OP_PAYLOAD_EXIT, &pid, &self->other);
 	EXPECT_FRAME(&normal, "{ippr}", OP_PAYLOAD_MONITOR_P_EXIT, &pid, &self->other, &ref);
 	/* an error */
-	ref = ref_of(&self->w, 2);
+	ref = wire_ref(&self->w, 2);
 	SEND_FRAME(&args, "{irpp{aai}[]}", 29, &ref, &self->other, &self->other, "m", "f", 2);
 	EXPECT_SIGNAL(server, ERLDIST_SIG_SPAWN_REQUEST, 0, "{arpp{aai}[]t}", "spawn_request",
 		      &ref, &self->other, &self->other, "m", "f", 2, &args);
 	ASSERT_LT(0, answer(server, &ref, term(&what, "a", "not_today")));
 	EXPECT_FRAME(NULL, "{irpia}", 31, &ref, &self->other, 0, "not_today");
 	/* nothing that asks for what cannot be read */
-	ref = ref_of(&self->w, 3);
+	ref = wire_ref(&self->w, 3);
 	SEND_FRAME(&args, "{irpp{aai}a}", 29, &ref, &self->other, &self->other, "m", "f", 2, "link");
 	EXPECT_FRAME(NULL, "{irpia}", 31, &ref, &self->other, 0, "badopt");
 	/* what is left when it goes */
 	for (int i = 4; i < 7; i++) {
-		ref = ref_of(&self->w, i);
+		ref = wire_ref(&self->w, i);
 		SEND_FRAME(&args, "{irpp{aai}[]}", 29, &ref, &self->other, &self->other, "m", "f", 2);
 	}
 	ASSERT_EQ(0, wire_sync(&self->w));
 	close(server);
 	for (int i = 4; i < 7; i++) {
-		ref = ref_of(&self->w, i);
+		ref = wire_ref(&self->w, i);
 		EXPECT_FRAME(NULL, "{irpia}", 31, &ref, &self->other, 0, "notsup");
 	}
 	ASSERT_EQ(0, serve(other, 1));
@@ -321,7 +312,7 @@ TEST_F(spawn, served)
 
 TEST_F(spawn, requester_is_lost)
 {
-	struct eref ref = ref_of(&self->w, 1);
+	struct eref ref = wire_ref(&self->w, 1);
 	DEFINE_BUF(args);
 	DEFINE_BUF(what);
 	DEFINE_MSG(m);

@@ -168,13 +168,12 @@ TEST_F(watch, all_nodes)
 TEST_F(watch, order)
 {
 	uint64_t ref = proc_refs(self->p);
-	const int on = 1;
 	struct wire w;
 	struct epid other;
 	DEFINE_BUF(dest);
 	DEFINE_MSG(m);
 
-	ASSERT_EQ(0, setsockopt(self->p, SOL_ERLDIST, ERLDIST_TRAP_EXIT, &on, sizeof(on)));
+	proc_trap_exit(self->p, true);
 	ASSERT_EQ(0, watch_all(self->p, VISIBLE | HIDDEN));
 	ASSERT_EQ(0, wire_up(&w, self->node));
 	EXPECT_TOLD("nodeup", "w@h", 6);

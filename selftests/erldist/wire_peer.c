@@ -245,8 +245,16 @@ int wire_initiate(struct wire *w)
 		err = hs_recv(w, &b, WAIT_MS);
 	if (err)
 		return err;
-	if (!hs_is_status(&b, "ok") && !hs_is_status(&b, "ok_simultaneous"))
-		return -EPROTO;
+	if (hs_is_status(&b, "alive")) {
+		/* This one takes the place of the connection there is. */
+		b.len = 0;
+		hs_status(&b, "true");
+		err = hs_send(w, &b);
+	} else if (!hs_is_status(&b, "ok") && !hs_is_status(&b, "ok_simultaneous")) {
+		err = -EPROTO;
+	}
+	if (err)
+		return err;
 	err = hs_recv(w, &b, WAIT_MS);
 	if (err)
 		return err;
@@ -370,6 +378,14 @@ struct epid wire_pid(const struct wire *w, uint32_t id)
 
 	snprintf(pid.node, sizeof(pid.node), "%s", w->name);
 	return pid;
+}
+
+struct eref wire_ref(const struct wire *w, uint32_t n)
+{
+	struct eref ref = { .creation = w->creation, .n = 3, .word = { n, 2, 3 } };
+
+	snprintf(ref.node, sizeof(ref.node), "%s", w->name);
+	return ref;
 }
 
 int wire_reg_send(struct wire *w, const char *name, const struct buf *msg)

@@ -129,5 +129,7 @@ int wire_sync(struct wire *w);
 int frame_op(const struct frame *f);
 /* A pid of this peer */
 struct epid wire_pid(const struct wire *w, uint32_t id);
+/* A reference of the peer's, for each number another */
+struct eref wire_ref(const struct wire *w, uint32_t n);
 
 #endif /* ERLDIST_TEST_WIRE_PEER_H */

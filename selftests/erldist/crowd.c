@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One process with thousands of links, and thousands of processes with one each:
+ * every EXIT arrives, in a time that grows with their number and no faster; and
+ * a connection that takes the place of another brings nothing of the other's.
+ */
+#include <sys/resource.h>
+
+#include "kselftest_harness.h"
+#include "wire_peer.h"
+
+#define MANY	10000
+#define NUMBERS	3	/* each is ten times the one before */
+#define FIRST	1000	/* ids of the peer's processes begin here */
+
+FIXTURE(crowd) {
+	int node;
+	struct wire w;
+	int *fd;
+	struct epid *pid;
+	uint8_t *told;
+	unsigned int number[NUMBERS];
+	uint64_t took[NUMBERS];
+};
+
+FIXTURE_SETUP(crowd)
+{
+	const struct rlimit files = { MANY + 1000, MANY + 1000 };
+
+	SETUP_ERLDIST();
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
+	self->node = node("k@h");
+	ASSERT_EQ(0, wire_up(&self->w, self->node));
+	self->fd = calloc(MANY, sizeof(*self->fd));
+	self->pid = calloc(MANY, sizeof(*self->pid));
+	self->told = calloc(MANY, 1);
+	ASSERT_TRUE(self->fd && self->pid && self->told);
+	for (int i = 0, n = MANY / 100; i < NUMBERS; i++, n *= 10)
+		self->number[i] = scaled(n);
+}
+
+FIXTURE_TEARDOWN(crowd)
+{
+	free(self->fd);
+	free(self->pid);
+	free(self->told);
+}
+
+static void crowd(FIXTURE_DATA(crowd) *self, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		self->fd[i] = proc("", NULL);
+		proc_trap_exit(self->fd[i], true);
+		proc_self(self->fd[i], &self->pid[i]);
+	}
+}
+
+static void disperse(FIXTURE_DATA(crowd) *self, unsigned int n)
+{
+	while (n)
+		close(self->fd[--n]);
+}
+
+/* Frames of many, in few system calls */
+static void wire_flush(struct wire *w, struct buf *frames)
+{
+	if (wire_write(w, frames->p, frames->len))
+		die("the peer cannot send");
+	frames->len = 0;
+}
+
+/* One of the peer's processes asks, or tells, each of the crowd */
+static void wire_each(FIXTURE_DATA(crowd) *self, int op, const struct buf *msg, unsigned int n)
+{
+	struct epid from = wire_pid(&self->w, 7);
+	DEFINE_BUF(frames);
+	DEFINE_BUF(ctl);
+
+	for (unsigned int i = 0; i < n; i++) {
+		wire_frame(&self->w, &frames, term(&ctl, "{ipp}", op, &from, &self->pid[i]), msg);
+		if (frames.len > 60000)
+			wire_flush(&self->w, &frames);
+	}
+	wire_flush(&self->w, &frames);
+}
+
+/* Each of the peer's processes asks one */
+static void wire_link_from_each(FIXTURE_DATA(crowd) *self, const struct epid *to, unsigned int n)
+{
+	DEFINE_BUF(frames);
+	DEFINE_BUF(ctl);
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct epid from = wire_pid(&self->w, FIRST + i);
+
+		wire_frame(&self->w, &frames, term(&ctl, "{ipp}", OP_LINK, &from, to), NULL);
+		if (frames.len > 60000)
+			wire_flush(&self->w, &frames);
+	}
+	wire_flush(&self->w, &frames);
+}
+
+/* The peer's processes hear of one process's end, each once */
+static void each_hears(struct __test_metadata *_metadata, FIXTURE_DATA(crowd) *self,
+		       const struct epid *of, unsigned int n)
+{
+	struct epid from, to;
+	DEFINE_FRAME(f);
+
+	memset(self->told, 0, n);
+	for (unsigned int i = 0; i < n; i++) {
+		ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS)) {
+			TH_LOG("%u of %u", i, n);
+		}
+		ASSERT_EQ(OP_PAYLOAD_EXIT, frame_op(&f));
+		ASSERT_LT(0, scan(f.ctl.p, f.ctl.len, "{_pp}", &from, &to));
+		ASSERT_TRUE(pid_eq(&from, of));
+		ASSERT_GT(n, to.id - FIRST);
+		ASSERT_EQ(1, ++self->told[to.id - FIRST]);
+	}
+}
+
+static int index_of(FIXTURE_DATA(crowd) *self, const struct epid *pid, unsigned int n)
+{
+	uint32_t i = pid->id - self->pid[0].id;
+
+	return i < n && pid_eq(&self->pid[i], pid) ? (int)i : -1;
+}
+
+/* One process of the peer hears of each of the crowd's end, once */
+static void one_hears(struct __test_metadata *_metadata, FIXTURE_DATA(crowd) *self,
+		      unsigned int n)
+{
+	struct epid from;
+	DEFINE_FRAME(f);
+
+	memset(self->told, 0, n);
+	for (unsigned int i = 0; i < n; i++) {
+		ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS)) {
+			TH_LOG("%u of %u", i, n);
+		}
+		ASSERT_EQ(OP_PAYLOAD_EXIT, frame_op(&f));
+		ASSERT_LT(0, scan(f.ctl.p, f.ctl.len, "{_p_}", &from));
+		ASSERT_LE(0, index_of(self, &from, n));
+		ASSERT_EQ(1, ++self->told[index_of(self, &from, n)]);
+	}
+}
+
+/* Each of the crowd hears of the peer's process, once */
+static void crowd_hears(struct __test_metadata *_metadata, FIXTURE_DATA(crowd) *self,
+			const char *reason, unsigned int n)
+{
+	struct epid pid = wire_pid(&self->w, 7);
+	DEFINE_BUF(want);
+
+	fmt(&want, "{apa}", "EXIT", &pid, reason);
+	for (unsigned int i = 0; i < n; i++) {
+		ASSERT_TRUE(proc_expect(self->fd[i], &want)) {
+			TH_LOG("%u of %u", i, n);
+		}
+	}
+}
+
+static void tell_times(struct __test_metadata *_metadata, FIXTURE_DATA(crowd) *self,
+		       const char *what)
+{
+	TH_LOG("%s: %u in %llu ms, %u in %llu ms, %u in %llu ms", what,
+	       self->number[0], (unsigned long long)self->took[0],
+	       self->number[1], (unsigned long long)self->took[1],
+	       self->number[2], (unsigned long long)self->took[2]);
+	/* of ten times as many, far from a hundred times as long */
+	EXPECT_GT(30 * self->took[1] + 200, self->took[2]);
+}
+
+TEST_F_TIMEOUT(crowd, one_linked_by_many_closes, 300)
+{
+	for (int k = 0; k < NUMBERS; k++) {
+		int fd = proc("svc", NULL);
+		struct epid pid;
+
+		proc_self(fd, &pid);
+		wire_link_from_each(self, &pid, self->number[k]);
+		ASSERT_EQ(0, wire_sync(&self->w));
+		self->took[k] = now_ms();
+		close(fd);
+		each_hears(_metadata, self, &pid, self->number[k]);
+		self->took[k] = now_ms() - self->took[k];
+		ASSERT_EQ(0, wire_sync(&self->w));
+	}
+	tell_times(_metadata, self, "EXITs of one to its links");
+}
+
+/* The same, of links that it asked for */
+TEST_F_TIMEOUT(crowd, one_linked_to_many_closes, 300)
+{
+	for (int k = 0; k < NUMBERS; k++) {
+		int fd = proc("svc", NULL);
+		struct epid pid;
+		DEFINE_FRAME(f);
+		DEFINE_BUF(dest);
+
+		proc_self(fd, &pid);
+		for (unsigned int i = 0; i < self->number[k]; i++) {
+			struct epid to = wire_pid(&self->w, FIRST + i);
+
+			ASSERT_EQ(0, proc_ask(fd, &(struct to){ .op = ERLDIST_SIG_LINK,
+					      .dest = term(&dest, "p", &to) }));
+			ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+			ASSERT_EQ(OP_LINK, frame_op(&f));
+		}
+		self->took[k] = now_ms();
+		close(fd);
+		each_hears(_metadata, self, &pid, self->number[k]);
+		self->took[k] = now_ms() - self->took[k];
+	}
+	tell_times(_metadata, self, "EXITs of one to those it linked to");
+}
+
+TEST_F_TIMEOUT(crowd, many_close, 300)
+{
+	for (int k = 0; k < NUMBERS; k++) {
+		crowd(self, self->number[k]);
+		wire_each(self, OP_LINK, NULL, self->number[k]);
+		ASSERT_EQ(0, wire_sync(&self->w));
+		self->took[k] = now_ms();
+		disperse(self, self->number[k]);
+		one_hears(_metadata, self, self->number[k]);
+		self->took[k] = now_ms() - self->took[k];
+		ASSERT_EQ(0, wire_sync(&self->w));
+	}
+	tell_times(_metadata, self, "EXITs of many that close");
+}
+
+/* A program with all of them is killed. */
+static int crowd_program(void *arg)
+{
+	pause();
+	return 0;
+}
+
+TEST_F_TIMEOUT(crowd, many_die_at_once, 300)
+{
+	for (int k = 0; k < NUMBERS; k++) {
+		pid_t child = spawn(crowd_program, NULL);
+
+		crowd(self, self->number[k]);
+		for (unsigned int i = 0; i < self->number[k]; i++)
+			ASSERT_EQ(0, setsockopt(self->fd[i], SOL_ERLDIST, ERLDIST_OWNER, &child,
+						sizeof(child)));
+		wire_each(self, OP_LINK, NULL, self->number[k]);
+		ASSERT_EQ(0, wire_sync(&self->w));
+		self->took[k] = now_ms();
+		kill(child, SIGKILL);
+		one_hears(_metadata, self, self->number[k]);
+		self->took[k] = now_ms() - self->took[k];
+		ASSERT_EQ(0, wire_sync(&self->w));
+		disperse(self, self->number[k]);
+		reap(child);
+	}
+	tell_times(_metadata, self, "EXITs of many whose owner dies");
+}
+
+TEST_F_TIMEOUT(crowd, one_of_the_peer_dies, 300)
+{
+	DEFINE_BUF(boom);
+
+	fmt(&boom, "a", "boom");
+	for (int k = 0; k < NUMBERS; k++) {
+		crowd(self, self->number[k]);
+		wire_each(self, OP_LINK, NULL, self->number[k]);
+		ASSERT_EQ(0, wire_sync(&self->w));
+		self->took[k] = now_ms();
+		wire_each(self, OP_PAYLOAD_EXIT, &boom, self->number[k]);
+		crowd_hears(_metadata, self, "boom", self->number[k]);
+		self->took[k] = now_ms() - self->took[k];
+		disperse(self, self->number[k]);
+	}
+	tell_times(_metadata, self, "EXITs of one of the peer's");
+}
+
+static void reconnect(struct __test_metadata *_metadata, FIXTURE_DATA(crowd) *self)
+{
+	wire_close(&self->w);
+	ASSERT_EQ(0, wire_up(&self->w, self->node));
+}
+
+/* All that the node tells of a loss comes before what the new connection brings. */
+TEST_F_TIMEOUT(crowd, a_peer_is_back_at_once, 300)
+{
+	struct epid from = wire_pid(&self->w, 7);
+	DEFINE_BUF(hello);
+	DEFINE_BUF(want);
+	DEFINE_FRAME(f);
+	DEFINE_MSG(m);
+
+	fmt(&hello, "a", "hello");
+	fmt(&want, "{apa}", "EXIT", &from, "noconnection");
+	for (int k = 0; k < NUMBERS; k++) {
+		crowd(self, self->number[k]);
+		wire_each(self, OP_LINK, NULL, self->number[k]);
+		ASSERT_EQ(0, wire_sync(&self->w));
+		self->took[k] = now_ms();
+		reconnect(_metadata, self);
+		wire_each(self, OP_SEND_SENDER, &hello, self->number[k]);
+		for (unsigned int i = 0; i < self->number[k]; i++) {
+			ASSERT_TRUE(proc_expect(self->fd[i], &want));
+			ASSERT_TRUE(proc_expect(self->fd[i], &hello));
+		}
+		self->took[k] = now_ms() - self->took[k];
+		/* of the links, nothing is left */
+		disperse(self, self->number[k]);
+		ASSERT_EQ(0, wire_sync(&self->w));
+	}
+	EXPECT_EQ(-ETIMEDOUT, wire_recv(&self->w, &f, QUIET_MS));
+	tell_times(_metadata, self, "EXITs of a lost peer, then messages of a new one");
+}
+
+/* A connection that ends amid the EXITs of one leaves none of them to the next. */
+TEST_F_TIMEOUT(crowd, lost_amid_exits, 300)
+{
+	unsigned int n = self->number[NUMBERS - 1];
+
+	for (int i = 0; i < 10; i++) {
+		int fd = proc("svc", NULL);
+		struct epid pid;
+		DEFINE_FRAME(f);
+
+		proc_self(fd, &pid);
+		wire_link_from_each(self, &pid, n);
+		ASSERT_EQ(0, wire_sync(&self->w));
+		close(fd);
+		for (unsigned int k = 0; k < i * n / 100; k++)
+			ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+		reconnect(_metadata, self);
+		ASSERT_EQ(0, wire_sync(&self->w));
+	}
+	EXPECT_FALSE(poll_for(self->w.fd, POLLIN, QUIET_MS));
+}
+
+TEST_HARNESS_MAIN

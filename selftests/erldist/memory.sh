@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Kernel memory is as it was when processes with thousands of links and monitors,
+# calls, spawned processes and lost nodes are gone. The tests of these run again and
+# again: what the first time fills caches with is there before.
+HERE=$(dirname "$(readlink -f "$0")")
+TESTS="crowd deaths relations signals watch"
+ROUNDS=2
+
+# shellcheck source=selftests/erldist/lib_memory.sh
+. "$HERE/lib_memory.sh"
+
+export ERLDIST_SCALE=0.05
+
+# Only whether it passes
+run() # TEST
+{
+	local output
+
+	output=$("$HERE/$1" 2>&1) || {
+		echo "$output" | sed 's/^/# /'
+		return 1
+	}
+}
+
+returns() # TEST
+{
+	local before after i
+
+	run "$1" || return
+	before=$(memory)
+	for ((i = 0; i < ROUNDS; i++)); do
+		run "$1" || return
+	done
+	after=$(memory)
+	echo "# $1: $before KiB, $after KiB after $ROUNDS times more"
+	as_before "$before" "$after"
+}
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo "1..0 # SKIP needs root"
+	exit 4
+fi
+mount -t debugfs none /sys/kernel/debug 2> /dev/null
+if [ -e /sys/kernel/debug/kmemleak ]; then
+	echo "1..0 # SKIP kmemleak sees it better"
+	exit 4
+fi
+# shellcheck disable=SC2086
+set -- $TESTS
+echo "TAP version 13"
+echo "1..$#"
+number=0
+failed=0
+for test; do
+	number=$((number + 1))
+	if returns "$test"; then
+		echo "ok $number memory after $test"
+	else
+		echo "not ok $number memory after $test"
+		failed=1
+	fi
+done
+exit $failed

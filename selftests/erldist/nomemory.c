@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Ends of processes and nodes while the kernel has no memory: whoever is linked
+ * or monitors is told all the same. Everything that an end needs was allocated
+ * before.
+ *
+ * While memory fails, it fails for every program of the machine: this one does
+ * nothing then that needs any.
+ */
+#include <sys/mman.h>
+
+#include "kselftest_harness.h"
+#include "wire_peer.h"
+
+#define FAILSLAB	"/sys/kernel/debug/failslab/"
+/* Processes that end at once */
+#define CROWD		20
+/* Peer's processes that watch: one links, the other monitors */
+#define LINKED		100
+#define WATCHING	200
+
+/*
+ * The failing
+ */
+
+struct knob {
+	const char *name;
+	const char *value;
+	char before[32];
+};
+
+/* What is set for the whole test, in files that are kept open */
+static struct {
+	int probability;
+	char before[32];
+	struct knob knob[5];
+} failslab = {
+	.knob = {
+		{ "interval", "1" }, { "times", "-1" }, { "verbose", "0" },
+		{ "task-filter", "N" }, { "ignore-gfp-wait", "N" },
+	},
+};
+
+static int knob_open(const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), FAILSLAB "%s", name);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+static bool knob_set(int fd, const char *value)
+{
+	return write(fd, value, strlen(value)) == (ssize_t)strlen(value);
+}
+
+static bool knob_get(int fd, char *value, size_t size)
+{
+	ssize_t n = read(fd, value, size - 1);
+
+	if (n < 1)
+		return false;
+	value[n] = 0;
+	return true;
+}
+
+static bool failslab_open(void)
+{
+	failslab.probability = knob_open("probability");
+	if (failslab.probability < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(failslab.knob); i++) {
+		struct knob *k = &failslab.knob[i];
+		int fd = knob_open(k->name);
+
+		if (fd < 0 || !knob_get(fd, k->before, sizeof(k->before)) ||
+		    !knob_set(fd, k->value))
+			die("failslab/%s", k->name);
+		close(fd);
+	}
+	return true;
+}
+
+static void failslab_close(void)
+{
+	knob_set(failslab.probability, "0");
+	for (size_t i = 0; i < ARRAY_SIZE(failslab.knob); i++) {
+		int fd = knob_open(failslab.knob[i].name);
+
+		knob_set(fd, failslab.knob[i].before);
+		close(fd);
+	}
+	close(failslab.probability);
+}
+
+/* Nothing between these two may allocate, or be lost by it */
+static void memory_fails(void)
+{
+	/* What others print now is on its way before. */
+	fflush(NULL);
+	sleep_ms(5);
+	if (!knob_set(failslab.probability, "100"))
+		die("failslab/probability");
+}
+
+static void memory_is_back(void)
+{
+	if (!knob_set(failslab.probability, "0"))
+		die("failslab/probability");
+}
+
+/*
+ * The processes
+ */
+
+struct program {
+	struct epid pid[CROWD];
+	int fd[CROWD];
+	int told[2];
+	pid_t child;
+};
+
+FIXTURE(nomemory) {
+	int node;
+	int watcher;		/* of the same node; traps exits */
+	struct epid watcher_pid;
+	struct wire w;
+	struct program *p;
+};
+
+FIXTURE_SETUP(nomemory)
+{
+	SETUP_ERLDIST();
+	if (!failslab_open())
+		SKIP(return, "this kernel has no failslab");
+	self->node = node("k@h");
+	self->watcher = proc("watcher", NULL);
+	proc_trap_exit(self->watcher, true);
+	proc_self(self->watcher, &self->watcher_pid);
+	self->p = mmap(NULL, sizeof(*self->p), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)self->p);
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, self->p->told));
+}
+
+FIXTURE_TEARDOWN(nomemory)
+{
+	if (failslab.probability > 0)
+		failslab_close();
+}
+
+static void wire_link(FIXTURE_DATA(nomemory) *self, enum carrier carrier)
+{
+	wire_init(&self->w, -1, "w@h");
+	if (wire_connect(&self->w, self->node, carrier, ERLDIST_ROLE_ACCEPTOR))
+		die("the peer does not connect");
+}
+
+/* A crowd in this program, or in a child's */
+static void crowd(struct program *p)
+{
+	for (int i = 0; i < CROWD; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "p%d", i);
+		p->fd[i] = proc(name, NULL);
+		proc_trap_exit(p->fd[i], true);
+		proc_self(p->fd[i], &p->pid[i]);
+	}
+}
+
+static int crowd_program(void *arg)
+{
+	struct program *p = arg;
+
+	crowd(p);
+	if (send(p->told[1], "", 1, 0) != 1)
+		return 1;
+	pause();
+	return 0;
+}
+
+static void start(struct program *p)
+{
+	char c;
+
+	p->child = spawn(crowd_program, p);
+	if (recv(p->told[0], &c, 1, 0) != 1)
+		die("the program did not start");
+}
+
+/* The peer's processes and the watcher each link to and monitor each */
+static void watch(FIXTURE_DATA(nomemory) *self)
+{
+	uint64_t refs = proc_refs(self->watcher);
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(dest);
+	struct to link = { .op = ERLDIST_SIG_LINK, .dest = &dest };
+	struct to monitor = { .op = ERLDIST_SIG_MONITOR, .dest = &dest };
+
+	for (int i = 0; i < CROWD; i++) {
+		struct epid linked = wire_pid(&self->w, LINKED + i);
+		struct epid watching = wire_pid(&self->w, WATCHING + i);
+		struct eref ref = wire_ref(&self->w, i);
+		struct epid *pid = &self->p->pid[i];
+
+		term(&ctl, "{ipp}", OP_LINK, &linked, pid);
+		if (wire_send(&self->w, &ctl, NULL))
+			die("LINK");
+		term(&ctl, "{ippr}", OP_MONITOR_P, &watching, pid, &ref);
+		if (wire_send(&self->w, &ctl, NULL))
+			die("MONITOR_P");
+		term(&dest, "p", pid);
+		monitor.ref = refs + i;
+		if (proc_ask(self->watcher, &link) || proc_ask(self->watcher, &monitor))
+			die("the watcher cannot ask");
+	}
+	if (wire_sync(&self->w))
+		die("the peer was not heard");
+}
+
+static int index_of(const struct program *p, const struct epid *pid)
+{
+	for (int i = 0; i < CROWD; i++) {
+		if (pid_eq(&p->pid[i], pid))
+			return i;
+	}
+	return -1;
+}
+
+/* Of each one EXIT and one DOWN, and no more */
+static void peer_hears(struct __test_metadata *_metadata, FIXTURE_DATA(nomemory) *self,
+		       const struct buf *reason)
+{
+	int told[2][CROWD] = { 0 };
+
+	for (int n = 0; n < 2 * CROWD; n++) {
+		struct epid from, to;
+		DEFINE_FRAME(f);
+		int i, down;
+
+		ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS)) {
+			TH_LOG("the peer heard %d of %d", n, 2 * CROWD);
+		}
+		down = frame_op(&f) == OP_PAYLOAD_MONITOR_P_EXIT;
+		ASSERT_TRUE(down || frame_op(&f) == OP_PAYLOAD_EXIT);
+		ASSERT_LT(0, scan(f.ctl.p, f.ctl.len, down ? "{_pp_}" : "{_pp}", &from, &to));
+		i = index_of(self->p, &from);
+		ASSERT_LE(0, i);
+		EXPECT_EQ((down ? WATCHING : LINKED) + i, to.id);
+		EXPECT_EQ(1, ++told[down][i]);
+		EXPECT_TRUE(buf_eq(&f.msg, reason)) {
+			buf_dump("reason", &f.msg);
+		}
+	}
+	EXPECT_EQ(0, wire_sync(&self->w));
+}
+
+static void watcher_hears(struct __test_metadata *_metadata, FIXTURE_DATA(nomemory) *self,
+			  const struct buf *reason)
+{
+	int told[2][CROWD] = { 0 };
+
+	for (int n = 0; n < 2 * CROWD; n++) {
+		struct slice why;
+		struct epid pid;
+		DEFINE_MSG(m);
+		int i, down;
+
+		ASSERT_EQ(0, proc_recv(self->watcher, &m, WAIT_MS)) {
+			TH_LOG("the watcher heard %d of %d", n, 2 * CROWD);
+		}
+		down = m.op == ERLDIST_SIG_DOWN;
+		ASSERT_LT(0, scan(m.term.p, m.term.len, down ? "{___pt}" : "{_pt}", &pid, &why));
+		i = index_of(self->p, &pid);
+		ASSERT_LE(0, i);
+		EXPECT_EQ(1, ++told[down][i]);
+		EXPECT_TRUE(why.len == reason->len && !memcmp(why.p, reason->p, why.len));
+	}
+	EXPECT_FALSE(poll_for(self->watcher, POLLIN, QUIET_MS));
+}
+
+static void all_hear(struct __test_metadata *_metadata, FIXTURE_DATA(nomemory) *self,
+		     const struct buf *reason)
+{
+	watcher_hears(_metadata, self, reason);
+	peer_hears(_metadata, self, reason);
+}
+
+/* How long memory fails: longer than an end takes */
+#define FAILING_MS	100
+
+TEST_F_TIMEOUT(nomemory, a_program_is_killed, 300)
+{
+	const int rounds = scaled(20);
+	DEFINE_BUF(reason);
+
+	fmt(&reason, "{aa}", "signal", "sigkill");
+	for (int carrier = CARRIER_TCP4; carrier <= CARRIER_UNIX; carrier += 2) {
+		wire_link(self, carrier);
+		for (int i = 0; i < rounds; i++) {
+			start(self->p);
+			watch(self);
+			memory_fails();
+			kill(self->p->child, SIGKILL);
+			sleep_ms(FAILING_MS);
+			memory_is_back();
+			all_hear(_metadata, self, &reason);
+			EXPECT_EQ(256 + SIGKILL, reap(self->p->child));
+		}
+		wire_close(&self->w);
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, NULL));
+	}
+}
+
+TEST_F_TIMEOUT(nomemory, processes_are_closed, 300)
+{
+	const int rounds = scaled(20);
+	DEFINE_BUF(reason);
+
+	fmt(&reason, "a", "normal");
+	wire_link(self, CARRIER_TCP4);
+	for (int n = 0; n < rounds; n++) {
+		crowd(self->p);
+		watch(self);
+		memory_fails();
+		for (int i = 0; i < CROWD; i++)
+			close(self->p->fd[i]);
+		sleep_ms(FAILING_MS);
+		memory_is_back();
+		all_hear(_metadata, self, &reason);
+	}
+}
+
+/* One takes with it whoever is linked to it, and so on. */
+TEST_F_TIMEOUT(nomemory, a_chain_falls, 300)
+{
+	const int rounds = scaled(20);
+	DEFINE_BUF(reason);
+	DEFINE_BUF(dest);
+
+	fmt(&reason, "a", "boom");
+	wire_link(self, CARRIER_UNIX);
+	for (int n = 0; n < rounds; n++) {
+		int *fd = self->p->fd;
+
+		crowd(self->p);
+		for (int i = 0; i < CROWD; i++) {
+			struct to to = { .op = ERLDIST_SIG_LINK, .dest = &dest };
+
+			proc_trap_exit(fd[i], false);
+			term(&dest, "p", &self->p->pid[i ? i - 1 : 0]);
+			ASSERT_EQ(0, i ? proc_ask(fd[i], &to) : 0);
+		}
+		ASSERT_EQ(0, setsockopt(fd[0], SOL_ERLDIST, ERLDIST_EXIT_REASON, reason.p,
+					reason.len));
+		watch(self);
+		memory_fails();
+		close(fd[0]);
+		sleep_ms(FAILING_MS);
+		memory_is_back();
+		all_hear(_metadata, self, &reason);
+		for (int i = 1; i < CROWD; i++)
+			close(fd[i]);
+	}
+}
+
+/* The node's own processes ask, and are asked by watch(): they hear that the peer is gone. */
+static void ask_of_the_peer(FIXTURE_DATA(nomemory) *self, uint64_t *refs)
+{
+	DEFINE_BUF(dest);
+	DEFINE_BUF(name);
+
+	fmt(&name, "a", self->w.name);
+	for (int i = 0; i < CROWD; i++) {
+		struct epid pid = wire_pid(&self->w, 50 + i);
+		struct to to = { .op = ERLDIST_SIG_LINK, .dest = term(&dest, "p", &pid) };
+
+		refs[i] = proc_refs(self->p->fd[i]);
+		if (proc_ask(self->p->fd[i], &to))
+			die("LINK");
+		to.op = ERLDIST_SIG_MONITOR;
+		to.ref = refs[i];
+		if (proc_ask(self->p->fd[i], &to))
+			die("MONITOR");
+		to = (struct to){ .op = ERLDIST_SIG_MONITOR_NODE, .dest = &name };
+		if (proc_ask(self->p->fd[i], &to))
+			die("MONITOR_NODE");
+	}
+	/* it has been asked all of it */
+	for (int i = 0; i < 2 * CROWD; i++) {
+		DEFINE_FRAME(f);
+
+		if (wire_recv(&self->w, &f, WAIT_MS))
+			die("the peer was not asked");
+	}
+}
+
+static void hears_noconnection(struct __test_metadata *_metadata, FIXTURE_DATA(nomemory) *self,
+			       int i, uint64_t ref)
+{
+	struct epid pid = wire_pid(&self->w, 50 + i), linked = wire_pid(&self->w, LINKED + i);
+	struct eref e = proc_ref(self->p->fd[i], ref);
+	int exits = 0, downs = 0;
+	DEFINE_BUF(exit);
+	DEFINE_BUF(exit_linked);
+	DEFINE_BUF(down);
+	DEFINE_BUF(nodedown);
+
+	fmt(&exit, "{apa}", "EXIT", &pid, "noconnection");
+	fmt(&exit_linked, "{apa}", "EXIT", &linked, "noconnection");
+	fmt(&down, "{arapa}", "DOWN", &e, "process", &pid, "noconnection");
+	fmt(&nodedown, "{aa}", "nodedown", self->w.name);
+	for (int n = 0; n < 4; n++) {
+		DEFINE_MSG(m);
+
+		ASSERT_EQ(0, proc_recv(self->p->fd[i], &m, WAIT_MS)) {
+			TH_LOG("process %d heard %d of 4", i, n);
+		}
+		exits += buf_eq(&m.term, &exit) ? 1 : buf_eq(&m.term, &exit_linked) ? 10 : 0;
+		downs += buf_eq(&m.term, &down);
+		/* the last of them */
+		EXPECT_EQ(n == 3, buf_eq(&m.term, &nodedown)) {
+			buf_dump("received", &m.term);
+		}
+	}
+	EXPECT_EQ(11, exits);
+	EXPECT_EQ(1, downs);
+}
+
+TEST_F_TIMEOUT(nomemory, a_node_is_lost, 300)
+{
+	const int rounds = scaled(20);
+	uint64_t refs[CROWD];
+
+	crowd(self->p);
+	for (int n = 0; n < rounds; n++) {
+		/* of TCP, the end would need memory itself */
+		wire_link(self, CARRIER_UNIX);
+		ask_of_the_peer(self, refs);
+		watch(self);
+		memory_fails();
+		wire_close(&self->w);
+		sleep_ms(FAILING_MS);
+		memory_is_back();
+		for (int i = 0; i < CROWD; i++)
+			hears_noconnection(_metadata, self, i, refs[i]);
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, NULL));
+		/* the watcher's are local: they stay, and end before the next round's */
+		for (int i = 0; i < CROWD; i++)
+			close(self->p->fd[i]);
+		for (int i = 0; i < 2 * CROWD; i++) {
+			DEFINE_MSG(m);
+
+			ASSERT_EQ(0, proc_recv(self->watcher, &m, WAIT_MS));
+		}
+		EXPECT_FALSE(poll_for(self->watcher, POLLIN, 0));
+		crowd(self->p);
+	}
+}
+
+/* The same when the node itself is closed: its processes end. */
+TEST_F_TIMEOUT(nomemory, the_node_is_closed, 300)
+{
+	const int rounds = scaled(10);
+	int other = node("x@h"), outside = proc(NULL, "x@h");
+
+	proc_trap_exit(outside, true);
+	for (int n = 0; n < rounds; n++) {
+		struct epid pid;
+		DEFINE_BUF(dest);
+		DEFINE_BUF(want);
+		DEFINE_MSG(m);
+
+		/* k@h and x@h are peers of each other */
+		ASSERT_EQ(0, nodes_connect(self->node, other, "x@h", CARRIER_UNIX));
+		proc_self(self->watcher, &pid);
+		fmt(&dest, "p", &pid);
+		ASSERT_EQ(0, proc_ask(outside, &(struct to){ .op = ERLDIST_SIG_LINK,
+							     .dest = &dest }));
+		sleep_ms(QUIET_MS);
+		memory_fails();
+		close(self->node);
+		sleep_ms(FAILING_MS);
+		memory_is_back();
+		fmt(&want, "{apa}", "EXIT", &pid, "noconnection");
+		EXPECT_TRUE(proc_expect(outside, &want));
+		EXPECT_EQ(-ENETDOWN, proc_recv(self->watcher, &m, WAIT_MS));
+		close(self->watcher);
+		ASSERT_EQ(0, node_wait(other, ERLDIST_PENDING_DOWN, NULL));
+		self->node = node("k@h");
+		self->watcher = proc("watcher", "k@h");
+	}
+}
+
+TEST_HARNESS_MAIN
