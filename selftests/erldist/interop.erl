@@ -5,17 +5,20 @@
 -export([program/2, program/3, os_pid/1, signal/2, stop/1, run/2]).
 -export([watch/1, event/2, lines/2, beam/2, beam_stop/1, peers/0]).
 
-%% Runs [{Text, Fun}]: each in a process of its own, ok when it returns true.
+%% Runs [{Text, Fun}] or [{Text, Fun, Limit}], milliseconds: each in a process of its
+%% own, ok when it returns true in time.
 main(Tests) ->
     Results = [test(Test) || Test <- Tests],
     halt(length([failed || false <- Results])).
 
 test({Text, Fun}) ->
+    test({Text, Fun, 120000});
+test({Text, Fun, Limit}) ->
     Begin = erlang:monotonic_time(millisecond),
     {Pid, Ref} = spawn_monitor(fun() -> exit({result, catch Fun()}) end),
     Result =
         receive {'DOWN', Ref, process, Pid, R} -> R
-        after ms(120000) ->
+        after ms(Limit) ->
             Where = process_info(Pid, [current_stacktrace, messages]),
             exit(Pid, kill),
             {no_end, Where}

@@ -13,7 +13,9 @@ main() ->
     %% a slow machine is not what is tested
     true = eventually(fun() -> net_kernel:connect_node(Node) end, ms(30000)),
     start_other(),
-    interop:main([{Text, fun() -> Fun(Node) end} || {Text, Fun} <- tests()]).
+    interop:main([{Text, fun() -> Fun(Node) end} || {Text, Fun} <- tests()] ++
+                 [{"threads call at once while messages rain: each call ends once",
+                   fun() -> storm(Node) end, 120000 + 500 * calls()}]).
 
 tests() ->
     [{"a call is answered", fun answered/1},
@@ -36,8 +38,7 @@ tests() ->
      {"erldist exit", fun cli_exit/1},
      {"erldist process watch", fun cli_watch/1},
      {"a node that ends in a call, and one in rpc, and then is not there: noconnection",
-      fun noconnection/1},
-     {"threads call at once while messages rain: each call ends once", fun storm/1}].
+      fun noconnection/1}].
 
 %% The server
 
@@ -540,10 +541,14 @@ watch_tells(Watch, Begin, Says) ->
 number(Name, Default) ->
     list_to_integer(os:getenv(Name, Default)).
 
+%% Of each thread
+calls() ->
+    number("INTEROP_CALLS", "25").
+
 storm(Node) ->
     process_flag(trap_exit, true),
     Threads = number("INTEROP_THREADS", "16"),
-    Calls = number("INTEROP_CALLS", "25"),
+    Calls = calls(),
     Longest = ms(number("INTEROP_LONGEST", "150")),
     Keeper = spawn_link(fun() -> process_flag(trap_exit, true), keep(work) end),
     Port = puppet(["storm"]),

@@ -4,7 +4,7 @@
 # monitors, exits and aliases of native processes; by liberldist and erldist.
 # Both Erlang/OTPs at once: half of it is waiting. INTEROP_THREADS, INTEROP_CALLS
 # of each, INTEROP_LONGEST (ms) and INTEROP_RAIN (messages in 10 ms) make the storm
-# of calls larger.
+# of calls larger; it may then need a larger INTEROP_TIME.
 # shellcheck source=selftests/erldist/lib_interop.sh disable=SC2317
 . "$(dirname "$(readlink -f "$0")")/lib_interop.sh"
 

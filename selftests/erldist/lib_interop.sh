@@ -75,7 +75,8 @@ number_results()
 	done
 }
 
-# node name, erl flags, --, module, arguments...: runs its main/0 on a node
+# node name, erl flags, --, module, arguments...: runs its main/0 on a node, for
+# INTEROP_TIME seconds at most
 beam()
 {
 	local name=$1 flags=() status=0
@@ -85,7 +86,7 @@ beam()
 		shift
 	done
 	shift
-	timeout -k 5 $((420 * SLOW)) erl -sname "$name" -setcookie $COOKIE -noinput \
+	timeout -k 5 $((${INTEROP_TIME:-420} * SLOW)) erl -sname "$name" -setcookie $COOKIE -noinput \
 		+fnu -pa "$INTEROP_BEAMS" "${flags[@]}" -run "$1" main -extra "${@:2}" \
 		> "$TMP/$name.results" 2>&1 < /dev/null || status=$?
 	# a node's own words about a large term are very long
