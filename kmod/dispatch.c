@@ -37,9 +37,10 @@ static struct erldist_process *find_to(struct erldist_node *node,
 	return NULL;
 }
 
+/* Where no process has the name */
 static bool to_net_kernel(const struct erldist_ctl *ctl)
 {
-	return ctl->to_kind == CTL_NAME && etf_atom_is(&ctl->name, "net_kernel");
+	return ctl->to_kind == CTL_NAME && erldist_netkernel_is(&ctl->name);
 }
 
 /**
@@ -55,11 +56,8 @@ int erldist_dispatch_receiver(struct erldist_channel *ch,
 			      const struct erldist_ctl *ctl,
 			      struct erldist_process **to)
 {
-	*to = NULL;
-	if (to_net_kernel(ctl))
-		return 0;
 	*to = find_to(ch->node, ctl);
-	if (*to)
+	if (*to || to_net_kernel(ctl))
 		return 0;
 	atomic64_inc(&ch->node->no_receiver);
 	return -ESRCH;
@@ -93,7 +91,7 @@ int erldist_dispatch_message(struct erldist_channel *ch,
 	if (!to) {
 		if (!may_sleep)
 			return -EAGAIN;
-		erldist_netkernel_call(ch, msg);
+		erldist_netkernel_call(ch, &ctl->name, msg);
 		atomic_long_sub(msg->charged, &ch->node->pool_used);
 		erldist_msg_put(msg);
 		return 0;
@@ -329,7 +327,7 @@ static int on_monitor(struct erldist_channel *ch,
 	int err;
 
 	/* It always exists, and nothing is to be told of it. */
-	if (to_net_kernel(ctl))
+	if (!proc && to_net_kernel(ctl))
 		return 0;
 	err = relate(ch, proc, &spec);
 	return err ? answer_down(ch, ctl, refusal(err)) : 0;

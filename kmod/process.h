@@ -258,9 +258,13 @@ int erldist_process_socket_create(struct net *net, struct socket *sock,
 				  int kern);
 
 /* netkernel.c */
+bool erldist_netkernel_is(const struct etf_atom *name);
 void erldist_netkernel_call(struct erldist_channel *ch,
+			    const struct etf_atom *name,
 			    const struct erldist_msg *msg);
-struct erldist_msg *erldist_netkernel_local(const struct erldist_msg *msg,
+struct erldist_msg *erldist_netkernel_local(const struct erldist_node *node,
+					    const struct etf_atom *name,
+					    const struct erldist_msg *msg,
 					    struct etf_ref *alias);
 
 #endif /* _ERLDIST_PROCESS_H */

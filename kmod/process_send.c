@@ -385,9 +385,10 @@ static int send_net_kernel(struct send_op *op, struct erldist_msg *msg)
 {
 	struct erldist_process *from = op->from;
 	struct etf_ref alias;
-	struct erldist_msg *reply = erldist_netkernel_local(msg, &alias);
+	struct erldist_msg *reply;
 	int err;
 
+	reply = erldist_netkernel_local(from->node, &op->dest.name, msg, &alias);
 	if (!reply)
 		return -ESRCH;
 	if (alias.n)
@@ -402,16 +403,15 @@ static int send_net_kernel(struct send_op *op, struct erldist_msg *msg)
 /* To a process of the same node. Nobody there is no error, as in Erlang. */
 static int send_local(struct send_op *op, struct erldist_msg *msg)
 {
-	struct erldist_process *to;
+	struct erldist_process *to = erldist_ask_whom(op->from, &op->dest);
 	int err = -ESRCH;
 
-	if (op->dest.kind == CTL_NAME &&
-	    etf_atom_is(&op->dest.name, "net_kernel"))
-		err = send_net_kernel(op, msg);
-	to = erldist_ask_whom(op->from, &op->dest);
 	if (to) {
 		err = send_mailbox(op, to, msg);
 		erldist_process_put(to);
+	} else if (op->dest.kind == CTL_NAME &&
+		   erldist_netkernel_is(&op->dest.name)) {
+		err = send_net_kernel(op, msg);
 	}
 	if (err != -ESRCH)
 		return err;

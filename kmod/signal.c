@@ -300,11 +300,11 @@ static struct etf_ref asked_ref(const struct erldist_ask *ask)
 	return erldist_own_ref(ask->from->node, ask->from->id, ask->sig->ref);
 }
 
-/* The node's own net_kernel always exists. */
+/* The node's own net_kernel, and its rex, always exist. */
 static bool is_net_kernel(const struct erldist_ask *ask)
 {
 	return !ask->peer && ask->dest->kind == CTL_NAME &&
-	       etf_atom_is(&ask->dest->name, "net_kernel");
+	       erldist_netkernel_is(&ask->dest->name);
 }
 
 static int monitor_make(const struct erldist_ask *ask,

@@ -42,8 +42,11 @@
 /* What a peer must have: OTP 25 sends it all, OTP 26 and later demand it */
 #define DFLAG_MANDATORY			(DFLAG_MANDATORY_25 | DFLAG_V4_NC | \
 					 DFLAG_UNLINK_ID)
-/* Hidden node with fragments and no atom cache */
-#define DFLAG_DEFAULT			0x2C07DF5FBCULL
+/*
+ * Hidden node with fragments and no atom cache. It is asked to spawn: whether
+ * somebody serves that may change while peers are connected.
+ */
+#define DFLAG_DEFAULT			0x2D07DF5FBCULL
 /* Any of these: frames carry a distribution header */
 #define DFLAG_HEADER_MODE		(DFLAG_DIST_HDR_ATOM_CACHE | \
 					 DFLAG_FRAGMENTS)

@@ -32,7 +32,8 @@
 #define QUIET_MS	150	/* how long to watch for what must not come */
 
 #define COOKIE		"secret"
-#define DEFAULT_FLAGS	0x2C07DF5FBCULL
+#define DEFAULT_FLAGS	0x2D07DF5FBCULL
+#define FLAG_SPAWN	(1ULL << 32)
 #define FLAG_EXIT_PAYLOAD	0x400000ULL
 #define FLAG_FRAGMENTS	0x800000ULL
 

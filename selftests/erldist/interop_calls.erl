@@ -26,7 +26,7 @@ tests() ->
      {"a call to a name that is not there, and to a pid that has gone: noproc", fun noproc/1},
      {"a call to a native process, its late reply and its end", fun native/1},
      {"a reply to an Erlang caller, and a late one, which vanishes", fun replies/1},
-     {"rpc: a result, a throw, an error, no such function, no rex", fun rpc/1},
+     {"rpc: a result, a throw, an error, no such function, none served", fun rpc/1},
      {"a cast", fun cast/1},
      {"a native process links and monitors: the reasons", fun relations/1},
      {"unlink, demonitor: silence", fun silent/1},
@@ -326,7 +326,7 @@ rpc(Node) ->
     true = begins(<<"error EINVAL ">>, Call("erlang node 1", [])),
     true = begins(<<"error ETIMEDOUT ">>, do(Port, "rpc 200 ~ts timer sleep [500]", [node()])),
     <<"reply ok">> = Call("timer sleep [500]", []),
-    true = begins(<<"down ESRCH noproc ">>, do(Port, "rpc 60000 ~ts erlang node []", [Node])),
+    true = begins(<<"error EOPNOTSUPP ">>, do(Port, "rpc 60000 ~ts erlang node []", [Node])),
     true = begins(<<"error EINVAL ">>, do(Port, "rpc 60000 nonode erlang node []", [])),
     silence(Port).
 
@@ -491,8 +491,8 @@ cli_rpc(Node) ->
     true = has(<<"no reply in 200 ms">>, Late),
     {1, NoList} = cli(["rpc", Here, "erlang", "node", "x"]),
     true = has(<<"list">>, NoList),
-    {1, NoRex} = cli(["rpc", atom_to_list(Node), "erlang", "node", "[]"]),
-    has(<<"serves no rpc">>, NoRex).
+    {1, None} = cli(["rpc", atom_to_list(Node), "erlang", "node", "[]"]),
+    has(<<"serves no functions">>, None).
 
 cli_exit(_) ->
     {A, Ref} = spawn_monitor(fun idle/0),

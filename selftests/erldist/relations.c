@@ -600,4 +600,60 @@ TEST_F(relations, net_kernel_knows_nothing_else)
 	ASSERT_EQ(0, wire_sync(&self->w));
 }
 
+/* rex, which every node has as long as no process is it */
+
+#define EXPECT_ANSWER(...)						\
+	do {								\
+		DEFINE_FRAME(f_);					\
+		DEFINE_BUF(want_);					\
+		ASSERT_EQ(0, wire_recv(&self->w, &f_, WAIT_MS));	\
+		EXPECT_TRUE(buf_eq(&f_.msg, term(&want_, __VA_ARGS__))); \
+	} while (0)
+
+TEST_F(relations, rex_serves_nothing)
+{
+	struct eref ref = ref_of(&self->w, 4), mon = ref_of(&self->w, 5);
+	uint8_t *large = calloc(1, 300000);
+	DEFINE_BUF(msg);
+	DEFINE_BUF(args);
+	int rex;
+
+	ASK("{ipar}", OP_MONITOR_P, &self->from, "rex", &mon);
+	/* however large what it is asked for is */
+	for (size_t n = 1; n <= 300000; n += 299999) {
+		args.len = 0;
+		fmt(&args, "[B]", large, n);
+		term(&msg, "{a{p[a|r]}{aaatp}}", "$gen_call", &self->from, "alias", &ref, "call",
+		     "m", "f", &args, &self->from);
+		ASSERT_EQ(0, wire_reg_send(&self->w, "rex", &msg));
+		EXPECT_ANSWER("{[a|r]{aa}}", "alias", &ref, "badrpc", "notsup");
+		term(&msg, "{p{aaata}}", &self->from, "call", "m", "f", &args, "user");
+		ASSERT_EQ(0, wire_reg_send(&self->w, "rex", &msg));
+		EXPECT_ANSWER("{a{aa}}", "rex", "badrpc", "notsup");
+	}
+	free(large);
+	term(&msg, "{pa}", &self->from, "features_request");
+	ASSERT_EQ(0, wire_reg_send(&self->w, "rex", &msg));
+	EXPECT_ANSWER("{aa[]}", "features_reply", "k@h");
+	term(&msg, "{p{aaa}}", &self->from, "sbcast", "nobody", "x");
+	ASSERT_EQ(0, wire_reg_send(&self->w, "rex", &msg));
+	EXPECT_ANSWER("{aa{aa}}", "rex", "k@h", "nonexisting_name", "nobody");
+	/* what asks for nothing is thrown away, as is what another node's process asks */
+	ASSERT_EQ(0, wire_reg_send(&self->w, "rex", term(&msg, "{pa}", &self->from, "hello")));
+	ASSERT_EQ(0, wire_reg_send(&self->w, "rex", term(&msg, "{aa}", "$gen_cast", "x")));
+	ASSERT_EQ(0, wire_reg_send(&self->w, "rex", term(&msg, "a", "x")));
+	ASSERT_EQ(0, wire_reg_send(&self->w, "rex", term(&msg, "{}")));
+	ASSERT_EQ(0, wire_sync(&self->w));
+	/* a process takes its place */
+	rex = proc("rex", NULL);
+	ASSERT_LE(0, rex);
+	term(&msg, "{pa}", &self->from, "features_request");
+	ASSERT_EQ(0, wire_reg_send(&self->w, "rex", &msg));
+	EXPECT_TRUE(proc_expect(rex, &msg));
+	ASSERT_EQ(0, wire_sync(&self->w));
+	close(rex);
+	ASSERT_EQ(0, wire_reg_send(&self->w, "rex", &msg));
+	EXPECT_ANSWER("{aa[]}", "features_reply", "k@h");
+}
+
 TEST_HARNESS_MAIN

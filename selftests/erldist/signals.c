@@ -985,6 +985,33 @@ TEST_F(local, call_to_net_kernel)
 	EXPECT_TRUE(quiet(port));
 }
 
+/* So does its rex, if nobody is it. */
+TEST_F(local, call_to_rex)
+{
+	const int flags = ERLDIST_SIG_F_MONITOR | ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE;
+	struct eref ref = proc_ref(self->a, self->ref);
+	int port = attach(self->a), rex;
+	DEFINE_BUF(request);
+	DEFINE_BUF(want);
+	DEFINE_BUF(dest);
+	struct to to = { .dest = &dest, .sig_flags = flags, .ref = self->ref,
+			 .user_data = self->ref ^ 0xabcd };
+
+	ASSERT_LE(0, port);
+	fmt(&dest, "a", "rex");
+	fmt(&request, "{a{p[a|r]}{aaa[]a}}", "$gen_call", &self->a_pid, "alias", &ref, "call",
+	    "m", "f", "user");
+	ASSERT_LT(0, proc_sendto(port, &to, &request));
+	EXPECT_SIGNAL(port, ERLDIST_SIG_MESSAGE, self->ref, "{[a|r]{aa}}", "alias", &ref, "badrpc",
+		      "notsup");
+	rex = proc("rex", NULL);
+	ASSERT_LE(0, rex);
+	ASSERT_LT(0, proc_send(self->a, &dest, &request));
+	EXPECT_TRUE(proc_expect(rex, term(&want, "t", &request)));
+	EXPECT_TRUE(quiet(port));
+	EXPECT_TRUE(quiet(self->a));
+}
+
 /*
  * Once unlink() and demonitor with flush have returned, nothing comes any more,
  * whenever the other died.

@@ -3,8 +3,6 @@
 #include "kselftest_harness.h"
 #include "wire_peer.h"
 
-#define FLAG_SPAWN	(1ULL << 32)
-
 FIXTURE(spawn) {
 	int node;
 	int p;
@@ -17,7 +15,7 @@ FIXTURE(spawn) {
 
 FIXTURE_SETUP(spawn)
 {
-	const struct node_config c = { .name = "k@h", .flags = DEFAULT_FLAGS | FLAG_SPAWN };
+	const struct node_config c = { .name = "k@h" };
 	int sv[2];
 
 	SETUP_ERLDIST();
@@ -29,7 +27,6 @@ FIXTURE_SETUP(spawn)
 	proc_trap_exit(self->p, true);
 	stream_pair(CARRIER_TCP4, sv);
 	wire_init(&self->w, sv[0], "w@h");
-	self->w.flags = DEFAULT_FLAGS | FLAG_SPAWN;
 	ASSERT_EQ(0, node_accept(self->node, sv[1], 5));
 	ASSERT_EQ(0, wire_initiate(&self->w));
 	self->other = wire_pid(&self->w, 7);
@@ -131,7 +128,9 @@ TEST_F(spawn, errors)
 	ASSERT_EQ(0, wire_sync(&self->w));
 	EXPECT_TRUE(quiet(self->p));
 	/* a peer that takes none */
-	ASSERT_EQ(0, wire_up_as(&v, self->node, "v@h"));
+	wire_init(&v, -1, "v@h");
+	v.flags &= ~FLAG_SPAWN;
+	ASSERT_EQ(0, wire_connect(&v, self->node, CARRIER_TCP4, ERLDIST_ROLE_ACCEPTOR));
 	ASSERT_LT(0, spawn_at(self->p, term(&far, "a", "v@h"), self->ref, &what));
 	EXPECT_SIGNAL(self->p, ERLDIST_SIG_SPAWN_REPLY, self->ref, "{araa}", "spawn_reply", &ref,
 		      "error", "notsup");

@@ -25,6 +25,7 @@ struct cli {
 	unsigned long ticktime;
 	unsigned long mode;
 	unsigned int keeper;		/* ERLDIST_KEEPER_* */
+	bool serve_info;
 	int timeout_ms;
 	int argc;			/* what the options leave */
 	char **argv;
@@ -74,6 +75,7 @@ void out_end(struct out *o);
 void stop_prepare(void);
 bool stop_asked(void);
 int stop_wait(int fd);
+int stop_wait_two(int fd, int other);
 
 /* local.c: acting in a local node */
 int local_open(struct cli *c, struct erldist **p, const char *name);

@@ -11,7 +11,7 @@
 enum {
 	OPT_NODE = 256, OPT_COOKIE, OPT_COOKIE_FILE, OPT_LISTEN, OPT_PEER, OPT_COUNT,
 	OPT_TIMEOUT, OPT_LONG_NAMES, OPT_NO_EPMD, OPT_NO_EPMD_START, OPT_NO_LISTEN,
-	OPT_TICKTIME, OPT_MODE,
+	OPT_TICKTIME, OPT_MODE, OPT_SERVE_INFO,
 };
 
 static const struct option all_options[] = {
@@ -31,6 +31,7 @@ static const struct option all_options[] = {
 	{ "no-listen", no_argument, NULL, OPT_NO_LISTEN },
 	{ "ticktime", required_argument, NULL, OPT_TICKTIME },
 	{ "mode", required_argument, NULL, OPT_MODE },
+	{ "serve-info", no_argument, NULL, OPT_SERVE_INFO },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -41,7 +42,7 @@ static const int recv_opts[] = { OPT_NODE, OPT_COUNT, OPT_TIMEOUT, 0 };
 static const int monitor_opts[] = { 't', OPT_COUNT, 0 };
 static const int run_opts[] = {
 	OPT_COOKIE, OPT_COOKIE_FILE, OPT_LISTEN, OPT_PEER, OPT_LONG_NAMES, OPT_NO_EPMD,
-	OPT_NO_EPMD_START, OPT_NO_LISTEN, OPT_TICKTIME, OPT_MODE, 0,
+	OPT_NO_EPMD_START, OPT_NO_LISTEN, OPT_TICKTIME, OPT_MODE, OPT_SERVE_INFO, 0,
 };
 
 enum {
@@ -62,7 +63,8 @@ static const struct command {
 	{ "node", "run", node_run, run_opts, 1, 1, 0,
 	  "node run NAME [--cookie COOKIE | --cookie-file FILE] [--listen ADDR:PORT]\n"
 	  "                   [--peer NAME=HOST:PORT]... [--long-names] [--no-epmd]\n"
-	  "                   [--no-epmd-start] [--no-listen] [--ticktime S] [--mode OCTAL]" },
+	  "                   [--no-epmd-start] [--no-listen] [--ticktime S] [--mode OCTAL]\n"
+	  "                   [--serve-info]" },
 	{ "peer", "show", peer_show, no_opts, 0, 1, 0, "peer show [NODE]" },
 	{ "peer", "connect", peer_connect, in_node_opts, 1, 1, 0,
 	  "peer connect [--node N] NODE" },
@@ -197,6 +199,9 @@ static int take_option(struct cli *c, int opt, int how)
 		return 0;
 	case OPT_NO_EPMD_START:
 		c->keeper |= ERLDIST_KEEPER_NO_EPMD_START;
+		return 0;
+	case OPT_SERVE_INFO:
+		c->serve_info = true;
 		return 0;
 	case OPT_NO_LISTEN:
 		c->keeper |= ERLDIST_KEEPER_NO_LISTEN;

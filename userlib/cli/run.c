@@ -26,23 +26,51 @@ static void tell_start(struct erldist_keeper *k)
 	printf(", cookie from %s\n", erldist_keeper_cookie_source(k));
 }
 
-static int hold(struct erldist_keeper *k)
+static int dispatch(struct erldist_keeper *k, struct erldist_server *s)
 {
-	int err = 0;
+	int err = erldist_keeper_dispatch(k);
 
-	while (!err && !stop_asked()) {
-		err = stop_wait(erldist_keeper_fd(k));
-		if (!err)
-			err = erldist_keeper_dispatch(k);
+	if (err)
+		return complain("%s: %s", erldist_keeper_node(k), erldist_strerror(k, err));
+	err = s ? erldist_server_dispatch(s) : 0;
+	if (err)
+		return complain("--serve-info: %s", erldist_strerror(s, err));
+	return 0;
+}
+
+static int hold(struct erldist_keeper *k, struct erldist_server *s)
+{
+	int err, status = 0;
+
+	while (!status && !stop_asked()) {
+		err = stop_wait_two(erldist_keeper_fd(k), s ? erldist_server_fd(s) : -1);
+		if (err)
+			return complain("poll: %s", erldist_strerror(NULL, err));
+		status = dispatch(k, s);
 	}
-	return err;
+	return status;
+}
+
+/* What tells of the node only: it can be asked for by whoever has the cookie */
+static int hold_serving(struct erldist_keeper *k)
+{
+	struct erldist_server *s;
+	int status, err;
+
+	err = erldist_server_open(&s, erldist_keeper_node(k), NULL, 0);
+	if (err)
+		status = complain("--serve-info: %s", erldist_strerror(s, err));
+	else
+		status = hold(k, s);
+	erldist_server_close(s);
+	return status;
 }
 
 int node_run(struct cli *c)
 {
 	struct erldist_keeper_options options = ERLDIST_KEEPER_OPTIONS_INIT;
 	struct erldist_keeper *k;
-	int err;
+	int err, status = 1;
 
 	if (c->cookie && c->cookie_file)
 		return complain("node run: --cookie or --cookie-file, not both");
@@ -59,10 +87,10 @@ int node_run(struct cli *c)
 	err = erldist_keeper_open(&k, &options);
 	if (!err) {
 		tell_start(k);
-		err = hold(k);
-	}
-	if (err)
+		status = c->serve_info ? hold_serving(k) : hold(k, NULL);
+	} else {
 		complain("%s: %s", c->argv[0], erldist_strerror(k, err));
+	}
 	erldist_keeper_close(k);
-	return err != 0;
+	return status;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Waiting for a descriptor, or for SIGINT or SIGTERM, and missing neither. */
+/* Waiting for descriptors, or for SIGINT or SIGTERM, and missing neither. */
 #include <poll.h>
 #include <signal.h>
 
@@ -35,11 +35,19 @@ bool stop_asked(void)
 	return stop;
 }
 
-int stop_wait(int fd)
+/* Either of two; one that is negative is none */
+int stop_wait_two(int fd, int other)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct pollfd fds[] = {
+		{ .fd = fd, .events = POLLIN }, { .fd = other, .events = POLLIN },
+	};
 
-	if (ppoll(&pfd, 1, NULL, &waiting) < 0 && errno != EINTR)
+	if (ppoll(fds, 2, NULL, &waiting) < 0 && errno != EINTR)
 		return -errno;
 	return 0;
+}
+
+int stop_wait(int fd)
+{
+	return stop_wait_two(fd, -1);
 }

@@ -509,8 +509,9 @@ ERLDIST_API int erldist_cast(struct erldist *p, const char *dest,
  *
  * What the function prints goes to the node's own output.
  *
- * Return: length of the result; -EREMOTEIO: {badrpc, Reason}, Reason in @m; else
- * as erldist_call(), -ESRCH from a node that serves no rpc.
+ * Return: length of the result; -EREMOTEIO: {badrpc, Reason}, Reason in @m;
+ * -EOPNOTSUPP: the node serves no functions (notsup); else as erldist_call(), -ESRCH
+ * from one that has no process rex.
  */
 ERLDIST_API ssize_t erldist_rpc(struct erldist *p, const char *node, const char *module,
 				const char *function, const void *args, size_t len,
@@ -643,6 +644,142 @@ ERLDIST_API int erldist_exitf(struct erldist *p, const erlang_pid *pid,
  */
 ERLDIST_API int erldist_address(struct erldist_term *t, const char *dest,
 				struct erldist_parse_options *options);
+
+/*
+ * Functions served
+ *
+ * What erpc and rpc call on a BEAM, spawn/4 and its relatives run there, and
+ * erl_call asks for, a node of native processes has in a table. Each request
+ * that came by spawning is a process of its own, to be linked to and monitored.
+ */
+
+struct erldist_server;
+
+/* How a function ends: as an Erlang function does */
+enum erldist_end {
+	ERLDIST_END_RETURN,	/* with a value */
+	ERLDIST_END_THROW,	/* the exception classes */
+	ERLDIST_END_EXIT,
+	ERLDIST_END_ERROR,
+};
+
+/**
+ * struct erldist_request - somebody runs a function
+ * @module: of the function, UTF-8
+ * @function: its name
+ * @arity: how many arguments
+ * @args: they, a proper list
+ * @caller: the process that asked; an empty node: not known
+ * @process: the process that the function is, to send as: another's mailbox; what
+ *	is sent to it is dropped
+ * @cancel: for the function to set: called once if nobody waits for the end any more,
+ *	or the process was ended by an exit signal. The request has to be ended all
+ *	the same, which may be done in there
+ * @user: for the function
+ *
+ * The library's: it is there until erldist_request_end(), and so are @args.
+ */
+struct erldist_request {
+	const char *module;
+	const char *function;
+	unsigned int arity;
+	struct erldist_slice args;
+	erlang_pid caller;
+	struct erldist *process;
+	void (*cancel)(struct erldist_request *rq);
+	void *user;
+};
+
+#define ERLDIST_ANY_ARITY	(-1)
+
+/**
+ * struct erldist_function - a function that others may run
+ * @module: UTF-8
+ * @name: UTF-8
+ * @arity: how many arguments, or ERLDIST_ANY_ARITY
+ * @run: the function. It ends the request, and returns 0; or keeps it to be ended
+ *	later, and returns 0; or returns a negative errno, which ends it with an
+ *	error: badarg for -EINVAL and what erldist_match() gives, system_limit for
+ *	-ENOMEM, notsup for -EOPNOTSUPP, else the errno's name, as enoent. It should
+ *	not wait: meanwhile nothing else is served
+ * @data: for @run
+ */
+struct erldist_function {
+	const char *module;
+	const char *name;
+	int arity;
+	int (*run)(struct erldist_request *rq, void *data);
+	void *data;
+};
+
+/**
+ * erldist_server_open() - serve functions
+ * @s: receives the handle; on error too (see erldist_open())
+ * @node: the local node, or NULL: as for erldist_open()
+ * @functions: the table, which has to stay; may be NULL
+ * @n: its length
+ *
+ * The server is the process rex of the node, and takes its spawn requests; this
+ * is for the node's owner, and one server at a time. What is not in the table is
+ * undef, but for erlang:node/0, nodes/0, nodes/1, registered/0, processes/0 and
+ * whereis/1, which tell of this node.
+ *
+ * Return: 0, -EADDRINUSE (somebody else serves), -EACCES, or as erldist_open().
+ */
+ERLDIST_API int erldist_server_open(struct erldist_server **s, const char *node,
+				    const struct erldist_function *functions, unsigned int n);
+
+/**
+ * erldist_server_close() - serve no more
+ * @s: the handle, or NULL
+ *
+ * Requests that are not ended are cancelled, and end with exit shutdown. They are
+ * gone when it returns.
+ */
+ERLDIST_API void erldist_server_close(struct erldist_server *s);
+
+/**
+ * erldist_server_fd() - readable when erldist_server_dispatch() has work
+ * @s: the server
+ *
+ * Return: the descriptor, or -EBADF if the handle was not opened.
+ */
+ERLDIST_API int erldist_server_fd(const struct erldist_server *s);
+
+/**
+ * erldist_server_dispatch() - run what was asked for, without waiting
+ * @s: the server
+ *
+ * Return: 0 or a negative errno, after which the server can be closed only.
+ */
+ERLDIST_API int erldist_server_dispatch(struct erldist_server *s);
+
+/**
+ * erldist_request_end() - the function ends
+ * @rq: the request; it is gone afterwards, or, if this is called by one of its
+ *	functions, when that returns
+ * @how: ERLDIST_END_*
+ * @term: the value, or the reason of the exception
+ * @len: its bytes
+ *
+ * Where nobody waits it is no error. By the thread that dispatches.
+ *
+ * Return: 0; -EINVAL it is no term, -EMSGSIZE it is too large, -ENOMEM: who asked was
+ * told error badarg or system_limit instead; -EALREADY it was ended before.
+ */
+ERLDIST_API int erldist_request_end(struct erldist_request *rq, enum erldist_end how,
+				    const void *term, size_t len);
+
+/**
+ * erldist_request_endf() - the same with a term as for erldist_format()
+ * @rq: the request
+ * @how: ERLDIST_END_*
+ * @fmt: Erlang syntax with directives; their arguments follow
+ *
+ * Return: as erldist_request_end(); -EINVAL for a mistake in @fmt as well.
+ */
+ERLDIST_API int erldist_request_endf(struct erldist_request *rq, enum erldist_end how,
+				     const char *fmt, ...);
 
 /*
  * Observation

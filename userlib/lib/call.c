@@ -323,6 +323,9 @@ static ssize_t rpc_result(struct erldist *p, const char *name, struct erldist_ms
 	if (n == -ESRCH)
 		return ed_fail(&p->error, (int)n, "%s: the node serves no rpc, it has no process "
 			       "rex (noproc)", name);
+	if (n >= 0 && !erldist_match(m->term, m->len, "{badrpc,notsup}"))
+		return ed_fail(&p->error, -EOPNOTSUPP, "%s: the node serves no functions (notsup)",
+			       name);
 	if (n < 0 || erldist_match(m->term, m->len, "{badrpc,~t}", &reason))
 		return n;
 	m->term = reason.term;

@@ -232,6 +232,7 @@ bool ed_alias_of(const struct erldist_slice *tag, struct erldist_slice *alias);
 
 /* recv.c: from the process's socket, or a port's */
 ssize_t ed_recv(int fd, struct erldist_msg *m, int flags);
+ssize_t ed_recv_signal(int fd, struct erldist_msg *m, int flags, int *op);
 int ed_recv_failed(struct erldist *p, int err);
 
 /* call.c */

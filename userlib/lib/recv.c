@@ -168,7 +168,7 @@ static void classify_signal(struct erldist_msg *m, int op)
 		set_term(m, ERLDIST_DOWN, &reason);
 }
 
-static void classify(struct erldist_msg *m, struct received *in, size_t payload)
+static int classify(struct erldist_msg *m, struct received *in, size_t payload)
 {
 	static const struct erldist_slice none;
 	int op;
@@ -189,6 +189,7 @@ static void classify(struct erldist_msg *m, struct received *in, size_t payload)
 		classify_message(m);
 	else
 		classify_signal(m, op);
+	return op;
 }
 
 int ed_recv_failed(struct erldist *p, int err)
@@ -210,15 +211,25 @@ int ed_recv_failed(struct erldist *p, int err)
 	}
 }
 
-/* With MSG_DONTWAIT in flags, or waiting as long as SO_RCVTIMEO says */
-ssize_t ed_recv(int fd, struct erldist_msg *m, int flags)
+/*
+ * With MSG_DONTWAIT in flags, or waiting as long as SO_RCVTIMEO says. op: what the
+ * kernel says that it is, which nobody else can
+ */
+ssize_t ed_recv_signal(int fd, struct erldist_msg *m, int flags, int *op)
 {
 	struct received in;
 	ssize_t n = receive_growing(fd, m, &in, flags);
 
 	if (n >= 0)
-		classify(m, &in, (size_t)n);
+		*op = classify(m, &in, (size_t)n);
 	return n;
+}
+
+ssize_t ed_recv(int fd, struct erldist_msg *m, int flags)
+{
+	int op;
+
+	return ed_recv_signal(fd, m, flags, &op);
 }
 
 ssize_t erldist_recv(struct erldist *p, struct erldist_msg *m, int timeout_ms)
