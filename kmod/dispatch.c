@@ -370,8 +370,10 @@ static void on_demonitor(struct erldist_channel *ch,
 
 	if (proc)
 		rel = erldist_relation_take_watched(proc, ch->peer, &ctl->ref);
-	if (rel)
+	if (rel) {
+		erldist_relation_tell(rel, NULL);
 		erldist_relation_drop(rel);
+	}
 }
 
 static bool is_one_term(const struct erldist_blob *blob)

@@ -57,7 +57,9 @@ static const struct {
 		true, false, false
 	},
 	[ERLDIST_SIG_SPAWN] = { 0, true, true, true },
-	[ERLDIST_SIG_SPAWN_ANSWER] = { 0, true, true, true },
+	[ERLDIST_SIG_SPAWN_ANSWER] = {
+		ERLDIST_SIG_F_CANCEL, true, true, true
+	},
 };
 
 static bool uses_ref(const struct erldist_signal *sig)

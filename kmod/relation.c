@@ -502,13 +502,17 @@ static bool watches_node(const struct erldist_relation *rel)
 }
 
 /* Room for {'DOWN', Ref, process, Object, which is longer than {'EXIT', Pid, */
-static int prepare_told(struct erldist_relation *rel)
+static int prepare_told(struct erldist_relation *rel, bool cancel)
 {
 	size_t pid = 13 + node_atom_size(rel);
 	size_t name = 2 + etf_atom_size(&rel->name) + node_atom_size(rel);
 	size_t ref = 3 + etf_atom_size(&rel->near.process->node->atom) + 4 +
 		     4 * ETF_REF_WORDS;
 
+	if (cancel) {
+		rel->told = erldist_spawn_cancel_message(rel);
+		return rel->told ? 0 : -ENOMEM;
+	}
 	if (rel->near.kind == END_WATCHED || rel->type == RELATION_ALIAS ||
 	    rel->type == RELATION_ASKED)
 		return 0;
@@ -553,7 +557,7 @@ erldist_relation_new(const struct erldist_relation_spec *spec)
 	}
 	rel_init(rel, spec);
 	rel_describe(rel, spec);
-	err = prepare_told(rel);
+	err = prepare_told(rel, spec->cancel);
 	if (!err)
 		return rel;
 	erldist_relation_put(rel);

@@ -115,6 +115,7 @@ struct erldist_relation_spec {
 	u64 sequence;
 	u64 user_data;
 	u8 spawn_flags;
+	bool cancel;			/* watched: near is told of its end */
 };
 
 static inline struct erldist_end *erldist_end_other(struct erldist_end *end)

@@ -82,7 +82,7 @@ static void tell_down(struct erldist_relation *rel, struct erldist_blob *reason)
 	erldist_mailbox_put_signal(proc, rel->port, msg);
 }
 
-/* {nodedown, Node}, or that a spawn failed: it is complete */
+/* {nodedown, Node}, that a spawn failed or is not wanted: it is complete */
 static void tell_ready(struct erldist_relation *rel)
 {
 	struct erldist_msg *msg = rel->told;
@@ -108,7 +108,8 @@ static bool is_active(struct erldist_relation *rel)
  * @reason: the reason
  *
  * An EXIT for a link that is active, a DOWN for a monitor of near's, a nodedown
- * for a watch of the node, noconnection for a spawn request.
+ * for a watch of the node, noconnection for a spawn request; to a process that was
+ * spawned for the other side, that it is not monitored any more.
  *
  * Context: process context.
  */
@@ -122,6 +123,8 @@ void erldist_relation_tell(struct erldist_relation *rel,
 		tell_down(rel, reason);
 	} else if (rel->type == RELATION_NODE || rel->type == RELATION_NODES ||
 		   rel->type == RELATION_SPAWN) {
+		tell_ready(rel);
+	} else if (rel->near.kind == END_WATCHED && rel->told) {
 		tell_ready(rel);
 	}
 }

@@ -650,8 +650,41 @@ int erldist_spawn_requested(struct erldist_channel *ch,
 	return err == -EEXIST ? 0 : err;
 }
 
+/**
+ * erldist_spawn_cancel_message() - {spawn_cancel, Ref}
+ * @rel: the requester's monitor of the process that was spawned for it
+ *
+ * Context: process context.
+ * Return: the message, or NULL.
+ */
+struct erldist_msg *
+erldist_spawn_cancel_message(const struct erldist_relation *rel)
+{
+	struct etf_atom tag = etf_ascii("spawn_cancel");
+	struct etf_ref ref = rel->ref_id;
+	struct erldist_msg *msg;
+	u8 *p;
+
+	ref.node = rel->peer->atom;
+	msg = erldist_msg_alloc(2 + etf_atom_size(&tag) + etf_ref_size(&ref),
+				GFP_KERNEL_ACCOUNT);
+	if (!msg)
+		return NULL;
+	p = msg->data;
+	*p++ = ETF_SMALL_TUPLE;
+	*p++ = 2;
+	p = etf_put_ref(etf_put_atom(p, &tag), &ref);
+	msg->used = p - msg->data;
+	msg->len = msg->used;
+	msg->op = ERLDIST_SIG_SPAWN_CANCEL;
+	msg->remote = true;
+	msg->user_data = rel->user_data;
+	return msg;
+}
+
 /* What the child of a request will be to the requester */
-static int child_relations(struct erldist_relation *asked,
+static int child_relations(const struct erldist_ask *ask,
+			   struct erldist_relation *asked,
 			   struct erldist_process *child,
 			   struct erldist_relation *with[2])
 {
@@ -663,6 +696,7 @@ static int child_relations(struct erldist_relation *asked,
 			.serial = asked->serial,
 			.creation = asked->creation,
 		},
+		.user_data = ask->sig->user_data,
 	};
 	int i;
 
@@ -672,6 +706,7 @@ static int child_relations(struct erldist_relation *asked,
 		spec.type = i ? RELATION_MONITOR : RELATION_LINK;
 		spec.watched = i;
 		spec.ref = i ? &asked->ref_id : NULL;
+		spec.cancel = i && ask->sig->flags & ERLDIST_SIG_F_CANCEL;
 		with[i] = erldist_relation_new(&spec);
 		if (IS_ERR(with[i])) {
 			int err = PTR_ERR(with[i]);
@@ -740,7 +775,7 @@ static int answer_with(const struct erldist_ask *ask,
 	if (!rel)
 		return -ENOENT;
 	if (child)
-		err = child_relations(rel, child, with) ?: hook_child(with);
+		err = child_relations(ask, rel, child, with) ?: hook_child(with);
 	if (err)
 		name = etf_ascii("system_limit");
 	sent = erldist_relation_answer(rel, err ? NULL : child, &name, with);

@@ -13,6 +13,8 @@ struct erldist_relation;
 
 struct erldist_msg *erldist_spawn_message(const struct erldist_relation *rel,
 					  const char *error);
+struct erldist_msg *
+erldist_spawn_cancel_message(const struct erldist_relation *rel);
 int erldist_ask_spawn(const struct erldist_ask *ask, struct erldist_msg *msg);
 int erldist_ask_spawn_answer(const struct erldist_ask *ask,
 			     const struct erldist_msg *msg);

@@ -612,7 +612,7 @@ TEST_F(relations, net_kernel_knows_nothing_else)
 
 TEST_F(relations, rex_serves_nothing)
 {
-	struct eref ref = ref_of(&self->w, 4), mon = ref_of(&self->w, 5);
+	struct eref ref = wire_ref(&self->w, 4), mon = wire_ref(&self->w, 5);
 	uint8_t *large = calloc(1, 300000);
 	DEFINE_BUF(msg);
 	DEFINE_BUF(args);

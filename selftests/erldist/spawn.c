@@ -309,6 +309,87 @@ TEST_F(spawn, served)
 	EXPECT_FRAME(NULL, "{irpia}", 31, &ref, &self->other, 0, "notsup");
 }
 
+/* Asks the server for a process, and answers; the child is its descriptor. */
+static int spawn_child(struct wire *w, int server, const struct epid *from, uint32_t n,
+		       const char *options, int flags)
+{
+	struct to to = { .op = ERLDIST_SIG_SPAWN_ANSWER, .sig_flags = flags, .user_data = n };
+	struct eref ref = wire_ref(w, n);
+	int child = proc("", NULL);
+	struct epid pid;
+	DEFINE_FRAME(f);
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(dest);
+	DEFINE_BUF(what);
+	DEFINE_MSG(m);
+
+	proc_self(child, &pid);
+	fmt(&what, "[]");
+	if (*options)
+		fmt(&ctl, "{irpp{aai}[a]}", 29, &ref, from, from, "m", "f", 0, options);
+	else
+		fmt(&ctl, "{irpp{aai}[]}", 29, &ref, from, from, "m", "f", 0);
+	if (wire_send(w, &ctl, &what) || proc_recv(server, &m, WAIT_MS))
+		return -EIO;
+	to.dest = term(&dest, "r", &ref);
+	if (proc_sendto(server, &to, term(&what, "p", &pid)) < 0 || wire_recv(w, &f, WAIT_MS))
+		return -EIO;
+	return child;
+}
+
+static bool is_cancelled(int child, const struct eref *ref, uint32_t n)
+{
+	const struct to want = { .op = ERLDIST_SIG_SPAWN_CANCEL, .user_data = n };
+	DEFINE_BUF(msg);
+
+	return proc_expect_signal(child, &want, fmt(&msg, "{ar}", "spawn_cancel", ref));
+}
+
+/* Who asked does not want to know any more what becomes of the process. */
+TEST_F(spawn, cancel)
+{
+	int child[5];
+	struct eref ref[5];
+	struct epid pid;
+	DEFINE_BUF(normal);
+
+	ASSERT_EQ(0, serve(self->p, 1));
+	for (int i = 0; i < 5; i++) {
+		ref[i] = wire_ref(&self->w, i + 1);
+		child[i] = spawn_child(&self->w, self->p, &self->other, i + 1,
+				       i == 2 ? "" : "monitor", i == 1 ? 0 : ERLDIST_SIG_F_CANCEL);
+		ASSERT_LE(0, child[i]);
+	}
+	/* one that is to be told, one that is not, one that is not monitored */
+	for (int i = 0; i < 3; i++) {
+		proc_self(child[i], &pid);
+		SEND_FRAME(NULL, "{ippr}", OP_DEMONITOR_P, &self->other, &pid, &ref[i]);
+	}
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(is_cancelled(child[0], &ref[0], 1));
+	EXPECT_TRUE(quiet(child[1]));
+	EXPECT_FALSE(poll_for(child[2], POLLIN, 0));
+	/* once, and nobody hears of its end */
+	proc_self(child[0], &pid);
+	SEND_FRAME(NULL, "{ippr}", OP_DEMONITOR_P, &self->other, &pid, &ref[0]);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(quiet(child[0]));
+	close(child[0]);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	/* one that ends first */
+	proc_self(child[3], &pid);
+	close(child[3]);
+	EXPECT_FRAME(fmt(&normal, "a", "normal"), "{ippr}", OP_PAYLOAD_MONITOR_P_EXIT, &pid,
+		     &self->other, &ref[3]);
+	SEND_FRAME(NULL, "{ippr}", OP_DEMONITOR_P, &self->other, &pid, &ref[3]);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	/* the node is lost */
+	wire_close(&self->w);
+	EXPECT_TRUE(is_cancelled(child[4], &ref[4], 5));
+	EXPECT_TRUE(quiet(child[4]));
+	EXPECT_FALSE(poll_for(child[1], POLLIN, 0));
+}
+
 TEST_F(spawn, requester_is_lost)
 {
 	struct eref ref = wire_ref(&self->w, 1);

@@ -224,6 +224,11 @@ enum erldist_signal_op {
 	 * node, or an atom
 	 */
 	ERLDIST_SIG_SPAWN_ANSWER,
+	/*
+	 * received by such a process: {spawn_cancel, Ref}, see F_CANCEL;
+	 * user_data is the answer's
+	 */
+	ERLDIST_SIG_SPAWN_CANCEL,
 };
 
 /* To send: */
@@ -238,6 +243,11 @@ enum erldist_signal_op {
 #define ERLDIST_SIG_F_OFF	0x20	/* MONITOR_NODE: one less; MONITOR_NODES: none */
 #define ERLDIST_SIG_F_VISIBLE	0x40	/* MONITOR_NODES: those that publish themselves */
 #define ERLDIST_SIG_F_HIDDEN	0x80	/* MONITOR_NODES: the others */
+/*
+ * SPAWN_ANSWER: if who asked monitors the process, that is told when he does so no
+ * more: he demonitored, or ended, or his node is lost
+ */
+#define ERLDIST_SIG_F_CANCEL	0x100
 
 struct erldist_signal {
 	__u16 op;		/* enum erldist_signal_op */

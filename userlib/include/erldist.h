@@ -670,8 +670,8 @@ enum erldist_end {
  * @arity: how many arguments
  * @args: they, a proper list
  * @caller: the process that asked; an empty node: not known
- * @process: the process that the function is, to send as: another's mailbox; what
- *	is sent to it is dropped
+ * @process: the process that the function is, to send as; what is sent to it is
+ *	dropped
  * @cancel: for the function to set: called once if nobody waits for the end any more,
  *	or the process was ended by an exit signal. The request has to be ended all
  *	the same, which may be done in there

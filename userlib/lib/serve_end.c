@@ -155,6 +155,11 @@ static int send_reply(struct request *rq)
 	}
 	do {
 		err = ed_send(rq->open.process, &out);
+		/* an exit signal ended it: that is told all the same */
+		if (err == -EPIPE && out.fd != rq->server->p->fd) {
+			out.fd = rq->server->p->fd;
+			err = -EINTR;
+		}
 	} while (err == -EINTR);
 	/* who asked is gone */
 	return err == -EHOSTUNREACH ? 0 : err;

@@ -4,7 +4,7 @@
 
 #include "serve.h"
 
-#define ARITY_MAX	255
+#define ARITY_MAX	1023	/* of apply/3 */
 
 static bool one_of(const char *word, const char *const *words, size_t n)
 {

@@ -118,7 +118,7 @@ static int answer_spawn(struct erldist_server *s, const struct erldist_slice *re
 {
 	const struct ed_out out = {
 		.fd = s->p->fd, .dest = *ref, .pieces = answer, .n = 1,
-		.signal = { .op = ERLDIST_SIG_SPAWN_ANSWER },
+		.signal = { .op = ERLDIST_SIG_SPAWN_ANSWER, .flags = ERLDIST_SIG_F_CANCEL },
 	};
 	int err;
 
@@ -229,7 +229,7 @@ static void hear(struct request *rq)
 
 	do {
 		n = ed_recv_signal(rq->open.process->fd, &m, MSG_DONTWAIT, &op);
-	} while (n == -EINTR || n >= 0);
+	} while (n == -EINTR || (n >= 0 && op != ERLDIST_SIG_SPAWN_CANCEL));
 	erldist_msg_free(&m);
 	if (n != -EAGAIN)
 		ed_request_cancel(rq);

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Functions served, without anybody to serve: what is asked for, what is answered. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "serve.h"
+#include "tap.h"
+
+static struct erldist_slice parsed(struct erldist_term *t, const char *text)
+{
+	struct erldist_slice s = { NULL, 0 };
+
+	if (!erldist_parse(t, text, NULL))
+		s = ed_slice(t->term, t->len);
+	return s;
+}
+
+static void check_options(const char *text, bool want)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	struct erldist_slice s = parsed(&t, text);
+
+	ok(s.len && ed_spawn_options_ok(&s) == want, "options %s are %s", text,
+	   want ? "taken" : "badopt");
+	erldist_term_free(&t);
+}
+
+static void check_all_options(void)
+{
+	static const char *const good[] = {
+		"[]", "[link,monitor]", "[{monitor,[{tag,x}]}]", "[{priority,low}]",
+		"[{max_heap_size,#{size => 1}},{max_heap_size,5},{scheduler,1}]",
+		"[{message_queue_data,off_heap},{async_dist,true},{min_heap_size,0}]",
+	};
+	static const char *const bad[] = {
+		"x", "[x]", "[link|x]", "[{x,1}]", "[{priority,x}]", "[{priority,1}]", "[1]",
+		"[{min_heap_size,-1}]", "[{min_heap_size,x}]", "[{monitor,x}]", "[{link,[a|b]}]",
+		"[{a,b,c}]", "[{}]", "\"ab\"", "[link,x]", "[{1,2}]", "[<<>>]",
+	};
+	size_t i;
+
+	for (i = 0; i < ED_ARRAY_SIZE(good); i++)
+		check_options(good[i], true);
+	for (i = 0; i < ED_ARRAY_SIZE(bad); i++)
+		check_options(bad[i], false);
+}
+
+/* {M, F, Args} is asked to be spawned */
+static int ask(struct erldist_term *t, struct asked *a, const char *text)
+{
+	struct erldist_slice s = parsed(t, text);
+
+	memset(a, 0, sizeof(*a));
+	if (erldist_match(s.term, s.len, "{~t,~t,~t}", &a->module, &a->function, &a->args))
+		return -EPROTO;
+	return ed_asked_spawn(a);
+}
+
+static void check_asked(const char *text, enum door door, const char *function,
+			unsigned int arity)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	char m[64], f[64];
+	struct asked a;
+	int err = ask(&t, &a, text);
+
+	ok(!err && a.door == door && a.arity == arity &&
+	   !erldist_match(a.module.term, a.module.len, "~a", m, sizeof(m)) && !strcmp(m, "m") &&
+	   !erldist_match(a.function.term, a.function.len, "~a", f, sizeof(f)) &&
+	   !strcmp(f, function), "%s is m:%s/%u", text, function, arity);
+	erldist_term_free(&t);
+}
+
+static void check_refused(const char *text, int want)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	struct asked a;
+	int err = ask(&t, &a, text);
+
+	ok(err == want, "%s: %d", text, err);
+	erldist_term_free(&t);
+}
+
+static void check_fun(void)
+{
+	/* fun() of a shell: module, index, uniq, pid, nothing else that matters */
+	static const char fun[] = "p\0\0\0\1";
+	struct erldist_slice m = ed_slice("w\6erlang", 8), f = ed_slice("w\5apply", 7);
+	struct asked a = { .door = DOOR_SPAWN, .module = m, .function = f };
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	static const uint8_t list[] = { ERL_LIST_EXT, 0, 0, 0, 2 };
+
+	if (!ed_put(&t, list, sizeof(list)) && !ed_put(&t, fun, 5) && !ed_put(&t, "jj", 2))
+		a.args = ed_slice(t.term, t.len);
+	ok(ed_asked_spawn(&a) < 0, "a fun that is cut short is not run");
+	erldist_term_free(&t);
+}
+
+static void check_all_asked(void)
+{
+	char many[4096] = "{m,f,[";
+	int i;
+
+	check_asked("{m,f,[]}", DOOR_SPAWN, "f", 0);
+	check_asked("{m,f,[1,2]}", DOOR_SPAWN, "f", 2);
+	check_asked("{erpc,execute_call,[res,m,f,[a]]}", DOOR_ERPC, "f", 1);
+	check_asked("{erpc,execute_call,[m,f,[a]]}", DOOR_SPAWN, "f", 1);
+	check_asked("{erpc,execute_cast,[m,f,\"abc\"]}", DOOR_SPAWN, "f", 3);
+	check_asked("{erlang,apply,[m,f,[]]}", DOOR_SPAWN, "f", 0);
+	check_asked("{erlang,apply,[fun m:g/1,[x]]}", DOOR_SPAWN, "g", 1);
+	check_asked("{erpc,execute_call,[res,erlang,apply,[erlang,apply,[m,f,[x,y]]]]}",
+		    DOOR_ERPC, "f", 2);
+	check_refused("{erpc,execute_call,[res,erlang,apply,[m,f,x]]}", -EINVAL);
+	check_refused("{m,f,x}", -EINVAL);
+	check_refused("{m,f,[a|b]}", -EINVAL);
+	check_refused("{1,f,[]}", -EINVAL);
+	check_refused("{erlang,apply,[1,[]]}", -EINVAL);
+	for (i = 0; i < 1024; i++)
+		strcat(many, i ? ",a" : "a");
+	strcat(many, "]}");
+	check_refused(many, -E2BIG);
+	check_fun();
+}
+
+static void check_ending(enum door door, enum erldist_end how, bool with_args, const char *want)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT, mark = ERLDIST_TERM_INIT;
+	struct erldist_term request = ERLDIST_TERM_INIT;
+	struct ending e = { .how = how, .with_args = with_args };
+	char *text = NULL;
+	struct asked a;
+
+	ask(&request, &a, "{m,f,[1,x]}");
+	a.door = door;
+	a.mark = parsed(&mark, "res");
+	e.value = ed_slice("w\1v", 3);
+	ok(!ed_put_ending(&t, &a, &e) && erldist_print(&text, t.term, t.len, 0) > 0 &&
+	   !strcmp(text, want), "%s is %s", text ? text : "?", want);
+	free(text);
+	erldist_term_free(&t);
+	erldist_term_free(&mark);
+	erldist_term_free(&request);
+}
+
+static void check_all_endings(void)
+{
+	check_ending(DOOR_SPAWN, ERLDIST_END_RETURN, false, "normal");
+	check_ending(DOOR_SPAWN, ERLDIST_END_THROW, false, "{{nocatch,v},[{m,f,2,[]}]}");
+	check_ending(DOOR_SPAWN, ERLDIST_END_EXIT, false, "v");
+	check_ending(DOOR_SPAWN, ERLDIST_END_ERROR, true, "{v,[{m,f,[1,x],[]}]}");
+	check_ending(DOOR_ERPC, ERLDIST_END_RETURN, false, "{res,return,v}");
+	check_ending(DOOR_ERPC, ERLDIST_END_THROW, false, "{res,throw,v}");
+	check_ending(DOOR_ERPC, ERLDIST_END_EXIT, false, "{res,exit,v}");
+	check_ending(DOOR_ERPC, ERLDIST_END_ERROR, false, "{res,error,v,[{m,f,2,[]}]}");
+	check_ending(DOOR_CALL, ERLDIST_END_RETURN, false, "v");
+	check_ending(DOOR_PLAIN, ERLDIST_END_THROW, false, "v");
+	check_ending(DOOR_PLAIN, ERLDIST_END_EXIT, false, "{badrpc,{'EXIT',v}}");
+	check_ending(DOOR_CALL, ERLDIST_END_ERROR, true,
+		     "{badrpc,{'EXIT',{v,[{m,f,[1,x],[]}]}}}");
+}
+
+int main(void)
+{
+	check_all_options();
+	check_all_asked();
+	check_all_endings();
+	return tap_end();
+}
