@@ -189,6 +189,8 @@ static int fill_peer(struct sk_buff *skb, struct erldist_peer *peer,
 	if (news) {
 		v.tag = news->tag;
 		v.connection = news->connection;
+		if (news->pending & ERLDIST_PENDING_ASKS)
+			v.flags = news->flags;
 		if (nla_put_u32(skb, ERLDIST_A_PEER_PENDING, news->pending))
 			return -EMSGSIZE;
 	}

@@ -15,6 +15,7 @@ struct erldist_peer_news {
 	u32 pending;	/* enum erldist_pending */
 	u64 tag;
 	u64 connection;
+	u64 flags;	/* offered by the connection that asks */
 };
 
 int erldist_netlink_init(void);

@@ -82,6 +82,7 @@ struct erldist_peer {
 	u64 event_tag;
 	u64 event_connection;
 	u64 asking;			/* tag of the connection that asks */
+	u64 asking_flags;		/* what it offers */
 	struct list_head event;		/* node->events */
 	struct erldist_cookie *cookie;
 

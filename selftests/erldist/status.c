@@ -515,6 +515,7 @@ TEST_F(status, admission)
 	ASSERT_EQ(0, asked(self->node, &self->w, 11, &i));
 	EXPECT_EQ(11, i.tag);
 	EXPECT_STREQ("w@h", i.name);
+	EXPECT_EQ(self->w.flags, i.flags & self->w.flags);
 	EXPECT_EQ(-ETIMEDOUT, hs_recv(&self->w, &b, QUIET_MS));
 	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_DENY, "w@h", NULL, 11, 0));
 	ASSERT_EQ(0, hs_recv(&self->w, &b, WAIT_MS));
