@@ -99,14 +99,70 @@ beam()
 # name, options of "erldist node run"...: holds a node; its process is $NODE_PID
 start_node()
 {
+	hold_node "$@" --cookie $COOKIE
+}
+
+# The same, with the cookie of the options, or of the home directory
+hold_node()
+{
 	local name=$1
 	shift
-	erldist node run "$name" --cookie $COOKIE "$@" > "$TMP/$name.log" 2>&1 &
+	erldist node run "$name" "$@" > "$TMP/$name.log" 2>&1 &
 	NODE_PID=$!
 	children+=("$NODE_PID")
 	wait_for 20 grep -q 'is running' "$TMP/$name.log" && return
 	sed 's/^/# /' "$TMP/$name.log"
 	report 1 "node $name starts"
+	return 1
+}
+
+# name, flags...: holds an Erlang node, which does what it is asked
+start_beam()
+{
+	local name=$1
+	shift
+	erl -sname "$name" -noinput +fnu -pa "$INTEROP_BEAMS" "$@" > "$TMP/$name.log" 2>&1 \
+		< /dev/null &
+	BEAM_PID=$!
+	children+=("$BEAM_PID")
+	wait_for 60 in_epmd "$name" && return
+	sed 's/^/# /' "$TMP/$name.log"
+	report 1 "Erlang node $name starts"
+	return 1
+}
+
+in_epmd()
+{
+	epmd -names | grep -q "^name $1 "
+}
+
+# pid: ends a node, or an Erlang node
+end_child()
+{
+	local pid
+
+	kill "$1" 2> /dev/null
+	wait "$1" 2> /dev/null
+	for pid in "${!children[@]}"; do
+		[ "${children[pid]}" != "$1" ] || unset "children[pid]"
+	done
+}
+
+# text, command...: prints what it prints, and succeeds, if the text is in there
+says()
+{
+	local text=$1 output
+	shift
+	output=$("$@" 2>&1)
+	echo "$output"
+	[[ $output == *"$text"* ]]
+}
+
+# text, file: a log that has it now, or soon
+logged()
+{
+	wait_for 15 grep -qF -- "$1" "$2" && return
+	cat "$2"
 	return 1
 }
 

@@ -8,35 +8,46 @@
 
 #include <erldist.h>
 
-#define PEERS_MAX	256
+#define WORDS_MAX	256
 #define TIMEOUT_MS	10000
 #define CALL_TIMEOUT_MS	5000	/* gen_server:call's */
+
+/* What an option that may be repeated was given; ends with NULL */
+struct words {
+	const char *word[WORDS_MAX + 1];
+	unsigned int n;
+};
 
 struct cli {
 	bool json;
 	bool stamps;
+	bool mark_default;
 	const char *node;		/* the local node to act in, or NULL */
-	const char *cookie;
-	const char *cookie_file;
-	const char *listen;
-	const char *peers[PEERS_MAX + 1];
-	unsigned int peers_n;
 	unsigned long count;
-	unsigned long ticktime;
-	unsigned long mode;
-	unsigned int keeper;		/* ERLDIST_KEEPER_* */
 	bool serve_info;
+	struct erldist_keeper_options keeper;
+	struct words listens, peers, cookies, keep, allow;
 	int timeout_ms;
 	int argc;			/* what the options leave */
 	char **argv;
 };
 
 /* main.c */
+enum {
+	OPT_NODE = 256, OPT_COUNT, OPT_TIMEOUT, OPT_COOKIE, OPT_COOKIE_FILE, OPT_COOKIE_FOR,
+	OPT_LISTEN, OPT_LISTEN_MIN, OPT_LISTEN_MAX, OPT_NO_LISTEN, OPT_PEER, OPT_KEEP,
+	OPT_ALLOW, OPT_ADMIT, OPT_CONNECT_WITH, OPT_AUTO_CONNECT, OPT_LONG_NAMES, OPT_EPMD,
+	OPT_EPMD_TYPE, OPT_NO_EPMD, OPT_NO_EPMD_START, OPT_DIST_PORT, OPT_HANDSHAKES,
+	OPT_CONNECTIONS, OPT_PER_ADDRESS, OPT_TICKTIME, OPT_MODE, OPT_VISIBLE, OPT_DEFAULT,
+	OPT_SERVE_INFO,
+};
+
 int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Each returns the exit status */
 int node_show(struct cli *c);
 int node_run(struct cli *c);
+int node_own(struct cli *c);
 int peer_show(struct cli *c);
 int peer_connect(struct cli *c);
 int peer_disconnect(struct cli *c);
@@ -71,11 +82,18 @@ void out_pid(struct out *o, const char *key, const char *node, uint32_t id,
 	     uint32_t serial, uint32_t creation);
 void out_end(struct out *o);
 
-/* stop.c: SIGINT and SIGTERM */
+/* stop.c: SIGINT and SIGTERM; SIGHUP, for who asks for it */
 void stop_prepare(void);
+void stop_take_hangup(void);
 bool stop_asked(void);
+bool hangup_came(void);
 int stop_wait(int fd);
 int stop_wait_two(int fd, int other);
+
+/* option.c: options of node run */
+int keeper_option(struct cli *c, int opt, char *arg);
+int number(const char *what, const char *text, int base, unsigned long max,
+	   unsigned long *v);
 
 /* local.c: acting in a local node */
 int local_open(struct cli *c, struct erldist **p, const char *name);

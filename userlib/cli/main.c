@@ -8,30 +8,40 @@
 
 #include "cli.h"
 
-enum {
-	OPT_NODE = 256, OPT_COOKIE, OPT_COOKIE_FILE, OPT_LISTEN, OPT_PEER, OPT_COUNT,
-	OPT_TIMEOUT, OPT_LONG_NAMES, OPT_NO_EPMD, OPT_NO_EPMD_START, OPT_NO_LISTEN,
-	OPT_TICKTIME, OPT_MODE, OPT_SERVE_INFO,
-};
-
 static const struct option all_options[] = {
 	{ "json", no_argument, NULL, 'j' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "timestamp", no_argument, NULL, 't' },
 	{ "node", required_argument, NULL, OPT_NODE },
-	{ "cookie", required_argument, NULL, OPT_COOKIE },
-	{ "cookie-file", required_argument, NULL, OPT_COOKIE_FILE },
-	{ "listen", required_argument, NULL, OPT_LISTEN },
-	{ "peer", required_argument, NULL, OPT_PEER },
 	{ "count", required_argument, NULL, OPT_COUNT },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "cookie", required_argument, NULL, OPT_COOKIE },
+	{ "cookie-file", required_argument, NULL, OPT_COOKIE_FILE },
+	{ "cookie-for", required_argument, NULL, OPT_COOKIE_FOR },
+	{ "listen", required_argument, NULL, OPT_LISTEN },
+	{ "listen-min", required_argument, NULL, OPT_LISTEN_MIN },
+	{ "listen-max", required_argument, NULL, OPT_LISTEN_MAX },
+	{ "no-listen", no_argument, NULL, OPT_NO_LISTEN },
+	{ "peer", required_argument, NULL, OPT_PEER },
+	{ "keep", required_argument, NULL, OPT_KEEP },
+	{ "allow", required_argument, NULL, OPT_ALLOW },
+	{ "admit", required_argument, NULL, OPT_ADMIT },
+	{ "connect-with", required_argument, NULL, OPT_CONNECT_WITH },
+	{ "dist-auto-connect", required_argument, NULL, OPT_AUTO_CONNECT },
 	{ "long-names", no_argument, NULL, OPT_LONG_NAMES },
+	{ "epmd", required_argument, NULL, OPT_EPMD },
+	{ "epmd-type", required_argument, NULL, OPT_EPMD_TYPE },
 	{ "no-epmd", no_argument, NULL, OPT_NO_EPMD },
 	{ "no-epmd-start", no_argument, NULL, OPT_NO_EPMD_START },
-	{ "no-listen", no_argument, NULL, OPT_NO_LISTEN },
+	{ "dist-port", required_argument, NULL, OPT_DIST_PORT },
+	{ "max-handshakes", required_argument, NULL, OPT_HANDSHAKES },
+	{ "max-connections", required_argument, NULL, OPT_CONNECTIONS },
+	{ "max-per-address", required_argument, NULL, OPT_PER_ADDRESS },
 	{ "ticktime", required_argument, NULL, OPT_TICKTIME },
 	{ "mode", required_argument, NULL, OPT_MODE },
 	{ "serve-info", no_argument, NULL, OPT_SERVE_INFO },
+	{ "visible", no_argument, NULL, OPT_VISIBLE },
+	{ "default", no_argument, NULL, OPT_DEFAULT },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -41,8 +51,12 @@ static const int in_node_opts[] = { OPT_NODE, OPT_TIMEOUT, 0 };
 static const int recv_opts[] = { OPT_NODE, OPT_COUNT, OPT_TIMEOUT, 0 };
 static const int monitor_opts[] = { 't', OPT_COUNT, 0 };
 static const int run_opts[] = {
-	OPT_COOKIE, OPT_COOKIE_FILE, OPT_LISTEN, OPT_PEER, OPT_LONG_NAMES, OPT_NO_EPMD,
-	OPT_NO_EPMD_START, OPT_NO_LISTEN, OPT_TICKTIME, OPT_MODE, OPT_SERVE_INFO, 0,
+	OPT_COOKIE, OPT_COOKIE_FILE, OPT_COOKIE_FOR, OPT_LISTEN, OPT_LISTEN_MIN, OPT_LISTEN_MAX,
+	OPT_NO_LISTEN, OPT_PEER, OPT_KEEP, OPT_ALLOW, OPT_ADMIT, OPT_CONNECT_WITH,
+	OPT_AUTO_CONNECT, OPT_LONG_NAMES, OPT_EPMD, OPT_EPMD_TYPE, OPT_NO_EPMD,
+	OPT_NO_EPMD_START, OPT_DIST_PORT, OPT_HANDSHAKES, OPT_CONNECTIONS, OPT_PER_ADDRESS,
+	OPT_TICKTIME, OPT_MODE, OPT_VISIBLE, OPT_DEFAULT,
+	OPT_SERVE_INFO, 0,
 };
 
 enum {
@@ -61,10 +75,16 @@ static const struct command {
 } commands[] = {
 	{ "node", "show", node_show, no_opts, 0, 1, 0, "node show [NODE]" },
 	{ "node", "run", node_run, run_opts, 1, 1, 0,
-	  "node run NAME [--cookie COOKIE | --cookie-file FILE] [--listen ADDR:PORT]\n"
-	  "                   [--peer NAME=HOST:PORT]... [--long-names] [--no-epmd]\n"
-	  "                   [--no-epmd-start] [--no-listen] [--ticktime S] [--mode OCTAL]\n"
-	  "                   [--serve-info]" },
+	  "node run NAME [--cookie C | --cookie-file FILE] [--cookie-for NODE=FILE]...\n"
+	  "           [--listen ADDR:PORT|unix:PATH|fd:N|systemd]... [--listen-min PORT]\n"
+	  "           [--listen-max PORT] [--no-listen] [--peer NAME=HOST:PORT|unix:PATH]...\n"
+	  "           [--keep NODE]... [--allow NODE|HOST|NAME@]... [--admit PROGRAM]\n"
+	  "           [--connect-with COMMAND] [--dist-auto-connect never|once]\n"
+	  "           [--long-names] [--epmd ADDR:PORT] [--epmd-type hidden|normal]\n"
+	  "           [--no-epmd] [--no-epmd-start] [--dist-port PORT] [--max-handshakes N]\n"
+	  "           [--max-connections N] [--max-per-address N] [--ticktime S]\n"
+	  "           [--mode OCTAL] [--default] [--serve-info]" },
+	{ "node", "own", node_own, no_opts, 0, 0, 0, "node own" },
 	{ "peer", "show", peer_show, no_opts, 0, 1, 0, "peer show [NODE]" },
 	{ "peer", "connect", peer_connect, in_node_opts, 1, 1, 0,
 	  "peer connect [--node N] NODE" },
@@ -126,34 +146,6 @@ static bool takes(const struct command *cmd, int opt)
 	return false;
 }
 
-static int number(const char *what, const char *text, int base, unsigned long max,
-		  unsigned long *v)
-{
-	char *end;
-
-	*v = strtoul(text, &end, base);
-	if (!*text || *end || text[0] == '-' || *v > max)
-		return complain("%s: %s is no number up to %lu", what, text, max);
-	return 0;
-}
-
-/* The command line is shown to everyone by ps */
-static const char *take_secret(char *arg)
-{
-	char *copy = strdup(arg);
-
-	memset(arg, '*', strlen(arg));
-	return copy ? copy : "";
-}
-
-static int add_peer(struct cli *c, const char *peer)
-{
-	if (c->peers_n == PEERS_MAX)
-		return complain("more than %d peers", PEERS_MAX);
-	c->peers[c->peers_n++] = peer;
-	return 0;
-}
-
 static int take_timeout(struct cli *c, bool ms)
 {
 	unsigned long v;
@@ -176,40 +168,15 @@ static int take_option(struct cli *c, int opt, int how)
 	case OPT_NODE:
 		c->node = optarg;
 		return 0;
-	case OPT_COOKIE:
-		c->cookie = take_secret(optarg);
-		return 0;
-	case OPT_COOKIE_FILE:
-		c->cookie_file = optarg;
-		return 0;
-	case OPT_LISTEN:
-		c->listen = optarg;
-		return 0;
-	case OPT_PEER:
-		return add_peer(c, optarg);
 	case OPT_COUNT:
 		return number("--count", optarg, 10, 1000000000, &c->count);
 	case OPT_TIMEOUT:
 		return take_timeout(c, how & MILLISECONDS);
-	case OPT_LONG_NAMES:
-		c->keeper |= ERLDIST_KEEPER_LONG_NAMES;
-		return 0;
-	case OPT_NO_EPMD:
-		c->keeper |= ERLDIST_KEEPER_WITHOUT_EPMD;
-		return 0;
-	case OPT_NO_EPMD_START:
-		c->keeper |= ERLDIST_KEEPER_NO_EPMD_START;
-		return 0;
 	case OPT_SERVE_INFO:
 		c->serve_info = true;
 		return 0;
-	case OPT_NO_LISTEN:
-		c->keeper |= ERLDIST_KEEPER_NO_LISTEN;
-		return 0;
-	case OPT_TICKTIME:
-		return number("--ticktime", optarg, 10, 1000000, &c->ticktime);
 	default:
-		return number("--mode", optarg, 8, 0777, &c->mode);
+		return keeper_option(c, opt, optarg);
 	}
 }
 
@@ -259,7 +226,7 @@ static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct cli c = { .json = false };
+	static struct cli c;
 	const struct command *cmd;
 	int opt, status;
 

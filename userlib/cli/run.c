@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* erldist node run: hold a node in the foreground. */
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "cli.h"
 
 static void on_event(void *user, const struct erldist_keeper_event *e)
@@ -26,6 +30,19 @@ static void tell_start(struct erldist_keeper *k)
 	printf(", cookie from %s\n", erldist_keeper_cookie_source(k));
 }
 
+/* Cookies are read again. What was goes on where that fails */
+static void reload(struct erldist_keeper *k, const struct erldist_keeper_options *options)
+{
+	int err = erldist_keeper_configure(k, options);
+
+	if (err)
+		complain("%s: nothing is changed: %s", erldist_keeper_node(k),
+			 erldist_strerror(k, err));
+	else
+		printf("%s is configured again, cookie from %s\n", erldist_keeper_node(k),
+		       erldist_keeper_cookie_source(k));
+}
+
 static int dispatch(struct erldist_keeper *k, struct erldist_server *s)
 {
 	int err = erldist_keeper_dispatch(k);
@@ -38,7 +55,7 @@ static int dispatch(struct erldist_keeper *k, struct erldist_server *s)
 	return 0;
 }
 
-static int hold(struct erldist_keeper *k, struct erldist_server *s)
+static int hold(struct cli *c, struct erldist_keeper *k, struct erldist_server *s)
 {
 	int err, status = 0;
 
@@ -46,13 +63,15 @@ static int hold(struct erldist_keeper *k, struct erldist_server *s)
 		err = stop_wait_two(erldist_keeper_fd(k), s ? erldist_server_fd(s) : -1);
 		if (err)
 			return complain("poll: %s", erldist_strerror(NULL, err));
+		if (hangup_came())
+			reload(k, &c->keeper);
 		status = dispatch(k, s);
 	}
 	return status;
 }
 
 /* What tells of the node only: it can be asked for by whoever has the cookie */
-static int hold_serving(struct erldist_keeper *k)
+static int hold_serving(struct cli *c, struct erldist_keeper *k)
 {
 	struct erldist_server *s;
 	int status, err;
@@ -61,35 +80,85 @@ static int hold_serving(struct erldist_keeper *k)
 	if (err)
 		status = complain("--serve-info: %s", erldist_strerror(s, err));
 	else
-		status = hold(k, s);
+		status = hold(c, k, s);
 	erldist_server_close(s);
 	return status;
 }
 
+/* So that programs find it that name no node */
+static int mark_default(const struct erldist_keeper *k)
+{
+	FILE *f;
+	int bad;
+
+	if (mkdir("/run/erldist", 0755) && errno != EEXIST)
+		return complain("/run/erldist: %s", strerror(errno));
+	f = fopen(ERLDIST_DEFAULT_FILE, "we");
+	if (!f)
+		return complain("%s: %s", ERLDIST_DEFAULT_FILE, strerror(errno));
+	bad = fprintf(f, "%s\n", erldist_keeper_node(k)) < 0;
+	if (fclose(f) || bad)
+		return complain("%s: %s", ERLDIST_DEFAULT_FILE, strerror(errno));
+	return 0;
+}
+
+/* Another one may have been marked since */
+static void unmark_default(const struct erldist_keeper *k)
+{
+	char node[ERLDIST_NAME_MAX + 2] = "";
+	FILE *f = fopen(ERLDIST_DEFAULT_FILE, "re");
+
+	if (!f)
+		return;
+	if (fgets(node, sizeof(node), f))
+		node[strcspn(node, "\n")] = 0;
+	fclose(f);
+	if (!strcmp(node, erldist_keeper_node(k)))
+		unlink(ERLDIST_DEFAULT_FILE);
+}
+
+static int take_options(struct cli *c)
+{
+	struct erldist_keeper_options *o = &c->keeper;
+
+	if (o->cookie && o->cookie_file)
+		return complain("node run: --cookie or --cookie-file, not both");
+	if (o->options & ERLDIST_KEEPER_NO_LISTEN && c->listens.n)
+		return complain("node run: --listen or --no-listen, not both");
+	if (o->listen_max && !o->listen_min)
+		return complain("node run: --listen-max goes with --listen-min");
+	if (!o->listen_max)
+		o->listen_max = o->listen_min;
+	if (o->listen_min > o->listen_max)
+		return complain("node run: --listen-min %u is more than --listen-max %u",
+				o->listen_min, o->listen_max);
+	o->name = c->argv[0];
+	o->listens = c->listens.word;
+	o->peers = c->peers.word;
+	o->cookies = c->cookies.word;
+	o->keep = c->keep.word;
+	o->allow = c->allow.n ? c->allow.word : NULL;
+	o->event = on_event;
+	return 0;
+}
+
 int node_run(struct cli *c)
 {
-	struct erldist_keeper_options options = ERLDIST_KEEPER_OPTIONS_INIT;
 	struct erldist_keeper *k;
 	int err, status = 1;
 
-	if (c->cookie && c->cookie_file)
-		return complain("node run: --cookie or --cookie-file, not both");
-	options.name = c->argv[0];
-	options.cookie = c->cookie;
-	options.cookie_file = c->cookie_file;
-	options.listen = c->listen;
-	options.peers = c->peers;
-	options.options = c->keeper;
-	options.mode = (uint32_t)c->mode;
-	options.ticktime = (uint32_t)c->ticktime;
-	options.event = on_event;
+	if (take_options(c))
+		return 1;
 	stop_prepare();
-	err = erldist_keeper_open(&k, &options);
-	if (!err) {
-		tell_start(k);
-		status = c->serve_info ? hold_serving(k) : hold(k, NULL);
-	} else {
+	stop_take_hangup();
+	err = erldist_keeper_open(&k, &c->keeper);
+	if (err) {
 		complain("%s: %s", c->argv[0], erldist_strerror(k, err));
+	} else if (!c->mark_default || !mark_default(k)) {
+		tell_start(k);
+		status = c->serve_info ? hold_serving(c, k) : hold(c, k, NULL);
+		if (c->mark_default)
+			unmark_default(k);
 	}
 	erldist_keeper_close(k);
 	return status;

@@ -1,33 +1,60 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Waiting for descriptors, or for SIGINT or SIGTERM, and missing neither. */
+/* Waiting for descriptors, or for SIGINT, SIGTERM or SIGHUP, and missing none. */
 #include <poll.h>
 #include <signal.h>
 
 #include "cli.h"
 
-static volatile sig_atomic_t stop;
+static volatile sig_atomic_t stop, hangup;
 static sigset_t waiting;
 
 static void on_signal(int sig)
 {
-	(void)sig;
-	stop = 1;
+	if (sig == SIGHUP)
+		hangup = 1;
+	else
+		stop = 1;
 }
 
-/* The signals are blocked but while waiting */
-void stop_prepare(void)
+/* Blocked but while waiting */
+static void take(int sig)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
+
+	sigdelset(&waiting, sig);
+	sigaction(sig, &sa, NULL);
+}
+
+void stop_prepare(void)
+{
 	sigset_t blocked;
 
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGINT);
 	sigaddset(&blocked, SIGTERM);
 	sigprocmask(SIG_BLOCK, &blocked, &waiting);
-	sigdelset(&waiting, SIGINT);
-	sigdelset(&waiting, SIGTERM);
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
+	take(SIGINT);
+	take(SIGTERM);
+}
+
+/* Instead of ending by it, see hangup_came() */
+void stop_take_hangup(void)
+{
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGHUP);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	take(SIGHUP);
+}
+
+/* Since it was asked last */
+bool hangup_came(void)
+{
+	bool came = hangup;
+
+	hangup = 0;
+	return came;
 }
 
 bool stop_asked(void)

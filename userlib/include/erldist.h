@@ -278,11 +278,21 @@ struct erldist_msg {
  */
 ERLDIST_API void erldist_msg_free(struct erldist_msg *m);
 
+/* The node in this file, if there is one, is the default one of its machine */
+#define ERLDIST_DEFAULT_FILE	"/run/erldist/default"
+
+/* What the names of nodes that belong to one program begin with; a number follows */
+#define ERLDIST_OWN_PREFIX	"erldist-"
+
 /**
  * erldist_open() - become an Erlang process
  * @p: receives the handle
  * @name: name to register, UTF-8, or NULL
- * @node: the local node to be on, or NULL: $ERLDIST_NODE, else the default node
+ * @node: the local node to be on, or NULL: $ERLDIST_NODE, else the one that is
+ *	marked as default, else the first this user may use, else one of its own
+ *
+ * A node of its own is hidden, connects and accepts nobody; the command erldist
+ * holds it, as a child, until erldist_close() or the end of the program.
  *
  * On error @p holds a handle all the same, for erldist_strerror(); NULL only
  * after -ENOMEM.
@@ -295,6 +305,8 @@ ERLDIST_API int erldist_open(struct erldist **p, const char *name, const char *n
 /**
  * erldist_close() - end the process
  * @p: the handle, or NULL
+ *
+ * With a node of its own it waits until what was sent is on its way.
  */
 ERLDIST_API void erldist_close(struct erldist *p);
 
@@ -1053,6 +1065,9 @@ enum erldist_unreachable {
 	ERLDIST_NO_EPMD = EHOSTDOWN,		/* no epmd answers on the host */
 	ERLDIST_NOT_REGISTERED = ENOENT,	/* epmd does not know the node */
 	ERLDIST_OTHER_NAMES = EPROTOTYPE,	/* long names here, short there, or so */
+	ERLDIST_NO_ADDRESS = EDESTADDRREQ,	/* none is configured, epmd is not asked */
+	ERLDIST_NOT_ALLOWED = EACCES,		/* the keeper's list of nodes lacks it */
+	ERLDIST_NOT_BY_ITSELF = ENOTCONN,	/* the keeper connects when told to only */
 };
 
 enum erldist_keeper_event_type {
@@ -1063,7 +1078,8 @@ enum erldist_keeper_event_type {
 	ERLDIST_KEEPER_UP,
 	ERLDIST_KEEPER_DOWN,
 	ERLDIST_KEEPER_FAILED,		/* a handshake failed */
-	ERLDIST_KEEPER_REJECTED,	/* an accepted connection was not handed over */
+	ERLDIST_KEEPER_REJECTED,	/* an accepted connection was not let in */
+	ERLDIST_KEEPER_ASKS,		/* one waits for erldist_keeper_answer() */
 };
 
 /**
@@ -1074,6 +1090,9 @@ enum erldist_keeper_event_type {
  * @reason: enum erldist_reason, where there is one
  * @error: a positive errno, or 0
  * @connection: number of the connection, or 0
+ * @tag: ASKS: says which attempt it is, for the answer
+ * @address: ASKS: where it is from, ``192.0.2.1:40000``, ``unix``
+ * @flags: ASKS: the distribution flags it offers
  */
 struct erldist_keeper_event {
 	enum erldist_keeper_event_type type;
@@ -1082,6 +1101,9 @@ struct erldist_keeper_event {
 	uint32_t reason;
 	int error;
 	uint64_t connection;
+	uint64_t tag;
+	const char *address;
+	uint64_t flags;
 };
 
 /* Flags of a keeper */
@@ -1089,23 +1111,55 @@ struct erldist_keeper_event {
 #define ERLDIST_KEEPER_WITHOUT_EPMD	0x2	/* neither register nor look up */
 #define ERLDIST_KEEPER_NO_EPMD_START	0x4	/* do not start epmd if it is missing */
 #define ERLDIST_KEEPER_NO_LISTEN	0x8	/* accept nobody */
+#define ERLDIST_KEEPER_EPMD_NORMAL	0x10	/* registered as a node that is not hidden */
+#define ERLDIST_KEEPER_ASK		0x20	/* ASKS for each connection that comes */
+#define ERLDIST_KEEPER_VISIBLE		0x40	/* refused: -EOPNOTSUPP */
+#define ERLDIST_KEEPER_ANY_NAMES	0x80	/* connect to long and to short ones */
+
+/* May a keeper connect what processes send to? */
+enum erldist_auto_connect {
+	ERLDIST_AUTO_CONNECT,
+	ERLDIST_AUTO_CONNECT_ONCE,	/* not again after it was down */
+	ERLDIST_AUTO_CONNECT_NEVER,
+};
 
 /**
  * struct erldist_keeper_options - what a node is like
  * @name: ``svc``, the host is filled in, or ``svc@host``
  * @cookie: the cookie, or NULL: from a file
  * @cookie_file: the file, or NULL: the one OTP uses, made if missing
- * @listen: ``ADDR:PORT``, ``[ADDR]:PORT``, ``:PORT`` or NULL: any address, any port
- * @peers: ``NODE=HOST:PORT``, addresses that need no epmd; ends with NULL; may be
- *	NULL
+ * @listen: a place, see @listens
+ * @peers: ``NODE=HOST:PORT`` or ``NODE=unix:PATH``, addresses that need no epmd
  * @options: ERLDIST_KEEPER_* flags
+ * @mode: permission bits, who may bind processes; 0: the kernel's default, 0600
  * @flags: distribution flags to offer; 0: the kernel's default
  * @ticktime: seconds; 0: the kernel's default
- * @mode: permission bits, who may bind processes; 0: the kernel's default, 0600
- * @event: called from erldist_keeper_open() and _dispatch(), or NULL
+ * @event: called from erldist_keeper_open() and _dispatch(), or NULL; of the
+ *	keeper's functions it may call erldist_keeper_answer() only
  * @user: for @event
+ * @listens: more places: ``ADDR:PORT``, ``[ADDR]:PORT``, ``:PORT``, ``unix:PATH``,
+ *	``fd:N`` (a listening socket, which becomes the keeper's). If there is none
+ *	in all: any IPv4 address, any port. epmd is told the first port
+ * @cookies: ``NODE=FILE``, cookies of some nodes
+ * @keep: nodes to be connected always
+ * @allow: if given, only these: ``NODE``, ``HOST`` or ``NAME@``, as for
+ *	net_kernel:allow
+ * @admit: a program that is asked about each connection that comes: its
+ *	arguments are node, address and flags, it prints ``yes``, ``no``, or
+ *	``cookie`` and the cookie to use
+ * @connect_with: a command that connects its standard input and output with %h,
+ *	port %p; epmds are asked through it too
+ * @epmd: ``ADDR``, ``:PORT`` or ``ADDR:PORT`` of the epmd to register with; the port
+ *	is that of others too. NULL: this host's, $ERL_EPMD_PORT
+ * @listen_min: with @listen_max: ports to take one of where none is given
+ * @listen_max: see @listen_min
+ * @dist_port: if not 0, the port of every node, which no epmd is asked for
+ * @auto_connect: enum erldist_auto_connect
+ * @handshakes: connections that are not up yet; 0: the kernel's limit
+ * @connections: that were accepted; 0: any number
+ * @per_address: that were accepted from one address; 0: any number
  *
- * Begin with ERLDIST_KEEPER_OPTIONS_INIT.
+ * Lists end with NULL, or are NULL. Begin with ERLDIST_KEEPER_OPTIONS_INIT.
  */
 struct erldist_keeper_options {
 	const char *name;
@@ -1119,6 +1173,20 @@ struct erldist_keeper_options {
 	uint32_t ticktime;
 	void (*event)(void *user, const struct erldist_keeper_event *event);
 	void *user;
+	const char *const *listens;
+	const char *const *cookies;
+	const char *const *keep;
+	const char *const *allow;
+	const char *admit;
+	const char *connect_with;
+	const char *epmd;
+	uint16_t listen_min;
+	uint16_t listen_max;
+	uint16_t dist_port;
+	uint16_t auto_connect;
+	uint32_t handshakes;
+	uint32_t connections;
+	uint32_t per_address;
 };
 
 #define ERLDIST_KEEPER_OPTIONS_INIT	ERLDIST_ZERO
@@ -1129,14 +1197,82 @@ struct erldist_keeper_options {
  * @options: what it is like
  *
  * Listens, registers with epmd, starting it if it is missing, and binds the
- * node. May wait some seconds for epmd. A keeper has children for moments, which
- * it waits for by their ids: epmd -daemon, and getent(1) to resolve host names.
+ * node. May wait some seconds for epmd. A keeper has children, which it waits for
+ * by their ids: epmd -daemon, getent(1) to resolve host names, @connect_with and
+ * @admit.
  *
  * Return: 0, -EPERM, -EADDRINUSE (the name or the port), -ENOKEY or -EACCES (the
- * cookie), -EINVAL, -EAFNOSUPPORT.
+ * cookie), -EINVAL, -EOPNOTSUPP, -EAFNOSUPPORT.
  */
 ERLDIST_API int erldist_keeper_open(struct erldist_keeper **k,
 				    const struct erldist_keeper_options *options);
+
+/**
+ * erldist_keeper_configure() - change a node
+ * @k: the keeper
+ * @options: all of what it is to be like
+ *
+ * Name, places, epmd, and distribution flags stay what they were. Cookies are read
+ * again; connections stay up. After an error everything is as before.
+ *
+ * Return: 0 or a negative errno.
+ */
+ERLDIST_API int erldist_keeper_configure(struct erldist_keeper *k,
+					 const struct erldist_keeper_options *options);
+
+/**
+ * erldist_keeper_set_cookie() - change a cookie
+ * @k: the keeper
+ * @node: the remote node that it is for, or NULL: all that have none of their own
+ * @cookie: the cookie; NULL: @node has none of its own
+ *
+ * Handshakes from now on use it.
+ *
+ * Return: 0 or a negative errno.
+ */
+ERLDIST_API int erldist_keeper_set_cookie(struct erldist_keeper *k, const char *node,
+					  const char *cookie);
+
+/**
+ * erldist_keeper_connect() - connect a node now
+ * @k: the keeper
+ * @node: the node, which it need not be allowed to connect by itself
+ *
+ * Does not wait: UP, UNREACHABLE or FAILED tells.
+ *
+ * Return: 0 or a negative errno.
+ */
+ERLDIST_API int erldist_keeper_connect(struct erldist_keeper *k, const char *node);
+
+/**
+ * erldist_keeper_answer() - let a connection in, or not
+ * @k: the keeper
+ * @node: the peer of ASKS
+ * @tag: of ASKS
+ * @allow: 0 or 1
+ * @cookie: the cookie it has to prove, now and later, or NULL: as it was
+ *
+ * One that is not answered in the setup time is refused.
+ *
+ * Return: 0, -ENOENT: it does not wait any more, or another negative errno.
+ */
+ERLDIST_API int erldist_keeper_answer(struct erldist_keeper *k, const char *node,
+				      uint64_t tag, int allow, const char *cookie);
+
+/**
+ * erldist_keeper_give() - give the node a connection
+ * @k: the keeper
+ * @fd: a connected stream, good for close() only afterwards
+ * @role: enum erldist_role; READY: you did the handshake
+ * @node: the peer; NULL for ACCEPTOR
+ * @flags: READY: the distribution flags the peer offered
+ * @creation: READY: the peer's creation
+ *
+ * Return: 0, -EISCONN, -EALREADY (it is being connected otherwise), or another
+ * negative errno.
+ */
+ERLDIST_API int erldist_keeper_give(struct erldist_keeper *k, int fd, int role,
+				    const char *node, uint64_t flags, uint32_t creation);
 
 /**
  * erldist_keeper_close() - end the node
@@ -1177,7 +1313,7 @@ ERLDIST_API const char *erldist_keeper_node(const struct erldist_keeper *k);
 ERLDIST_API int erldist_keeper_node_fd(const struct erldist_keeper *k);
 
 /**
- * erldist_keeper_port() - the TCP port it listens on, or 0
+ * erldist_keeper_port() - the first TCP port it listens on, or 0
  * @k: the keeper
  *
  * Return: the port.

@@ -55,6 +55,8 @@ static int check_file(struct ed_error *e, int fd, const char *path)
 		return ed_fail(e, -errno, "%s: %s", path, ed_errno_text(errno));
 	if (!S_ISREG(st.st_mode))
 		return ed_fail(e, -EINVAL, "cookie file %s is no regular file", path);
+	if (st.st_uid != geteuid() && st.st_uid && geteuid())
+		return ed_fail(e, -EACCES, "cookie file %s belongs to somebody else", path);
 	if (st.st_mode & 077)
 		return ed_fail(e, -EACCES, "cookie file %s must be accessible by its owner only "
 			       "(chmod 400)", path);
@@ -132,30 +134,38 @@ static const char *home(void)
 	return pw ? pw->pw_dir : NULL;
 }
 
-/* $HOME/.erlang.cookie, then the XDG place, else the first is made */
+static int path_of(struct ed_error *e, char path[PATH_SIZE], const char *dir, const char *name)
+{
+	if (snprintf(path, PATH_SIZE, "%s/%s", dir, name) >= (int)PATH_SIZE)
+		return ed_fail(e, -ENAMETOOLONG, "%s/%s: the name is too long", dir, name);
+	return 0;
+}
+
+/* $HOME/.erlang.cookie, then the XDG place, else the first there can be is made */
 static int default_file(struct ed_error *e, struct ed_cookie *c)
 {
 	const char *dir = home(), *xdg = getenv("XDG_CONFIG_HOME");
-	char path[PATH_SIZE], other[PATH_SIZE];
-	int err;
+	char first[PATH_SIZE] = "", second[PATH_SIZE] = "";
+	int err = -ENOENT;
 
-	if (!dir)
+	if (dir && path_of(e, first, dir, ".erlang.cookie"))
+		return -ENAMETOOLONG;
+	if (xdg && *xdg)
+		err = path_of(e, second, xdg, "erlang/.erlang.cookie");
+	else if (dir)
+		err = path_of(e, second, dir, ".config/erlang/.erlang.cookie");
+	else
 		return ed_fail(e, -ENOKEY, "no home directory to find a cookie in: set HOME, or "
 			       "give a cookie");
-	if (snprintf(path, sizeof(path), "%s/.erlang.cookie", dir) >= (int)sizeof(path))
-		return ed_fail(e, -ENAMETOOLONG, "the name of the home directory is too long");
-	if (xdg && *xdg)
-		snprintf(other, sizeof(other), "%s/erlang/.erlang.cookie", xdg);
-	else
-		snprintf(other, sizeof(other), "%.450s/.config/erlang/.erlang.cookie", dir);
-	err = read_file(e, c, path);
+	if (err)
+		return err;
+	err = dir ? read_file(e, c, first) : -ENOENT;
+	if (err == -ENOENT)
+		err = read_file(e, c, second);
 	if (err != -ENOENT)
 		return err;
-	err = read_file(e, c, other);
-	if (err != -ENOENT)
-		return err;
-	err = make_file(e, path);
-	return err ? err : read_file(e, c, path);
+	err = make_file(e, dir ? first : second);
+	return err ? err : read_file(e, c, dir ? first : second);
 }
 
 int ed_cookie_get(struct ed_error *e, struct ed_cookie *c, const char *value, const char *file)

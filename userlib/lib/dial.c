@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Connecting what is wanted: resolve the host, ask its epmd for the port unless
- * it is configured, connect, hand over. Each address of the host is tried.
+ * it is configured, connect, hand over. The addresses of a host are tried as in
+ * RFC 8305: one after the other, the next beginning before the last has failed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +14,20 @@
 
 /* Before the kernel's patience ends, to say something better than "timeout" */
 #define MARGIN_MS	250
+#define NEXT_ADDRESS_MS	250	/* RFC 8305's Connection Attempt Delay */
 
 static void try_address(struct dial *d);
+
+static void attempt_end(struct attempt *a)
+{
+	struct attempt **at;
+
+	for (at = &a->d->attempts; *at != a; at = &(*at)->next)
+		;
+	*at = a->next;
+	ed_source_close(a->d->k, &a->source);
+	free(a);
+}
 
 static void forget(struct dial *d)
 {
@@ -23,6 +36,8 @@ static void forget(struct dial *d)
 	for (at = &d->k->dials; *at != d; at = &(*at)->next)
 		;
 	*at = d->next;
+	while (d->attempts)
+		attempt_end(d->attempts);
 	ed_source_close(d->k, &d->source);
 	ed_resolve_end(&d->resolver);
 	free(d);
@@ -36,176 +51,268 @@ static void failed(struct dial *d, int err)
 		.reason = ERLDIST_REASON_UNREACHABLE, .error = (uint32_t)-err,
 	};
 
-	erldist_explain(text, sizeof(text), &info, d->k->cookie.source);
+	ed_peer_failed(d->k, d->peer, err);
+	erldist_explain(text, sizeof(text), &info, d->k->cookie_source);
 	ed_keeper_tell(d->k, ERLDIST_KEEPER_UNREACHABLE, d->peer, -err, "%s", text);
 	ed_node_unreachable(d->k, d->peer, -err);
 	forget(d);
 }
 
-static void next_address(struct dial *d, int err)
+/* "no epmd" on one address of a host says less than what another one met */
+static void note(struct dial *d, int err)
 {
-	ed_source_close(d->k, &d->source);
-	/* "no epmd" on one address of a host says less than what another one met */
 	if (!d->err || err != -ERLDIST_NO_EPMD)
 		d->err = err;
-	d->at++;
+}
+
+/* Its next address at once. May free the dial */
+static void attempt_failed(struct attempt *a, int err)
+{
+	struct dial *d = a->d;
+
+	attempt_end(a);
+	note(d, err);
 	try_address(d);
 }
 
-static void hand_over(struct dial *d)
+static void hand_over(struct attempt *a)
 {
-	int err = ed_connect_result(d->source.fd);
+	int err = ed_connect_result(a->source.fd);
+	struct dial *d = a->d;
+	struct hand_over h = {
+		.fd = a->source.fd, .role = ERLDIST_ROLE_INITIATOR, .peer = d->peer,
+	};
 
 	if (err) {
-		next_address(d, err);
+		attempt_failed(a, err);
 		return;
 	}
-	epoll_ctl(d->k->epfd, EPOLL_CTL_DEL, d->source.fd, NULL);
-	err = ed_node_channel(d->k, d->source.fd, ERLDIST_ROLE_INITIATOR, d->peer);
+	epoll_ctl(d->k->epfd, EPOLL_CTL_DEL, h.fd, NULL);
+	h.tag = ++d->k->next_tag;
+	err = ed_node_channel(d->k, &h);
 	/* it may have come up by the peer's own attempt meanwhile */
-	if (err && err != -EISCONN && err != -EALREADY)
+	if (err && err != -EISCONN && err != -EALREADY) {
 		failed(d, err);
-	else
-		forget(d);
-}
-
-static void connect_node(struct dial *d, uint16_t port)
-{
-	int fd = ed_connect_to(&d->addresses.list[d->at], port);
-
-	if (fd < 0) {
-		next_address(d, fd);
 		return;
 	}
-	d->state = DIAL_NODE;
-	d->source.fd = fd;
-	if (ed_source_add(d->k, &d->source, EPOLLOUT))
-		failed(d, -ENOMEM);
-}
-
-static void ask_epmd(struct dial *d)
-{
-	int fd = ed_connect_to(&d->addresses.list[d->at], (uint16_t)ed_epmd_service());
-
-	if (fd < 0) {
-		next_address(d, fd == -ECONNREFUSED ? -ERLDIST_NO_EPMD : fd);
-		return;
-	}
-	d->state = DIAL_EPMD;
-	d->x.out_done = 0;
-	d->x.in_len = 0;
-	d->x.out_len = ed_epmd_port_request(d->x.out, d->peer, strcspn(d->peer, "@"));
-	d->source.fd = fd;
-	if (ed_source_add(d->k, &d->source, EPOLLOUT))
-		failed(d, -ENOMEM);
-}
-
-/* The next address, or the end. May free d */
-static void try_address(struct dial *d)
-{
-	if (d->at == d->addresses.n)
-		failed(d, d->err ? d->err : -ERLDIST_NO_SUCH_HOST);
-	else if (d->port)
-		connect_node(d, d->port);
-	else if (d->k->options & ERLDIST_KEEPER_WITHOUT_EPMD)
-		failed(d, -ERLDIST_NOT_REGISTERED);
+	if (err == -EISCONN)
+		ed_peer_up(d->k, d->peer);
 	else
-		ask_epmd(d);
+		ed_peer_handed_over(d->k, d->peer, h.tag);
+	forget(d);
 }
 
-static void on_epmd_answer(struct dial *d)
+/* To the epmd or the node of an address */
+static int begin(struct attempt *a, enum attempt_state state, uint16_t port)
+{
+	struct erldist_keeper *k = a->d->k;
+
+	a->state = state;
+	if (a->to.sa.sa_family == AF_UNSPEC)
+		a->source.fd = ed_command_connect(k, a->d->host, port);
+	else
+		a->source.fd = ed_connect_to(&a->to, port);
+	if (a->source.fd < 0)
+		return a->source.fd;
+	return ed_source_add(k, &a->source, EPOLLOUT);
+}
+
+static int connect_node(struct attempt *a, uint16_t port)
+{
+	return begin(a, ATTEMPT_NODE, port);
+}
+
+static int no_epmd(int err)
+{
+	return err == -ECONNREFUSED ? -ERLDIST_NO_EPMD : err;
+}
+
+static int ask_epmd(struct attempt *a)
+{
+	const char *peer = a->d->peer;
+
+	a->x.out_done = 0;
+	a->x.in_len = 0;
+	a->x.out_len = ed_epmd_port_request(a->x.out, peer, strcspn(peer, "@"));
+	return no_epmd(begin(a, ATTEMPT_EPMD, a->d->k->epmd_port));
+}
+
+static void on_epmd_answer(struct attempt *a)
 {
 	struct ed_epmd_port answer;
-	int n, len;
+	int n, len, err = 0;
 
-	n = ed_exchange_read(&d->x, d->source.fd);
+	n = ed_exchange_read(&a->x, a->source.fd);
 	if (n == -EAGAIN)
 		return;
-	len = ed_epmd_port_answer(d->x.in, d->x.in_len, &answer);
+	len = ed_epmd_port_answer(a->x.in, a->x.in_len, &answer);
 	if (!len && n > 0)
 		return;
-	ed_source_close(d->k, &d->source);
+	ed_source_close(a->d->k, &a->source);
 	if (len <= 0)
-		next_address(d, n < 0 ? n : -EPROTO);
+		err = n < 0 ? n : -EPROTO;
 	else if (answer.result)
-		next_address(d, -ERLDIST_NOT_REGISTERED);
+		err = -ERLDIST_NOT_REGISTERED;
 	else
-		connect_node(d, answer.port);
+		err = connect_node(a, answer.port);
+	if (err)
+		attempt_failed(a, err);
 }
 
-static void on_epmd(struct dial *d, uint32_t events)
+static void on_epmd(struct attempt *a, uint32_t events)
 {
 	int err;
 
-	if (d->x.out_done < d->x.out_len) {
-		err = ed_connect_result(d->source.fd);
+	if (a->x.out_done < a->x.out_len) {
+		err = ed_connect_result(a->source.fd);
 		if (!err)
-			err = ed_exchange_write(&d->x, d->source.fd);
+			err = ed_exchange_write(&a->x, a->source.fd);
 		if (err == -EAGAIN)
 			return;
 		if (err) {
-			next_address(d, err == -ECONNREFUSED ? -ERLDIST_NO_EPMD : err);
+			attempt_failed(a, no_epmd(err));
 			return;
 		}
-		ed_source_change(d->k, &d->source, EPOLLIN);
+		ed_source_change(a->d->k, &a->source, EPOLLIN);
 	}
 	if (events & ~(uint32_t)EPOLLOUT)
-		on_epmd_answer(d);
+		on_epmd_answer(a);
 }
 
-static void on_resolved(struct dial *d)
+static void on_attempt(struct source *s, uint32_t events)
 {
-	if (ed_resolve_read(&d->resolver, d->source.fd) == -EAGAIN)
-		return;
-	ed_source_close(d->k, &d->source);
-	ed_resolve_end(&d->resolver);
-	try_address(d);
+	struct attempt *a = container_of(s, struct attempt, source);
+
+	if (a->state == ATTEMPT_EPMD)
+		on_epmd(a, events);
+	else
+		hand_over(a);
 }
 
-static void on_ready(struct source *s, uint32_t events)
+static struct attempt *attempt_new(struct dial *d)
+{
+	struct attempt *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->d = d;
+	a->to = d->addresses.list[d->at++];
+	a->source.fd = -1;
+	a->source.ready = on_attempt;
+	a->next = d->attempts;
+	d->attempts = a;
+	return a;
+}
+
+static int try_one(struct dial *d)
+{
+	struct attempt *a = attempt_new(d);
+	int err;
+
+	if (!a)
+		return -ENOMEM;
+	err = d->port || a->to.sa.sa_family == AF_UNIX ? connect_node(a, d->port) : ask_epmd(a);
+	if (err)
+		attempt_end(a);
+	return err;
+}
+
+/* The next address that does not fail at once, or the end. May free d */
+static void try_address(struct dial *d)
+{
+	int err;
+
+	d->sooner = -1;
+	while (d->at < d->addresses.n) {
+		err = try_one(d);
+		if (!err) {
+			if (d->at < d->addresses.n)
+				d->sooner = ed_now() + NEXT_ADDRESS_MS;
+			return;
+		}
+		note(d, err);
+	}
+	if (!d->attempts)
+		failed(d, d->err ? d->err : -ERLDIST_NO_SUCH_HOST);
+}
+
+static void on_resolved(struct source *s, uint32_t events)
 {
 	struct dial *d = container_of(s, struct dial, source);
 
-	switch (d->state) {
-	case DIAL_RESOLVE:
-		on_resolved(d);
+	(void)events;
+	if (ed_resolve_read(&d->resolver, s->fd) == -EAGAIN)
 		return;
-	case DIAL_EPMD:
-		on_epmd(d, events);
-		return;
-	case DIAL_NODE:
-		hand_over(d);
-		return;
-	}
+	ed_source_close(d->k, s);
+	ed_resolve_end(&d->resolver);
+	ed_resolve_interleave(&d->addresses);
+	try_address(d);
 }
 
-static void resolve(struct dial *d, const char *host)
+static void resolve(struct dial *d)
 {
 	int fd;
 
-	if (!ed_resolve_number(&d->addresses, host)) {
+	if (d->k->config.connect_with) {
+		d->addresses.n = 1;	/* AF_UNSPEC */
 		try_address(d);
 		return;
 	}
-	fd = ed_resolve_start(&d->resolver, &d->addresses, host);
+	if (!ed_resolve_number(&d->addresses, d->host)) {
+		try_address(d);
+		return;
+	}
+	fd = ed_resolve_start(&d->resolver, &d->addresses, d->host);
 	if (fd < 0) {
 		failed(d, fd == -ENOENT ? -ERLDIST_NO_SUCH_HOST : fd);
 		return;
 	}
-	d->state = DIAL_RESOLVE;
 	d->source.fd = fd;
 	if (ed_source_add(d->k, &d->source, EPOLLIN))
 		failed(d, -ENOMEM);
 }
 
-static const struct static_peer *find_static(struct erldist_keeper *k, const char *peer)
+static void by_path(struct dial *d, const char *path)
 {
-	const struct static_peer *s;
+	union address *a = &d->addresses.list[0];
 
-	for (s = k->statics; s; s = s->next)
-		if (!strcmp(s->node, peer))
-			return s;
-	return NULL;
+	a->un.sun_family = AF_UNIX;
+	/* its length was looked at when it was configured */
+	memcpy(a->un.sun_path, path, strnlen(path, sizeof(a->un.sun_path) - 1));
+	d->addresses.n = 1;
+	try_address(d);
+}
+
+static void by_name(struct dial *d)
+{
+	const char *host = strchr(d->peer, '@');
+
+	snprintf(d->host, sizeof(d->host), "%s", host ? host + 1 : "");
+	d->port = d->k->config.dist_port;
+	if (!d->host[0])
+		failed(d, -ERLDIST_NO_SUCH_HOST);
+	else if (!(d->k->options & ERLDIST_KEEPER_ANY_NAMES) &&
+		 ed_host_kind(d->host) != ed_host_kind(strchr(d->k->node, '@') + 1))
+		failed(d, -ERLDIST_OTHER_NAMES);
+	else if (!d->port && d->k->options & ERLDIST_KEEPER_WITHOUT_EPMD)
+		failed(d, -ERLDIST_NO_ADDRESS);
+	else
+		resolve(d);
+}
+
+static void start(struct dial *d)
+{
+	const struct static_peer *s = ed_config_static(&d->k->config, d->peer);
+
+	if (!s) {
+		by_name(d);
+	} else if (!s->port) {
+		by_path(d, s->host);
+	} else {
+		d->port = s->port;
+		snprintf(d->host, sizeof(d->host), "%s", s->host);
+		resolve(d);
+	}
 }
 
 static struct dial *find(struct erldist_keeper *k, const char *peer)
@@ -218,10 +325,13 @@ static struct dial *find(struct erldist_keeper *k, const char *peer)
 	return NULL;
 }
 
+bool ed_dialing(struct erldist_keeper *k, const char *peer)
+{
+	return find(k, peer);
+}
+
 void ed_dial_start(struct erldist_keeper *k, const char *peer)
 {
-	const struct static_peer *s = find_static(k, peer);
-	const char *host = strchr(peer, '@');
 	struct dial *d;
 
 	if (find(k, peer))
@@ -236,20 +346,12 @@ void ed_dial_start(struct erldist_keeper *k, const char *peer)
 	d->next = k->dials;
 	k->dials = d;
 	d->source.fd = -1;
-	d->source.ready = on_ready;
+	d->source.ready = on_resolved;
+	d->sooner = -1;
 	d->deadline = ed_now() + k->setup - (k->setup > 2 * MARGIN_MS ? MARGIN_MS : 0);
 	memcpy(d->peer, peer, strlen(peer) + 1);
 	ed_keeper_tell(k, ERLDIST_KEEPER_WANTED, peer, 0, "%s: connecting", peer);
-	if (s) {
-		d->port = s->port;
-		resolve(d, s->host);
-	} else if (!host || !host[1]) {
-		failed(d, -ERLDIST_NO_SUCH_HOST);
-	} else if (ed_host_kind(host + 1) != ed_host_kind(strchr(k->node, '@') + 1)) {
-		failed(d, -ERLDIST_OTHER_NAMES);
-	} else {
-		resolve(d, host + 1);
-	}
+	start(d);
 }
 
 /* It is connected without us */
@@ -270,41 +372,7 @@ void ed_dial_timer(struct erldist_keeper *k)
 		next = d->next;
 		if (d->deadline <= now)
 			failed(d, d->err ? d->err : -ETIMEDOUT);
+		else if (d->sooner >= 0 && d->sooner <= now)
+			try_address(d);
 	}
-}
-
-/* "b@host=192.0.2.1:4400", "b=host:4400": the own host if none is given */
-int ed_static_add(struct erldist_keeper *k, const char *text)
-{
-	const char *equals = strchr(text, '='), *colon = strrchr(text, ':');
-	const char *host = equals ? equals + 1 : NULL, *end = colon;
-	struct static_peer *s;
-	char *rest;
-	long port;
-	int n;
-
-	if (!equals || !colon || colon <= host || equals == text)
-		return ed_fail(&k->error, -EINVAL, "%s: expected NODE=HOST:PORT", text);
-	port = strtol(colon + 1, &rest, 10);
-	if (*rest || rest == colon + 1 || port < 1 || port > 65535)
-		return ed_fail(&k->error, -EINVAL, "%s: %s is no port", text, colon + 1);
-	if (*host == '[' && colon[-1] == ']') {
-		host++;
-		end--;
-	}
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return ed_fail(&k->error, -ENOMEM, "out of memory");
-	n = snprintf(s->node, sizeof(s->node), "%.*s%s", (int)(equals - text), text,
-		     memchr(text, '@', (size_t)(equals - text)) ? "" : strchr(k->node, '@'));
-	s->port = (uint16_t)port;
-	if (n >= (int)sizeof(s->node) || !ed_node_ok(s->node) ||
-	    (size_t)(end - host) >= sizeof(s->host) || end <= host) {
-		free(s);
-		return ed_fail(&k->error, -EINVAL, "%s: expected NODE=HOST:PORT", text);
-	}
-	memcpy(s->host, host, (size_t)(end - host));
-	s->next = k->statics;
-	k->statics = s;
-	return 0;
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* epmd's protocol as bytes, and starting one. */
-#include <fcntl.h>
-#include <spawn.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "internal.h"
 
@@ -14,10 +16,9 @@
 #define ALIVE2_X_RESP		118
 #define ALIVE2_RESP		121
 #define NODE_TYPE_HIDDEN	72
+#define NODE_TYPE_NORMAL	77
 #define PROTOCOL_TCP		0
 #define DIST_VERSION		6
-
-extern char **environ;
 
 /* $ERL_EPMD_PORT or the usual one */
 int ed_epmd_service(void)
@@ -45,13 +46,14 @@ static size_t finish(uint8_t *buf, const uint8_t *end)
 	return (size_t)(end - buf);
 }
 
-size_t ed_epmd_alive_request(uint8_t *buf, const char *alive, size_t len, uint16_t port)
+size_t ed_epmd_alive_request(uint8_t *buf, const char *alive, size_t len, uint16_t port,
+			     bool hidden)
 {
 	uint8_t *p = buf + 2;
 
 	*p++ = ALIVE2_REQ;
 	p = put16(p, port);
-	*p++ = NODE_TYPE_HIDDEN;
+	*p++ = hidden ? NODE_TYPE_HIDDEN : NODE_TYPE_NORMAL;
 	*p++ = PROTOCOL_TCP;
 	p = put16(p, DIST_VERSION);
 	p = put16(p, DIST_VERSION);
@@ -115,24 +117,19 @@ int ed_epmd_port_answer(const uint8_t *buf, size_t len, struct ed_epmd_port *a)
 /*
  * As erl does it: epmd -daemon, which leaves the foreground by itself. It must
  * not inherit descriptors, or whoever waits for their end would wait for epmd.
+ * With an address it listens there, and on the loopback ones, as it always does.
  */
-int ed_epmd_start(pid_t *pid)
+int ed_epmd_start(pid_t *pid, uint16_t port, const struct sockaddr *address)
 {
-	char *const argv[] = { "epmd", "-daemon", NULL };
-	posix_spawn_file_actions_t fa;
-	int err, fd;
+	char number[8], text[INET6_ADDRSTRLEN];
+	char *argv[] = { "epmd", "-daemon", "-port", number, NULL, NULL, NULL };
 
-	err = posix_spawn_file_actions_init(&fa);
-	if (err)
-		return -err;
-	for (fd = 0; !err && fd < 3; fd++)
-		err = posix_spawn_file_actions_addopen(&fa, fd, "/dev/null", O_RDWR, 0);
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
-	if (!err)
-		err = posix_spawn_file_actions_addclosefrom_np(&fa, 3);
-#endif
-	if (!err)
-		err = posix_spawnp(pid, "epmd", &fa, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&fa);
-	return -err;
+	snprintf(number, sizeof(number), "%u", port);
+	if (address && !getnameinfo(address, address->sa_family == AF_INET6 ?
+				    sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in),
+				    text, sizeof(text), NULL, 0, NI_NUMERICHOST)) {
+		argv[4] = "-address";
+		argv[5] = text;
+	}
+	return ed_spawn(pid, argv, -1, -1, true);
 }

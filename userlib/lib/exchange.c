@@ -38,14 +38,15 @@ int ed_exchange_read(struct exchange *x, int fd)
 int ed_connect_to(const union address *a, uint16_t port)
 {
 	union address to = *a;
-	socklen_t len = sizeof(to.in);
+	socklen_t len = sizeof(to.un);
 	int fd, err;
 
 	if (to.sa.sa_family == AF_INET6) {
 		to.in6.sin6_port = htons(port);
 		len = sizeof(to.in6);
-	} else {
+	} else if (to.sa.sa_family == AF_INET) {
 		to.in.sin_port = htons(port);
+		len = sizeof(to.in);
 	}
 	fd = socket(to.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)

@@ -35,6 +35,18 @@ static void unreachable(const struct story *s)
 		snprintf(s->text, s->size, "%s: one of the nodes has a long and one a short name; "
 			 "erl -name makes long ones, erl -sname short ones", peer);
 		return;
+	case ERLDIST_NO_ADDRESS:
+		snprintf(s->text, s->size, "%s: the keeper of %s asks no epmd, and has no address "
+			 "for it; give one with --peer", peer, s->info->node);
+		return;
+	case ERLDIST_NOT_ALLOWED:
+		snprintf(s->text, s->size, "%s is not in the list of nodes that the keeper of %s "
+			 "allows", peer, s->info->node);
+		return;
+	case ERLDIST_NOT_BY_ITSELF:
+		snprintf(s->text, s->size, "%s is not connected, and the keeper of %s does not "
+			 "connect it by itself (--dist-auto-connect)", peer, s->info->node);
+		return;
 	case ECONNREFUSED:
 		snprintf(s->text, s->size, "%s: nothing listens on the port it is registered with "
 			 "or configured for", peer);

@@ -179,6 +179,17 @@ int ed_node_info(struct erldist_node_info *info, struct nlattr *attrs, int len);
 int ed_peer_info(struct erldist_peer_info *info, struct nlattr *attrs, int len);
 int ed_process_info(struct erldist_process_info *info, struct nlattr *attrs, int len);
 
+/* own.c */
+struct ed_own {
+	pid_t child;		/* 0: none */
+	int fd;			/* it ends when this is closed; -1 */
+};
+
+bool ed_own_name(const char *node);
+bool ed_default_node(char node[ED_NODE_SIZE]);
+int ed_own_open(struct ed_error *e, struct ed_own *own, char node[ED_NODE_SIZE]);
+void ed_own_close(struct ed_own *own);
+
 /*
  * process.c. Threads share a process: what is not written at open is guarded by
  * the lock.
@@ -194,6 +205,7 @@ struct erldist {
 	uint32_t refs_used;
 	struct ed_port *idle;	/* reply ports that nobody uses now */
 	unsigned int n_idle;
+	struct ed_own own;	/* the node it was made for, if any */
 };
 
 int ed_open_alone(struct erldist **pp, struct erldist *other);
@@ -268,6 +280,9 @@ struct ed_cookie {
 int ed_cookie_get(struct ed_error *e, struct ed_cookie *c, const char *value,
 		  const char *file);
 
+/* spawn.c */
+int ed_spawn(pid_t *pid, char *const argv[], int in, int out, bool quiet);
+
 /* epmd.c: requests and answers, no sockets */
 #define ED_EPMD_REQUEST_MAX	(2 + 13 + 2 * ED_NODE_SIZE)
 
@@ -283,10 +298,12 @@ struct ed_epmd_port {
 };
 
 int ed_epmd_service(void);
-size_t ed_epmd_alive_request(uint8_t *buf, const char *alive, size_t len, uint16_t port);
+size_t ed_epmd_alive_request(uint8_t *buf, const char *alive, size_t len, uint16_t port,
+			     bool hidden);
 int ed_epmd_alive_answer(const uint8_t *buf, size_t len, struct ed_epmd_alive *a);
 size_t ed_epmd_port_request(uint8_t *buf, const char *alive, size_t len);
 int ed_epmd_port_answer(const uint8_t *buf, size_t len, struct ed_epmd_port *a);
-int ed_epmd_start(pid_t *pid);
+struct sockaddr;
+int ed_epmd_start(pid_t *pid, uint16_t port, const struct sockaddr *address);
 
 #endif /* ERLDIST_INTERNAL_H */

@@ -59,16 +59,23 @@ static void sooner(int64_t *next, int64_t t)
 		*next = t;
 }
 
-static void arm(struct erldist_keeper *k)
+/* The timer, for what comes first */
+void ed_keeper_arm(struct erldist_keeper *k)
 {
 	struct itimerspec when = { .it_value = { 0, 0 } };
 	int64_t next = -1;
 	struct dial *d;
+	struct ask *a;
 
 	sooner(&next, k->reg.next);
 	sooner(&next, k->listen_again);
-	for (d = k->dials; d; d = d->next)
+	sooner(&next, ed_peers_next(k));
+	for (d = k->dials; d; d = d->next) {
 		sooner(&next, d->deadline);
+		sooner(&next, d->sooner);
+	}
+	for (a = k->asks; a; a = a->next)
+		sooner(&next, a->deadline);
 	if (next >= 0) {
 		when.it_value.tv_sec = next / 1000;
 		/* never 0, which would disarm it */
@@ -88,6 +95,8 @@ static void on_timer(struct source *s, uint32_t events)
 	ed_register_timer(k);
 	ed_dial_timer(k);
 	ed_listen_timer(k);
+	ed_peers_timer(k);
+	ed_admit_timer(k);
 }
 
 /*
@@ -106,7 +115,7 @@ static int turn(struct erldist_keeper *k, int timeout_ms)
 	if (n) {
 		s = ev.data.ptr;
 		s->ready(s, ev.events);
-		arm(k);
+		ed_keeper_arm(k);
 	}
 	return k->fatal ? k->fatal : n;
 }
@@ -130,19 +139,29 @@ static int open_loop(struct erldist_keeper *k)
 	return 0;
 }
 
-static int configure(struct erldist_keeper *k, const struct erldist_keeper_options *o)
+static int take_name(struct erldist_keeper *k, const struct erldist_keeper_options *o)
 {
-	const char *const *peer;
 	int err;
 
+	if (o->options & ERLDIST_KEEPER_VISIBLE)
+		return ed_fail(&k->error, -EOPNOTSUPP, "a node here is hidden: visible ones need "
+			       "'global', which does not exist here yet");
 	err = ed_full_name(&k->error, k->node, o->name,
 			   o->options & ERLDIST_KEEPER_LONG_NAMES);
-	if (err)
-		return err;
 	k->alive_len = strcspn(k->node, "@");
-	for (peer = o->peers; !err && peer && *peer; peer++)
-		err = ed_static_add(k, *peer);
-	return err ? err : ed_cookie_get(&k->error, &k->cookie, o->cookie, o->cookie_file);
+	return err ? err : ed_register_configure(k, o->epmd);
+}
+
+/* Whether processes or a peer want something is known from here on */
+static int begin(struct erldist_keeper *k)
+{
+	int err;
+
+	k->node_source.ready = ed_node_ready;
+	err = ed_source_add(k, &k->node_source, EPOLLIN);
+	if (!err)
+		err = ed_listen_start(k);
+	return err ? ed_fail(&k->error, err, "epoll: %s", ed_errno_text(err)) : 0;
 }
 
 /* Until it is settled whether epmd takes the name */
@@ -152,10 +171,10 @@ static int register_first(struct erldist_keeper *k)
 	struct registration *reg = &k->reg;
 	int n = 0;
 
-	if (k->options & ERLDIST_KEEPER_WITHOUT_EPMD || k->listener.fd < 0)
+	if (k->options & ERLDIST_KEEPER_WITHOUT_EPMD || !k->port)
 		return 0;
 	ed_register_try(k);
-	arm(k);
+	ed_keeper_arm(k);
 	while (n >= 0 && reg->state != REG_DONE && !reg->told) {
 		left = deadline - ed_now();
 		if (left <= 0)
@@ -170,11 +189,14 @@ static int register_first(struct erldist_keeper *k)
 	return 0;
 }
 
-static int start(struct erldist_keeper *k, const struct erldist_keeper_options *o)
+static int start(struct erldist_keeper *k, const struct erldist_keeper_options *o,
+		 struct config *c)
 {
 	int err;
 
-	err = configure(k, o);
+	err = take_name(k, o);
+	if (!err)
+		err = ed_config_make(k, c, o);
 	if (!err)
 		err = open_loop(k);
 	if (!err) {
@@ -182,24 +204,25 @@ static int start(struct erldist_keeper *k, const struct erldist_keeper_options *
 		err = err < 0 ? err : 0;
 	}
 	if (!err && !(o->options & ERLDIST_KEEPER_NO_LISTEN))
-		err = ed_listen_open(k, o->listen);
+		err = ed_listen_open(k, o);
 	if (!err)
 		err = register_first(k);
 	if (!err)
 		err = ed_node_bind(k, o);
-	explicit_bzero(k->cookie.value, sizeof(k->cookie.value));
-	if (err)
-		return err;
-	k->node_source.ready = ed_node_ready;
-	err = ed_source_add(k, &k->node_source, EPOLLIN);
 	if (!err)
-		err = ed_listen_start(k);
-	return err ? ed_fail(&k->error, err, "epoll: %s", ed_errno_text(err)) : 0;
+		err = ed_config_apply(k, c);
+	if (!err)
+		err = begin(k);
+	if (!err)
+		ed_keeper_arm(k);
+	return err;
 }
 
 int erldist_keeper_open(struct erldist_keeper **kp, const struct erldist_keeper_options *options)
 {
 	struct erldist_keeper *k = calloc(1, sizeof(*k));
+	struct config c = { 0 };
+	int err;
 
 	*kp = k;
 	if (!k)
@@ -207,32 +230,73 @@ int erldist_keeper_open(struct erldist_keeper **kp, const struct erldist_keeper_
 	k->epfd = -1;
 	k->node_source.fd = -1;
 	k->timer.fd = -1;
-	k->listener.fd = -1;
 	k->reg.source.fd = -1;
 	k->reg.next = -1;
 	k->listen_again = -1;
 	k->options = options->options;
+	if (options->dist_port)
+		k->options |= ERLDIST_KEEPER_WITHOUT_EPMD;
 	k->event = options->event;
 	k->user = options->user;
-	return start(k, options);
+	err = start(k, options, &c);
+	ed_config_free(&c);
+	return err;
+}
+
+int erldist_keeper_configure(struct erldist_keeper *k,
+			     const struct erldist_keeper_options *options)
+{
+	struct config c;
+	int err;
+
+	err = ed_config_make(k, &c, options);
+	if (!err)
+		err = ed_node_change(k, options);
+	if (!err)
+		err = ed_config_apply(k, &c);
+	ed_config_free(&c);
+	if (!err)
+		ed_keeper_arm(k);
+	return err;
+}
+
+int erldist_keeper_set_cookie(struct erldist_keeper *k, const char *node, const char *cookie)
+{
+	struct ed_cookie c = { 0 };
+	int err = 0;
+
+	if ((node && !ed_node_ok(node)) || (!node && !cookie))
+		return ed_fail(&k->error, -EINVAL, node ? "%s is no node name" :
+			       "%s: a node has to have a cookie", node ? node : k->node);
+	if (cookie)
+		err = ed_cookie_get(&k->error, &c, cookie, NULL);
+	if (!err) {
+		err = ed_node_cookie(k, node, cookie ? &c : NULL);
+		if (err)
+			ed_fail(&k->error, err, "the kernel takes no cookie: %s",
+				ed_errno_text(err));
+	}
+	if (!err && !node)
+		snprintf(k->cookie_source, sizeof(k->cookie_source), "%s", c.source);
+	explicit_bzero(&c, sizeof(c));
+	return err;
 }
 
 void erldist_keeper_close(struct erldist_keeper *k)
 {
-	struct static_peer *s;
-
 	if (!k)
 		return;
 	while (k->dials)
 		ed_dial_cancel(k, k->dials->peer);
-	while ((s = k->statics)) {
-		k->statics = s->next;
-		free(s);
-	}
+	ed_admit_close(k);
 	ed_register_end(k);
-	ed_source_close(k, &k->listener);
+	ed_listen_close(k);
+	ed_accepted_close(k);
 	ed_source_close(k, &k->node_source);
+	ed_command_close(k);
 	ed_source_close(k, &k->timer);
+	ed_peers_free(k);
+	ed_config_free(&k->config);
 	if (k->epfd >= 0)
 		close(k->epfd);
 	free(k);
@@ -260,5 +324,5 @@ int erldist_keeper_port(const struct erldist_keeper *k)
 
 const char *erldist_keeper_cookie_source(const struct erldist_keeper *k)
 {
-	return k->cookie.source;
+	return k->cookie_source;
 }

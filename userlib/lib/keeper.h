@@ -5,21 +5,25 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "internal.h"
 
 #define ADDRESSES_MAX		16
 #define EPMD_ANSWER_MAX		1024
+#define ADDRESS_TEXT		128
 
 struct source {
 	int fd;
 	void (*ready)(struct source *s, uint32_t events);
 };
 
+/* AF_UNSPEC: what a command connects */
 union address {
 	struct sockaddr sa;
 	struct sockaddr_in in;
 	struct sockaddr_in6 in6;
+	struct sockaddr_un un;
 };
 
 struct addresses {
@@ -49,12 +53,55 @@ struct registration {
 	int64_t next;		/* when to try, or to give up a try; -1: never */
 };
 
+/* Strings of a configuration, in their order */
+struct text_list {
+	struct text_list *next;
+	char text[];
+};
+
 /* Where a node listens, by configuration */
 struct static_peer {
 	struct static_peer *next;
 	char node[ED_NODE_SIZE];
-	char host[ED_NODE_SIZE];
-	uint16_t port;
+	char host[ED_NODE_SIZE];	/* or a path */
+	uint16_t port;			/* 0: host is a path */
+};
+
+/* The cookie of a peer, while it is being configured */
+struct peer_cookie {
+	struct peer_cookie *next;
+	char node[ED_NODE_SIZE];
+	struct ed_cookie cookie;
+};
+
+/* What erldist_keeper_configure() can change */
+struct config {
+	struct static_peer *statics;
+	struct peer_cookie *cookies;	/* values are wiped once the kernel has them */
+	struct text_list *keep;
+	struct text_list *allow;
+	char *admit;
+	char *connect_with;
+	struct ed_cookie cookie;
+	uint16_t dist_port;
+	unsigned int auto_connect;
+	uint32_t connections;
+	uint32_t per_address;
+	bool ask;
+};
+
+/* What is known of a peer beyond an attempt: there is one while it matters */
+struct peer {
+	struct peer *next;
+	char node[ED_NODE_SIZE];
+	bool keep;
+	bool up;
+	bool barred;		/* was down, and is not to be connected again */
+	unsigned int failures;	/* in a row */
+	int err;		/* of the last one */
+	int64_t again;		/* when it may be tried again; kept: is */
+	uint64_t tag;		/* of the connection that was handed over last */
+	int64_t settled;	/* when the kernel knows at the latest what came of it */
 };
 
 /* Resolving a host name without waiting: in a child, which writes to a pipe */
@@ -65,22 +112,72 @@ struct resolver {
 	struct addresses *to;
 };
 
-enum dial_state { DIAL_RESOLVE, DIAL_EPMD, DIAL_NODE };
+enum attempt_state { ATTEMPT_EPMD, ATTEMPT_NODE };
 
-/* An attempt to connect a wanted peer */
-struct dial {
+/* One address of a dial */
+struct attempt {
 	struct source source;
+	struct attempt *next;
+	struct dial *d;
+	enum attempt_state state;
+	union address to;
+	struct exchange x;
+};
+
+/* Connecting a peer: all its addresses, one beginning after the other */
+struct dial {
+	struct source source;	/* of the resolver */
 	struct dial *next;
 	struct erldist_keeper *k;
-	enum dial_state state;
 	char peer[ED_NODE_SIZE];
+	char host[ED_NODE_SIZE];
 	struct resolver resolver;
 	struct addresses addresses;
-	unsigned int at;	/* the address being tried */
+	unsigned int at;	/* the address to be tried next */
+	struct attempt *attempts;
 	uint16_t port;		/* configured; 0: the address's epmd is to tell */
-	int err;		/* of the last address */
-	struct exchange x;
+	int err;		/* what says most of those that failed */
+	int64_t sooner;		/* when the next one begins; -1: after a failure */
 	int64_t deadline;
+};
+
+/* A place to accept at */
+struct listener {
+	struct source source;
+	struct listener *next;
+	struct erldist_keeper *k;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];	/* ours to remove */
+};
+
+/* A connection that was accepted and counts: by a duplicate that tells its end */
+struct accepted {
+	struct source source;
+	struct accepted *next;
+	struct erldist_keeper *k;
+	uint64_t tag;
+	union address from;
+};
+
+/* A program that was asked about a connection */
+struct ask {
+	struct source source;
+	struct ask *next;
+	struct erldist_keeper *k;
+	pid_t child;
+	uint64_t tag;
+	char peer[ED_NODE_SIZE];
+	char from[ADDRESS_TEXT];
+	char answer[ERLDIST_COOKIE_MAX + 64];
+	size_t len;
+	int64_t deadline;
+};
+
+/* A process of ours, whose end is waited for */
+struct child {
+	struct source source;
+	struct child *next;
+	struct erldist_keeper *k;
+	pid_t pid;
 };
 
 struct erldist_keeper {
@@ -90,15 +187,23 @@ struct erldist_keeper {
 	size_t alive_len;
 	unsigned int options;
 	uint32_t setup;		/* ms, the kernel's patience */
-	struct ed_cookie cookie;
+	struct config config;
+	char cookie_source[512];
+	union address epmd;	/* the one to register with */
+	uint16_t epmd_port;	/* of every epmd */
+	bool epmd_given;
 	struct source node_source;
 	struct source timer;
-	struct source listener;
+	struct listener *listeners;
 	int64_t listen_again;	/* when accept() is tried again after a failure; -1 */
 	uint16_t port;
+	struct accepted *accepted;
+	int64_t told_limit;	/* when the last refusal for a limit was told */
 	struct registration reg;
-	struct static_peer *statics;
+	struct peer *peers;
 	struct dial *dials;
+	struct ask *asks;
+	struct child *children;
 	uint64_t next_tag;
 	int fatal;
 	void (*event)(void *user, const struct erldist_keeper_event *event);
@@ -109,23 +214,64 @@ struct erldist_keeper {
 int ed_source_add(struct erldist_keeper *k, struct source *s, uint32_t events);
 int ed_source_change(struct erldist_keeper *k, struct source *s, uint32_t events);
 void ed_source_close(struct erldist_keeper *k, struct source *s);
+void ed_keeper_arm(struct erldist_keeper *k);
 void ed_keeper_tell(struct erldist_keeper *k, enum erldist_keeper_event_type type,
 		    const char *peer, int error, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
+/* config.c */
+int ed_config_make(struct erldist_keeper *k, struct config *c,
+		   const struct erldist_keeper_options *o);
+int ed_config_apply(struct erldist_keeper *k, struct config *c);
+void ed_config_free(struct config *c);
+const struct static_peer *ed_config_static(const struct config *c, const char *node);
+bool ed_config_allows(const struct config *c, const char *node);
+
 /* node.c: the node socket */
+struct hand_over {
+	int fd;
+	int role;
+	const char *peer;
+	uint64_t tag;
+	uint64_t flags;		/* READY */
+	uint32_t creation;
+};
+
 int ed_node_open(struct erldist_keeper *k);
 int ed_node_bind(struct erldist_keeper *k, const struct erldist_keeper_options *o);
-int ed_node_channel(struct erldist_keeper *k, int fd, int role, const char *peer);
+int ed_node_change(struct erldist_keeper *k, const struct erldist_keeper_options *o);
+int ed_node_channel(struct erldist_keeper *k, const struct hand_over *h);
+int ed_node_cookie(struct erldist_keeper *k, const char *peer, const struct ed_cookie *c);
+int ed_node_answer(struct erldist_keeper *k, const char *peer, uint64_t tag, bool allow,
+		   const struct ed_cookie *c);
 void ed_node_unreachable(struct erldist_keeper *k, const char *peer, int error);
 void ed_node_ready(struct source *s, uint32_t events);
 
 /* listen.c */
-int ed_listen_open(struct erldist_keeper *k, const char *where);
+int ed_listen_open(struct erldist_keeper *k, const struct erldist_keeper_options *o);
 int ed_listen_start(struct erldist_keeper *k);
 void ed_listen_timer(struct erldist_keeper *k);
+void ed_listen_close(struct erldist_keeper *k);
+int ed_split_place(struct ed_error *e, const char *where, char *host, size_t size,
+		   uint16_t *port);
+
+/* accepted.c */
+const char *ed_accepted_refuse(struct erldist_keeper *k, const union address *from);
+void ed_accepted_add(struct erldist_keeper *k, int fd, uint64_t tag,
+		     const union address *from);
+void ed_accepted_up(struct erldist_keeper *k, uint64_t tag);
+void ed_accepted_forget(struct erldist_keeper *k, uint64_t tag);
+void ed_accepted_from(struct erldist_keeper *k, uint64_t tag, char text[ADDRESS_TEXT]);
+void ed_accepted_close(struct erldist_keeper *k);
+void ed_address_text(char text[ADDRESS_TEXT], const union address *a);
+
+/* admit.c */
+void ed_admit(struct erldist_keeper *k, const char *peer, uint64_t tag, uint64_t flags);
+void ed_admit_timer(struct erldist_keeper *k);
+void ed_admit_close(struct erldist_keeper *k);
 
 /* register.c */
+int ed_register_configure(struct erldist_keeper *k, const char *epmd);
 void ed_register_try(struct erldist_keeper *k);
 void ed_register_timer(struct erldist_keeper *k);
 void ed_register_end(struct erldist_keeper *k);
@@ -136,17 +282,35 @@ int ed_exchange_read(struct exchange *x, int fd);
 int ed_connect_to(const union address *a, uint16_t port);
 int ed_connect_result(int fd);
 
+/* command.c */
+int ed_command_connect(struct erldist_keeper *k, const char *host, uint16_t port);
+void ed_command_close(struct erldist_keeper *k);
+bool ed_host_sane(const char *host);
+
 /* dial.c */
 void ed_dial_start(struct erldist_keeper *k, const char *peer);
 void ed_dial_cancel(struct erldist_keeper *k, const char *peer);
+bool ed_dialing(struct erldist_keeper *k, const char *peer);
 void ed_dial_timer(struct erldist_keeper *k);
-int ed_static_add(struct erldist_keeper *k, const char *text);
+
+/* peers.c */
+int ed_peers_keep(struct erldist_keeper *k, const struct text_list *keep);
+void ed_peer_wanted(struct erldist_keeper *k, const char *node);
+void ed_peer_failed(struct erldist_keeper *k, const char *node, int err);
+void ed_peer_handed_over(struct erldist_keeper *k, const char *node, uint64_t tag);
+void ed_peer_rejected(struct erldist_keeper *k, const char *node, uint64_t tag, int err);
+void ed_peer_up(struct erldist_keeper *k, const char *node);
+void ed_peer_down(struct erldist_keeper *k, const char *node);
+int64_t ed_peers_next(struct erldist_keeper *k);
+void ed_peers_timer(struct erldist_keeper *k);
+void ed_peers_free(struct erldist_keeper *k);
 
 /* resolve.c */
 int ed_resolve_start(struct resolver *r, struct addresses *to, const char *host);
 int ed_resolve_read(struct resolver *r, int fd);
 void ed_resolve_end(struct resolver *r);
 int ed_resolve_number(struct addresses *to, const char *host);
+void ed_resolve_interleave(struct addresses *a);
 
 #define container_of(p, type, member) \
 	((type *)((char *)(p) - offsetof(type, member)))

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Listening, and handing over who connects. */
+/* Listening, at any number of places, and handing over who connects. */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "keeper.h"
@@ -13,91 +15,279 @@
 #define BACKLOG		128	/* as OTP */
 #define ACCEPTS_MAX	64	/* of one call, so that others have their turn */
 #define PAUSE_MS	1000	/* without descriptors or memory to accept with */
+#define TELL_MS		1000	/* between refusals that are told */
 
-/* "ADDR:PORT", "[ADDR]:PORT", ":PORT", "*:PORT", "PORT" */
-static int split(struct ed_error *e, const char *where, char *host, size_t size, char *port,
-		 size_t port_size)
+/* "ADDR:PORT", "[ADDR]:PORT", "[ADDR]", ":PORT", "*:PORT", "PORT". Port 0: none is given */
+int ed_split_place(struct ed_error *e, const char *where, char *host, size_t size,
+		   uint16_t *port)
 {
-	const char *colon = strrchr(where, ':'), *begin = where, *end = colon;
+	const char *colon = strrchr(where, ':'), *begin = where, *end = colon, *number;
 
-	if (!colon) {
-		host[0] = 0;
-		snprintf(port, port_size, "%s", where);
-	} else {
-		if (*where == '[' && colon > where && colon[-1] == ']') {
-			begin++;
-			end--;
-		}
-		if ((size_t)(end - begin) >= size)
-			return ed_fail(e, -EINVAL, "%s: the address is too long", where);
-		memcpy(host, begin, (size_t)(end - begin));
-		host[end - begin] = 0;
-		snprintf(port, port_size, "%s", colon + 1);
+	if (*where == '[' && where[strlen(where) - 1] == ']')
+		end = colon = where + strlen(where);
+	number = !colon ? where : *colon ? colon + 1 : "0";
+	if (!colon)
+		end = where;
+	if (*begin == '[' && end > begin + 1 && end[-1] == ']') {
+		begin++;
+		end--;
 	}
+	if ((size_t)(end - begin) >= size)
+		return ed_fail(e, -EINVAL, "%s: the address is too long", where);
+	memcpy(host, begin, (size_t)(end - begin));
+	host[end - begin] = 0;
 	if (!strcmp(host, "*"))
 		host[0] = 0;
-	if (!*port || port[strspn(port, "0123456789")] || atol(port) > 65535)
-		return ed_fail(e, -EINVAL, "%s: expected ADDRESS:PORT", where);
+	if (!*number || number[strspn(number, "0123456789")] || strlen(number) > 5 ||
+	    atol(number) > UINT16_MAX)
+		return ed_fail(e, -EINVAL, "%s: expected ADDRESS:PORT, port 0 to 65535", where);
+	*port = (uint16_t)atol(number);
 	return 0;
 }
 
-static int listen_on(const struct addrinfo *ai, uint16_t *port)
+static struct listener *add(struct erldist_keeper *k, int fd)
 {
-	static const int one = 1;
+	struct listener *l = calloc(1, sizeof(*l)), **end;
+
+	if (!l)
+		return NULL;
+	l->k = k;
+	l->source.fd = fd;
+	for (end = &k->listeners; *end; end = &(*end)->next)
+		;
+	*end = l;
+	return l;
+}
+
+/* The first port is the one that epmd is told */
+static int add_stream(struct erldist_keeper *k, int fd, const char *what)
+{
 	union address a;
 	socklen_t len = sizeof(a);
+	int err;
+
+	if (listen(fd, BACKLOG) || getsockname(fd, &a.sa, &len)) {
+		err = ed_fail(&k->error, -errno, "listen on %s: %s", what, ed_errno_text(errno));
+		close(fd);
+		return err;
+	}
+	if (!add(k, fd)) {
+		close(fd);
+		return ed_fail(&k->error, -ENOMEM, "out of memory");
+	}
+	if (!k->port && a.sa.sa_family == AF_INET)
+		k->port = ntohs(a.in.sin_port);
+	else if (!k->port && a.sa.sa_family == AF_INET6)
+		k->port = ntohs(a.in6.sin6_port);
+	return 0;
+}
+
+/* A bound socket or a negative errno. IPv6 alone, so that both can have a place */
+static int bind_to(const struct addrinfo *ai, uint16_t port)
+{
+	static const int one = 1;
+	union address a = { .sa = { 0 } };
 	int fd, err;
 
+	memcpy(&a, ai->ai_addr, ai->ai_addrlen);
+	if (a.sa.sa_family == AF_INET6)
+		a.in6.sin6_port = htons(port);
+	else
+		a.in.sin_port = htons(port);
 	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, BACKLOG) ||
-	    getsockname(fd, &a.sa, &len)) {
+	if (a.sa.sa_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	if (bind(fd, &a.sa, ai->ai_addrlen)) {
 		err = -errno;
 		close(fd);
 		return err;
 	}
-	*port = ntohs(a.sa.sa_family == AF_INET6 ? a.in6.sin6_port : a.in.sin_port);
 	return fd;
 }
 
-/* NULL: any IPv4 address and port, as erl does */
-int ed_listen_open(struct erldist_keeper *k, const char *where)
+static int failed(struct erldist_keeper *k, const char *where, uint16_t min, uint16_t max,
+		  int err)
+{
+	char ports[32];
+
+	if (!min)
+		snprintf(ports, sizeof(ports), "any port");
+	else if (min == max)
+		snprintf(ports, sizeof(ports), "port %u", min);
+	else
+		snprintf(ports, sizeof(ports), "ports %u to %u", min, max);
+	if (err == -EADDRNOTAVAIL)
+		return ed_fail(&k->error, err, "listen on %s: it is no address of this host", where);
+	return ed_fail(&k->error, err, "listen on %s, %s: %s", where, ports,
+		       err != -EADDRINUSE ? ed_errno_text(err) :
+		       min == max ? "the port is in use" : "all of them are in use");
+}
+
+static int listen_tcp(struct erldist_keeper *k, const struct erldist_keeper_options *o,
+		      const char *where)
 {
 	struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM };
+	uint32_t min, max, port;
+	char host[ED_NODE_SIZE];
 	struct addrinfo *ai = NULL;
-	char host[ED_NODE_SIZE] = "", port[16] = "0";
-	int err, fd;
+	uint16_t given;
+	int err, fd = -EADDRINUSE;
 
-	if (where) {
-		err = split(&k->error, where, host, sizeof(host), port, sizeof(port));
-		if (err)
-			return err;
-	}
+	err = ed_split_place(&k->error, where, host, sizeof(host), &given);
+	if (err)
+		return err;
+	min = given ? given : o->listen_min;
+	max = given ? given : o->listen_max;
 	if (!host[0])
 		hints.ai_family = AF_INET;
-	err = getaddrinfo(host[0] ? host : NULL, port, &hints, &ai);
+	err = getaddrinfo(host[0] ? host : NULL, "0", &hints, &ai);
 	if (err)
 		return ed_fail(&k->error, -EINVAL, "listen on %s: %s", where, gai_strerror(err));
-	fd = listen_on(ai, &k->port);
+	for (port = min; fd == -EADDRINUSE && port <= max; port++)
+		fd = bind_to(ai, (uint16_t)port);
 	freeaddrinfo(ai);
+	return fd < 0 ? failed(k, where, (uint16_t)min, (uint16_t)max, fd) :
+			add_stream(k, fd, where);
+}
+
+/* A path that somebody left: it is a socket, and nobody listens */
+static void remove_stale(const struct sockaddr_un *sa)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(sa->sun_path, &st) || !S_ISSOCK(st.st_mode))
+		return;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return ed_fail(&k->error, fd, "listen on %s: %s", where ? where : "any port",
-			       fd == -EADDRINUSE ? "the port is in use" : ed_errno_text(fd));
-	k->listener.fd = fd;
+		return;
+	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) && errno == ECONNREFUSED)
+		unlink(sa->sun_path);
+	close(fd);
+}
+
+static int listen_path(struct erldist_keeper *k, const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct listener *l;
+	int fd, err;
+
+	if (!*path || strlen(path) >= sizeof(sa.sun_path))
+		return ed_fail(&k->error, -EINVAL, "listen on unix:%s: a path has 1 to %zu bytes",
+			       path, sizeof(sa.sun_path) - 1);
+	strcpy(sa.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return ed_fail(&k->error, -errno, "socket: %s", ed_errno_text(errno));
+	remove_stale(&sa);
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa))) {
+		err = -errno;
+		close(fd);
+		return ed_fail(&k->error, err, "listen on unix:%s: %s", path, err == -EADDRINUSE ?
+			       "somebody listens there, or it is no socket" : ed_errno_text(err));
+	}
+	err = add_stream(k, fd, path);
+	if (err) {
+		unlink(path);
+		return err;
+	}
+	for (l = k->listeners; l->next; l = l->next)
+		;
+	strcpy(l->path, path);
 	return 0;
 }
 
-static void hand_over(struct erldist_keeper *k, int fd)
+/* A socket that whoever started us made, and which is ours now */
+static int listen_inherited(struct erldist_keeper *k, const char *where)
 {
-	int err = ed_node_channel(k, fd, ERLDIST_ROLE_ACCEPTOR, NULL);
+	int listening = 0, fd = atoi(where + 3), fl;
+	socklen_t len = sizeof(listening);
 
+	if (!where[3] || where[3 + strspn(where + 3, "0123456789")])
+		return ed_fail(&k->error, -EINVAL, "listen on %s: expected fd:NUMBER", where);
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) || !listening)
+		return ed_fail(&k->error, -EINVAL, "listen on %s: it is no listening socket", where);
+	fl = fcntl(fd, F_GETFL);
+	if (fl < 0 || fcntl(fd, F_SETFL, fl | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC))
+		return ed_fail(&k->error, -errno, "listen on %s: %s", where, ed_errno_text(errno));
+	return add_stream(k, fd, where);
+}
+
+static int listen_on(struct erldist_keeper *k, const struct erldist_keeper_options *o,
+		     const char *where)
+{
+	if (!strncmp(where, "unix:", 5))
+		return listen_path(k, where + 5);
+	if (!strncmp(where, "fd:", 3))
+		return listen_inherited(k, where);
+	return listen_tcp(k, o, where);
+}
+
+int ed_listen_open(struct erldist_keeper *k, const struct erldist_keeper_options *o)
+{
+	const char *const *where;
+	char any[16];
+	int err = 0;
+
+	if (o->listen_min > o->listen_max)
+		return ed_fail(&k->error, -EINVAL, "ports %u to %u are no range", o->listen_min,
+			       o->listen_max);
+	if (o->listen)
+		err = listen_on(k, o, o->listen);
+	for (where = o->listens; !err && where && *where; where++)
+		err = listen_on(k, o, *where);
+	if (err || k->listeners)
+		return err;
+	snprintf(any, sizeof(any), "*:%u", o->dist_port);
+	return listen_on(k, o, any);
+}
+
+/* One message a second, whoever knocks how often */
+static void refuse(struct erldist_keeper *k, const union address *from, const char *why)
+{
+	char text[ADDRESS_TEXT];
+
+	if (k->told_limit && ed_now() - k->told_limit < TELL_MS)
+		return;
+	k->told_limit = ed_now();
+	ed_address_text(text, from);
+	ed_keeper_tell(k, ERLDIST_KEEPER_REJECTED, NULL, EUSERS, "a connection from %s was "
+		       "refused: %s", text, why);
+}
+
+static void hand_over(struct erldist_keeper *k, int fd, const union address *from)
+{
+	struct hand_over h = { .fd = fd, .role = ERLDIST_ROLE_ACCEPTOR };
+	const char *why = ed_accepted_refuse(k, from);
+	int err;
+
+	if (why) {
+		refuse(k, from, why);
+		close(fd);
+		return;
+	}
+	h.tag = ++k->next_tag;
+	/* before, as the kernel may ask about it at once; takes the descriptor if it is of use */
+	ed_accepted_add(k, fd, h.tag, from);
+	err = ed_node_channel(k, &h);
+	if (err == -EUSERS)
+		refuse(k, from, "too many connections are in their handshake");
+	else if (err)
+		refuse(k, from, ed_errno_text(err));
 	if (err)
-		ed_keeper_tell(k, ERLDIST_KEEPER_REJECTED, NULL, -err,
-			       "an accepted connection was refused by the kernel: %s",
-			       ed_errno_text(err));
+		ed_accepted_forget(k, h.tag);
 	close(fd);
+}
+
+static void watch_all(struct erldist_keeper *k, uint32_t events)
+{
+	struct listener *l;
+
+	for (l = k->listeners; l; l = l->next)
+		ed_source_change(k, &l->source, events);
 }
 
 /* Whoever waits stays readable: looking again at once would be a busy loop */
@@ -105,7 +295,7 @@ static void pause_accepting(struct erldist_keeper *k, int err)
 {
 	ed_keeper_tell(k, ERLDIST_KEEPER_REJECTED, NULL, -err, "%s cannot accept connections: %s",
 		       k->node, ed_errno_text(err));
-	ed_source_change(k, &k->listener, 0);
+	watch_all(k, 0);
 	k->listen_again = ed_now() + PAUSE_MS;
 }
 
@@ -114,7 +304,7 @@ void ed_listen_timer(struct erldist_keeper *k)
 	if (k->listen_again < 0 || k->listen_again > ed_now())
 		return;
 	k->listen_again = -1;
-	ed_source_change(k, &k->listener, EPOLLIN);
+	watch_all(k, EPOLLIN);
 }
 
 static void accept_failed(struct erldist_keeper *k, int err)
@@ -134,25 +324,46 @@ static void accept_failed(struct erldist_keeper *k, int err)
 
 static void on_connection(struct source *s, uint32_t events)
 {
-	struct erldist_keeper *k = container_of(s, struct erldist_keeper, listener);
+	struct listener *l = container_of(s, struct listener, source);
+	union address from;
+	socklen_t len;
 	int fd, i;
 
 	(void)events;
 	for (i = 0; i < ACCEPTS_MAX; i++) {
-		fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		memset(&from, 0, sizeof(from));
+		len = sizeof(from);
+		fd = accept4(s->fd, &from.sa, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0) {
-			accept_failed(k, -errno);
+			accept_failed(l->k, -errno);
 			return;
 		}
-		hand_over(k, fd);
+		hand_over(l->k, fd, &from);
 	}
 }
 
 /* Once there is a node to accept for */
 int ed_listen_start(struct erldist_keeper *k)
 {
-	if (k->listener.fd < 0)
-		return 0;
-	k->listener.ready = on_connection;
-	return ed_source_add(k, &k->listener, EPOLLIN);
+	struct listener *l;
+	int err = 0;
+
+	for (l = k->listeners; !err && l; l = l->next) {
+		l->source.ready = on_connection;
+		err = ed_source_add(k, &l->source, EPOLLIN);
+	}
+	return err;
+}
+
+void ed_listen_close(struct erldist_keeper *k)
+{
+	struct listener *l;
+
+	while ((l = k->listeners)) {
+		k->listeners = l->next;
+		ed_source_close(k, &l->source);
+		if (l->path[0])
+			unlink(l->path);
+		free(l);
+	}
 }

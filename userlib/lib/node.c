@@ -51,21 +51,45 @@ static int set_ticktime(struct erldist_keeper *k, uint32_t seconds)
 	return set(k, ERLDIST_TICKTIME, &t, sizeof(t));
 }
 
-static int set_options(struct erldist_keeper *k, const struct erldist_keeper_options *o)
+static int set_handshakes(struct erldist_keeper *k, uint32_t n)
 {
-	int err;
+	struct erldist_limits limits = { 0 };
+	socklen_t len = sizeof(limits);
 
-	err = set(k, ERLDIST_COOKIE, k->cookie.value, k->cookie.len);
-	if (!err && k->reg.creation)
-		err = set(k, ERLDIST_CREATION, &k->reg.creation, sizeof(k->reg.creation));
-	if (!err && o->flags)
-		err = set(k, ERLDIST_FLAGS, &o->flags, sizeof(o->flags));
-	if (!err && o->mode)
+	if (getsockopt(k->node_source.fd, SOL_ERLDIST, ERLDIST_LIMITS, &limits, &len))
+		return -errno;
+	limits.handshakes = n;
+	return set(k, ERLDIST_LIMITS, &limits, sizeof(limits));
+}
+
+/* What can be changed at any time */
+int ed_node_change(struct erldist_keeper *k, const struct erldist_keeper_options *o)
+{
+	uint32_t asks = (o->allow && *o->allow) || o->admit || o->options & ERLDIST_KEEPER_ASK;
+	int err = 0;
+
+	if (o->mode)
 		err = set(k, ERLDIST_MODE, &o->mode, sizeof(o->mode));
 	if (!err)
 		err = set_ticktime(k, o->ticktime);
+	if (!err)
+		err = set_handshakes(k, o->handshakes);
+	if (!err)
+		err = set(k, ERLDIST_ADMIT, &asks, sizeof(asks));
 	return err ? ed_fail(&k->error, err, "the kernel refuses an option of the node: %s",
 			     ed_errno_text(err)) : 0;
+}
+
+static int set_options(struct erldist_keeper *k, const struct erldist_keeper_options *o)
+{
+	int err = 0;
+
+	if (k->reg.creation)
+		err = set(k, ERLDIST_CREATION, &k->reg.creation, sizeof(k->reg.creation));
+	if (!err && o->flags)
+		err = set(k, ERLDIST_FLAGS, &o->flags, sizeof(o->flags));
+	return err ? ed_fail(&k->error, err, "the kernel refuses an option of the node: %s",
+			     ed_errno_text(err)) : ed_node_change(k, o);
 }
 
 static int bind_name(struct erldist_keeper *k, int family)
@@ -103,40 +127,96 @@ int ed_node_bind(struct erldist_keeper *k, const struct erldist_keeper_options *
 	return err ? ed_fail(&k->error, err, "bind %s: %s", k->node, ed_errno_text(err)) : 0;
 }
 
-int ed_node_channel(struct erldist_keeper *k, int fd, int role, const char *peer)
+int ed_node_channel(struct erldist_keeper *k, const struct hand_over *h)
 {
-	size_t name_len = peer ? strlen(peer) : 0;
+	size_t name_len = h->peer ? strlen(h->peer) : 0;
 	struct erldist_hand_over *c = calloc(1, sizeof(*c) + name_len);
 	int err;
 
 	if (!c)
 		return -ENOMEM;
-	c->fd = fd;
-	c->role = (__u8)role;
+	c->fd = h->fd;
+	c->role = (__u8)h->role;
 	c->framing = 2;
-	c->tag = ++k->next_tag;
+	c->tag = h->tag;
+	c->flags = h->flags;
+	c->creation = h->creation;
 	c->name_len = (__u16)name_len;
 	if (name_len)
-		memcpy(c->data, peer, name_len);
+		memcpy(c->data, h->peer, name_len);
 	err = set(k, ERLDIST_CHANNEL, c, sizeof(*c) + name_len);
 	free(c);
+	return err;
+}
+
+/* What p says, about a peer. A cookie, too, where there is one */
+static int ask_kernel(struct erldist_keeper *k, struct erldist_peer_request p, const char *peer,
+		      const struct ed_cookie *cookie)
+{
+	size_t name_len = strlen(peer), cookie_len = cookie ? cookie->len : 0;
+	size_t size = sizeof(p) + name_len + cookie_len;
+	struct erldist_peer_request *r = calloc(1, size);
+	int err;
+
+	if (!r)
+		return -ENOMEM;
+	p.name_len = (__u16)name_len;
+	p.cookie_len = (__u16)cookie_len;
+	*r = p;
+	memcpy(r->data, peer, name_len);
+	if (cookie_len)
+		memcpy(r->data + name_len, cookie->value, cookie_len);
+	err = set(k, ERLDIST_PEER, r, size);
+	explicit_bzero(r, size);
+	free(r);
 	return err;
 }
 
 /* error: a positive errno. The kernel may have given up the peer, which is all right */
 void ed_node_unreachable(struct erldist_keeper *k, const char *peer, int error)
 {
-	size_t name_len = strlen(peer);
-	struct erldist_peer_request *p = calloc(1, sizeof(*p) + name_len);
+	struct erldist_peer_request p = {
+		.action = ERLDIST_PEER_UNREACHABLE, .error = error,
+	};
 
-	if (!p)
-		return;		/* the kernel's own timeout remains */
-	p->action = ERLDIST_PEER_UNREACHABLE;
-	p->error = error;
-	p->name_len = (__u16)name_len;
-	memcpy(p->data, peer, name_len);
-	set(k, ERLDIST_PEER, p, sizeof(*p) + name_len);
-	free(p);
+	/* without memory the kernel's own timeout remains */
+	ask_kernel(k, p, peer, NULL);
+}
+
+/* The node's, or a peer's; none: the peer has the node's */
+int ed_node_cookie(struct erldist_keeper *k, const char *peer, const struct ed_cookie *c)
+{
+	struct erldist_peer_request p = { .action = ERLDIST_PEER_COOKIE };
+
+	if (!peer)
+		return set(k, ERLDIST_COOKIE, c->value, c->len);
+	return ask_kernel(k, p, peer, c);
+}
+
+/* -ENOENT: it is gone */
+int ed_node_answer(struct erldist_keeper *k, const char *peer, uint64_t tag, bool allow,
+		   const struct ed_cookie *c)
+{
+	struct erldist_peer_request p = {
+		.action = allow ? ERLDIST_PEER_ALLOW : ERLDIST_PEER_DENY, .tag = tag,
+	};
+
+	if (c)
+		p.action |= ERLDIST_PEER_COOKIE;
+	return ask_kernel(k, p, peer, c);
+}
+
+int erldist_keeper_give(struct erldist_keeper *k, int fd, int role, const char *node,
+			uint64_t flags, uint32_t creation)
+{
+	struct hand_over h = {
+		.fd = fd, .role = role, .peer = node, .tag = ++k->next_tag, .flags = flags,
+		.creation = creation,
+	};
+	int err = ed_node_channel(k, &h);
+
+	return err ? ed_fail(&k->error, err, "%s: the kernel does not take the connection: %s",
+			     node ? node : "somebody", ed_errno_text(err)) : 0;
 }
 
 static void tell(struct erldist_keeper *k, enum erldist_keeper_event_type type,
@@ -160,25 +240,38 @@ static void tell(struct erldist_keeper *k, enum erldist_keeper_event_type type,
 		snprintf(text, sizeof(text), "%s closed the connection in the handshake",
 			 info->name[0] ? info->name : "someone");
 	else
-		erldist_explain(text, sizeof(text), &mine, k->cookie.source);
+		erldist_explain(text, sizeof(text), &mine, k->cookie_source);
 	k->event(k->user, &event);
+}
+
+static void take_up(struct erldist_keeper *k, const struct erldist_peer_info *info)
+{
+	ed_dial_cancel(k, info->name);
+	ed_accepted_up(k, info->tag);
+	ed_peer_up(k, info->name);
+	tell(k, ERLDIST_KEEPER_UP, info);
 }
 
 static void take_news(struct erldist_keeper *k, const struct erldist_peer_info *info)
 {
 	/* in the order in which they must have happened */
-	if (info->pending & ERLDIST_PENDING_DOWN)
+	if (info->pending & ERLDIST_PENDING_DOWN) {
+		ed_peer_down(k, info->name);
 		tell(k, ERLDIST_KEEPER_DOWN, info);
+	}
 	/* what we answered ourselves has been told by whom found it out */
 	if (info->pending & ERLDIST_PENDING_FAILED &&
-	    info->reason != ERLDIST_REASON_UNREACHABLE)
+	    info->reason != ERLDIST_REASON_UNREACHABLE) {
+		ed_peer_rejected(k, info->name, info->tag, info->error ? -(int)info->error :
+									 -EHOSTUNREACH);
 		tell(k, ERLDIST_KEEPER_FAILED, info);
-	if (info->pending & ERLDIST_PENDING_UP) {
-		ed_dial_cancel(k, info->name);
-		tell(k, ERLDIST_KEEPER_UP, info);
 	}
+	if (info->pending & ERLDIST_PENDING_UP)
+		take_up(k, info);
+	if (info->pending & ERLDIST_PENDING_ASKS)
+		ed_admit(k, info->name, info->tag, info->flags);
 	if (info->pending & ERLDIST_PENDING_WANTED && info->name[0])
-		ed_dial_start(k, info->name);
+		ed_peer_wanted(k, info->name);
 }
 
 static int read_news(struct erldist_keeper *k)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Node names: alive part, @, host; short and long names. */
+#include <arpa/nameser.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <resolv.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,6 +32,26 @@ int ed_host_kind(const char *host)
 	return strchr(host, '.') || strchr(host, ':');
 }
 
+/* What the resolver completes names with, as OTP does it */
+static int add_domain(struct ed_error *e, char *host, size_t size)
+{
+	size_t len = strlen(host);
+	struct __res_state rs;
+
+	memset(&rs, 0, sizeof(rs));
+	if (!res_ninit(&rs)) {
+		if (rs.defdname[0] && len + strlen(rs.defdname) + 2 <= size) {
+			host[len] = '.';
+			strcpy(host + len + 1, rs.defdname);
+		}
+		res_nclose(&rs);
+	}
+	if (!strchr(host, '.'))
+		return ed_fail(e, -EINVAL, "host %s has no domain: give the node's name with "
+			       "its host, or use short names", host);
+	return 0;
+}
+
 /* The name of this host: up to the first dot, or with its domain */
 static int host_name(struct ed_error *e, char *host, size_t size, bool long_name)
 {
@@ -49,10 +72,7 @@ static int host_name(struct ed_error *e, char *host, size_t size, bool long_name
 		snprintf(host, size, "%s", ai->ai_canonname);
 	if (ai)
 		freeaddrinfo(ai);
-	if (!strchr(host, '.'))
-		return ed_fail(e, -EINVAL, "host %s has no domain: give the node's name with "
-			       "its host, or use short names", host);
-	return 0;
+	return strchr(host, '.') ? 0 : add_domain(e, host, size);
 }
 
 /* "svc" becomes "svc@host", by the rules of erl -sname or -name */
@@ -78,7 +98,11 @@ int ed_full_name(struct ed_error *e, char node[ED_NODE_SIZE], const char *name,
 		return ed_fail(e, -EINVAL, "%s is no node name: letters, digits, _ and -, then @ "
 			       "and the host, at most %d characters", name, ERLDIST_NAME_MAX);
 	if (long_names && !ed_host_kind(strchr(node, '@') + 1))
-		return ed_fail(e, -EINVAL, "%s is a short name: its host has no dot", node);
+		return ed_fail(e, -EINVAL, "%s is a short name, its host has no dot: long names "
+			       "were asked for", node);
+	if (!long_names && ed_host_kind(strchr(node, '@') + 1))
+		return ed_fail(e, -EINVAL, "%s is a long name, its host has a dot: long names have "
+			       "to be asked for (--long-names)", node);
 	return 0;
 }
 

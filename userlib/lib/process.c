@@ -126,6 +126,7 @@ static struct erldist *handle_new(void)
 	if (!p)
 		return NULL;
 	p->fd = -1;
+	p->own.fd = -1;
 	p->error.shared_by = p;
 	pthread_mutex_init(&p->lock, NULL);
 	return p;
@@ -143,6 +144,77 @@ int ed_open_alone(struct erldist **pp, struct erldist *other)
 	return open_on(p, other->family, NULL, other->node);
 }
 
+/* An attempt of which nothing is to be left */
+static void undo(struct erldist *p)
+{
+	if (p->fd >= 0)
+		close(p->fd);
+	p->fd = -1;
+	p->node[0] = 0;
+}
+
+static int open_own(struct erldist *p, int family, const char *name)
+{
+	char node[ED_NODE_SIZE];
+	int err;
+
+	err = ed_own_open(&p->error, &p->own, node);
+	return err ? err : open_on(p, family, name, node);
+}
+
+struct choice {
+	struct erldist *p;
+	int family;
+	const char *name;
+	int err;
+};
+
+static int try_node(void *user, const struct erldist_node_info *info)
+{
+	struct choice *c = user;
+
+	if (ed_own_name(info->name))
+		return 0;
+	c->err = open_on(c->p, c->family, c->name, info->name);
+	if (c->err != -EACCES && c->err != -EADDRNOTAVAIL)
+		return 1;
+	undo(c->p);
+	return 0;
+}
+
+/* The kernel's choice is a node that ends with its program: any other one */
+static int open_other(struct erldist *p, int family, const char *name)
+{
+	struct choice c = { .p = p, .family = family, .name = name, .err = -EADDRNOTAVAIL };
+	struct erldist_observer *o = NULL;
+
+	undo(p);
+	if (!erldist_observer_open(&o, 0))
+		erldist_nodes(o, try_node, &c);
+	erldist_observer_close(o);
+	return c.err == -EADDRNOTAVAIL ? open_own(p, family, name) : c.err;
+}
+
+/* The one that is marked, if it is there and may be used; else whichever may be */
+static int open_default(struct erldist *p, int family, const char *name)
+{
+	char node[ED_NODE_SIZE];
+	int err;
+
+	if (ed_default_node(node)) {
+		err = open_on(p, family, name, node);
+		if (err != -EADDRNOTAVAIL && err != -EACCES)
+			return err;
+		undo(p);
+	}
+	err = open_on(p, family, name, NULL);
+	if (err == -EADDRNOTAVAIL) {
+		undo(p);
+		return open_own(p, family, name);
+	}
+	return !err && ed_own_name(p->node) ? open_other(p, family, name) : err;
+}
+
 int erldist_open(struct erldist **pp, const char *name, const char *node)
 {
 	struct erldist *p = handle_new();
@@ -157,7 +229,9 @@ int erldist_open(struct erldist **pp, const char *name, const char *node)
 			node = NULL;
 	}
 	err = ed_family(&p->error, &family);
-	return err ? err : open_on(p, family, name, node);
+	if (err)
+		return err;
+	return node ? open_on(p, family, name, node) : open_default(p, family, name);
 }
 
 void erldist_close(struct erldist *p)
@@ -167,6 +241,7 @@ void erldist_close(struct erldist *p)
 	ed_ports_close(p);
 	if (p->fd >= 0)
 		close(p->fd);
+	ed_own_close(&p->own);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }

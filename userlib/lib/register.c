@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Being registered with the epmd of this host, for as long as the node lives. */
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
@@ -35,8 +36,8 @@ static void lost(struct erldist_keeper *k, int err, const char *what)
 	if (err == -EADDRINUSE && !k->node_source.ready)
 		return;
 	ed_keeper_tell(k, ERLDIST_KEEPER_NO_EPMD, NULL, -err, "%s is not registered with epmd on "
-		       "port %d: %s; until it is, nodes can connect to it and be found by "
-		       "configured addresses only", k->node, ed_epmd_service(), what);
+		       "port %u: %s; until it is, nodes can connect to it and be found by "
+		       "configured addresses only", k->node, k->epmd_port, what);
 }
 
 /* No epmd answers: start one, the first time, and try until it has come up */
@@ -46,7 +47,7 @@ static void missing(struct erldist_keeper *k, int err)
 
 	if (!(k->options & ERLDIST_KEEPER_NO_EPMD_START) && !reg->started && err == -ECONNREFUSED) {
 		reg->started = true;
-		if (!ed_epmd_start(&reg->starter))
+		if (!ed_epmd_start(&reg->starter, k->epmd_port, k->epmd_given ? &k->epmd.sa : NULL))
 			reg->tries = STARTING_TRIES;
 	}
 	if (!reg->tries) {
@@ -128,18 +129,47 @@ static void on_ready(struct source *s, uint32_t events)
 		on_answer(k);
 }
 
-/* epmd takes registrations from this host only */
+/* "192.0.2.1:4369", "[::1]", ":14369"; epmd takes registrations from its own host only */
+int ed_register_configure(struct erldist_keeper *k, const char *epmd)
+{
+	struct addresses a = { .n = 0 };
+	char host[ED_NODE_SIZE] = "";
+	uint16_t port = 0;
+	int err = 0;
+
+	k->epmd_port = (uint16_t)ed_epmd_service();
+	k->epmd.in.sin_family = AF_INET;
+	k->epmd.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (!epmd)
+		return 0;
+	if (!strchr(epmd, ':'))
+		snprintf(host, sizeof(host), "%s", epmd);
+	else
+		err = ed_split_place(&k->error, epmd, host, sizeof(host), &port);
+	if (err)
+		return err;
+	if (port)
+		k->epmd_port = port;
+	if (!host[0])
+		return 0;
+	if (ed_resolve_number(&a, host))
+		return ed_fail(&k->error, -EINVAL, "epmd at %s: expected an address, in numbers, "
+			       "and a port", epmd);
+	k->epmd = a.list[0];
+	k->epmd_given = true;
+	return 0;
+}
+
 void ed_register_try(struct erldist_keeper *k)
 {
-	union address loopback = { .in = { .sin_family = AF_INET } };
 	struct registration *reg = &k->reg;
 	int fd;
 
 	reap(reg);
-	loopback.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	reg->x.out_done = 0;
-	reg->x.out_len = ed_epmd_alive_request(reg->x.out, k->node, k->alive_len, k->port);
-	fd = ed_connect_to(&loopback, (uint16_t)ed_epmd_service());
+	reg->x.out_len = ed_epmd_alive_request(reg->x.out, k->node, k->alive_len, k->port,
+					       !(k->options & ERLDIST_KEEPER_EPMD_NORMAL));
+	fd = ed_connect_to(&k->epmd, k->epmd_port);
 	if (fd < 0) {
 		missing(k, fd);
 		return;

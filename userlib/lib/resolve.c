@@ -7,15 +7,12 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "keeper.h"
-
-extern char **environ;
 
 static void add(struct addresses *to, const struct addrinfo *ai)
 {
@@ -47,32 +44,11 @@ int ed_resolve_number(struct addresses *to, const char *host)
 	return to->n ? 0 : -ENOENT;
 }
 
-/* A name that is neither an option nor more than a name */
-static bool sane(const char *host)
-{
-	return host[0] != '-' && host[0] != '.' &&
-	       host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				 "0123456789-._")] == 0;
-}
-
 static int spawn(struct resolver *r, const char *host, int out)
 {
 	char *const argv[] = { "getent", "ahosts", (char *)(uintptr_t)host, NULL };
-	posix_spawn_file_actions_t fa;
-	int err;
 
-	err = posix_spawn_file_actions_init(&fa);
-	if (err)
-		return -err;
-	err = posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
-	if (!err)
-		err = posix_spawn_file_actions_adddup2(&fa, out, 1);
-	if (!err)
-		err = posix_spawn_file_actions_addopen(&fa, 2, "/dev/null", O_WRONLY, 0);
-	if (!err)
-		err = posix_spawnp(&r->child, "getent", &fa, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&fa);
-	return -err;
+	return ed_spawn(&r->child, argv, -1, out, true);
 }
 
 /* The descriptor to read from with ed_resolve_read(), or a negative errno */
@@ -82,7 +58,7 @@ int ed_resolve_start(struct resolver *r, struct addresses *to, const char *host)
 
 	memset(r, 0, sizeof(*r));
 	r->to = to;
-	if (!sane(host))
+	if (!ed_host_sane(host))
 		return -ERLDIST_NO_SUCH_HOST;
 	if (pipe2(fd, O_CLOEXEC | O_NONBLOCK))
 		return -errno;
@@ -132,4 +108,24 @@ void ed_resolve_end(struct resolver *r)
 	kill(r->child, SIGKILL);
 	waitpid(r->child, NULL, 0);
 	r->child = 0;
+}
+
+/*
+ * The families take turns, beginning with the one that was first, so that a family
+ * that leads nowhere costs one address's time.
+ */
+void ed_resolve_interleave(struct addresses *a)
+{
+	struct addresses in = *a;
+	unsigned int next[2] = { 0, 0 }, turn = 0, i;
+	sa_family_t first = in.list[0].sa.sa_family;
+
+	for (a->n = 0; a->n < in.n; turn ^= 1) {
+		for (i = next[turn]; i < in.n; i++)
+			if ((in.list[i].sa.sa_family == first) != turn)
+				break;
+		if (i < in.n)
+			a->list[a->n++] = in.list[i++];
+		next[turn] = i;
+	}
 }

@@ -60,8 +60,9 @@ wait_for()
 }
 
 erldist ping b@localhost > "$dir/out" 2>&1
-ok $((! $?)) "ping without a node fails"
-has "$(cat "$dir/out")" "no node in this network namespace" "and says so"
+ok $((! $?)) "ping without a node and without epmd fails"
+has "$(cat "$dir/out")" "no epmd answers on localhost" "and says so, from a node of its own"
+same "$(erldist node show)" "" "which is gone"
 
 erldist monitor > "$dir/events" 2>&1 &
 monitor=$!

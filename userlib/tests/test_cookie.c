@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The cookie file, by OTP's rules. */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -86,6 +90,84 @@ static void check_places(void)
 	ok(err == -EINVAL, "a directory is no file: %s", e.text);
 }
 
+/* Of two missing files the first is made */
+static void check_missing(void)
+{
+	struct ed_cookie c = { 0 };
+	struct ed_error e = { 0 };
+	char name[256];
+	int err;
+
+	snprintf(name, sizeof(name), "%s/erlang/.erlang.cookie", xdg);
+	unlink(name);
+	unlink(path);
+	err = ed_cookie_get(&e, &c, NULL, NULL);
+	ok(!err && !access(path, F_OK) && access(name, F_OK), "both are missing: made at home");
+}
+
+/* Many at once make one file, and all have the same cookie */
+static void check_race(void)
+{
+	char made[16][64], first[64] = "";
+	int fd[16][2], i, same = 0;
+
+	unlink(path);
+	for (i = 0; i < 16; i++) {
+		struct ed_cookie c = { 0 };
+		struct ed_error e = { 0 };
+
+		if (pipe(fd[i]))
+			exit(1);
+		if (fork())
+			continue;
+		memset(made[0], 0, sizeof(made[0]));
+		if (!ed_cookie_get(&e, &c, NULL, NULL))
+			memcpy(made[0], c.value, c.len);
+		_exit(write(fd[i][1], made[0], sizeof(made[0])) != sizeof(made[0]));
+	}
+	for (i = 0; i < 16; i++) {
+		if (read(fd[i][0], made[i], sizeof(made[i])) != sizeof(made[i]))
+			made[i][0] = 0;
+		if (!i)
+			memcpy(first, made[0], sizeof(first));
+		same += first[0] && !strcmp(first, made[i]);
+		close(fd[i][0]);
+		close(fd[i][1]);
+	}
+	ok(same == 16, "%d of 16 that begin at once have the same cookie", same);
+}
+
+/* Who may read all files must not take the cookie of another user for its own */
+static void check_owner(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2] = { { 0 } };
+	struct ed_cookie c = { 0 };
+	struct ed_error e = { 0 };
+	int status = 1;
+	pid_t pid;
+
+	if (geteuid()) {
+		skip("a cookie of somebody else", "needs root");
+		return;
+	}
+	put_file(path, "secret", 0400);
+	if (chown(path, 1234, 1234))
+		ok(false, "chown");
+	ok(!ed_cookie_get(&e, &c, NULL, path), "root may use another user's cookie");
+	pid = fork();
+	if (!pid) {
+		caps[0].effective = caps[0].permitted = 1U << CAP_DAC_READ_SEARCH;
+		if (prctl(PR_SET_KEEPCAPS, 1) || setresuid(4321, 4321, 4321) ||
+		    syscall(SYS_capset, &head, caps))
+			_exit(2);
+		_exit(ed_cookie_get(&e, &c, NULL, path) != -EACCES ||
+		      !strstr(e.text, "somebody else"));
+	}
+	waitpid(pid, &status, 0);
+	ok(!status, "nobody else, even who can read it");
+}
+
 int main(void)
 {
 	char cmd[160], text[400];
@@ -114,6 +196,9 @@ int main(void)
 	check(text, NULL);
 	check_made();
 	check_places();
+	check_missing();
+	check_race();
+	check_owner();
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
 	return system(cmd) ? 1 : tap_end();
 }

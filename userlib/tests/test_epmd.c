@@ -25,8 +25,10 @@ static void check_bytes(void)
 	size_t i, n;
 	bool more = true;
 
-	n = ed_epmd_alive_request(buf, "svc@host", 3, 0x1122);
+	n = ed_epmd_alive_request(buf, "svc@host", 3, 0x1122, true);
 	ok(n == sizeof(alive) - 1 && !memcmp(buf, alive, n), "ALIVE2_REQ");
+	n = ed_epmd_alive_request(buf, "svc@host", 3, 0x1122, false);
+	ok(n == sizeof(alive) - 1 && buf[5] == 77, "of a node that is not hidden");
 	n = ed_epmd_port_request(buf, "svc", 3);
 	ok(n == sizeof(please) - 1 && !memcmp(buf, please, n), "PORT_PLEASE2_REQ");
 	ok(ed_epmd_alive_answer((const uint8_t *)"\x76\x00\x01\x02\x03\x04", 6, &a) == 6 &&
@@ -118,7 +120,7 @@ static void check_real(void)
 	ssize_t n;
 	size_t len;
 
-	len = ed_epmd_alive_request(buf, "svc@host", 3, 4711);
+	len = ed_epmd_alive_request(buf, "svc@host", 3, 4711, true);
 	n = ask(fd, buf, len, answer, sizeof(answer));
 	ok(n > 0 && ed_epmd_alive_answer(answer, (size_t)n, &a) == 6 && !a.result &&
 	   a.creation > 3, "registered, creation %u", a.creation);
@@ -146,7 +148,7 @@ int main(void)
 	setenv("ERL_EPMD_PORT", text, 1);
 	setenv("ERL_EPMD_RELAXED_COMMAND_CHECK", "1", 1);
 	ok(ed_epmd_service() == port, "ERL_EPMD_PORT");
-	err = ed_epmd_start(&pid);
+	err = ed_epmd_start(&pid, port, NULL);
 	if (err) {
 		skip("a real epmd", "there is none");
 		return tap_end();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * The keeper against a real epmd. In place of the kernel there is a node that
- * notes what it is given: the functions of lib/node.c are here.
+ * notes what it is given.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -11,101 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "keeper.h"
-#include "tap.h"
-
-static struct {
-	unsigned int channels, unreachables, told[16];
-	int role, error, fd;
-	uint32_t creation;
-	char peer[ED_NODE_SIZE], text[512];
-} seen;
-
-int ed_node_open(struct erldist_keeper *k)
-{
-	k->node_source.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	k->setup = 2000;
-	return k->node_source.fd;
-}
-
-int ed_node_bind(struct erldist_keeper *k, const struct erldist_keeper_options *o)
-{
-	(void)o;
-	seen.creation = k->reg.creation;
-	return 0;
-}
-
-int ed_node_channel(struct erldist_keeper *k, int fd, int role, const char *peer)
-{
-	(void)k;
-	seen.channels++;
-	seen.role = role;
-	snprintf(seen.peer, sizeof(seen.peer), "%s", peer ? peer : "");
-	seen.fd = dup(fd);
-	return 0;
-}
-
-void ed_node_unreachable(struct erldist_keeper *k, const char *peer, int error)
-{
-	(void)k;
-	seen.unreachables++;
-	seen.error = error;
-	snprintf(seen.peer, sizeof(seen.peer), "%s", peer);
-}
-
-void ed_node_ready(struct source *s, uint32_t events)
-{
-	(void)s;
-	(void)events;
-}
-
-static void on_event(void *user, const struct erldist_keeper_event *e)
-{
-	(void)user;
-	seen.told[e->type]++;
-	snprintf(seen.text, sizeof(seen.text), "%s", e->text);
-	printf("# %s\n", e->text);
-}
-
-/* Until *what has reached n, as a program does that polls one descriptor */
-static bool wait_for(struct erldist_keeper *k, const unsigned int *what, unsigned int n, int ms)
-{
-	struct pollfd pfd = { .fd = erldist_keeper_fd(k), .events = POLLIN };
-	int64_t deadline = ed_now() + ms;
-
-	while (*what < n && ed_now() < deadline) {
-		if (poll(&pfd, 1, (int)(deadline - ed_now())) < 0 || erldist_keeper_dispatch(k))
-			return false;
-	}
-	return *what >= n;
-}
-
-static int listener(uint16_t *port)
-{
-	struct sockaddr_in sa = { .sin_family = AF_INET };
-	socklen_t len = sizeof(sa);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, len) || listen(fd, 8) ||
-	    getsockname(fd, (struct sockaddr *)&sa, &len))
-		exit(1);
-	*port = ntohs(sa.sin_port);
-	return fd;
-}
-
-static int connect_to(int port)
-{
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&sa, sizeof(sa))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
+#include "fake_node.h"
 
 static void kill_epmd(void)
 {
@@ -122,7 +28,7 @@ static int register_name(const char *alive, uint16_t port)
 {
 	uint8_t buf[ED_EPMD_REQUEST_MAX];
 	int fd = connect_to(ed_epmd_service());
-	size_t n = ed_epmd_alive_request(buf, alive, strlen(alive), port);
+	size_t n = ed_epmd_alive_request(buf, alive, strlen(alive), port, true);
 
 	if (write(fd, buf, n) != (ssize_t)n || read(fd, buf, 6) != 6 || buf[1])
 		printf("# %s is not registered\n", alive);
@@ -230,7 +136,7 @@ static void check_restart(struct erldist_keeper *k)
 
 	kill_epmd();
 	ok(wait_for(k, &seen.told[ERLDIST_KEEPER_NO_EPMD], lost + 1, 5000), "epmd goes: told");
-	ed_epmd_start(&pid);
+	ed_epmd_start(&pid, k->epmd_port, NULL);
 	ok(wait_for(k, &seen.told[ERLDIST_KEEPER_REGISTERED], again + 1, 6000) &&
 	   registered("svc", erldist_keeper_port(k)), "epmd comes back: registered again");
 	ok(k->reg.creation == creation, "with the same creation");
@@ -253,25 +159,17 @@ static void check_cancel(struct erldist_keeper *k, int listening)
 static void check_timeout(struct erldist_keeper *k)
 {
 	unsigned int before = seen.unreachables;
-	uint16_t port;
-	int silent = listener(&port), fd, name;
+	uint16_t port, epmd = k->epmd_port;
+	int silent = listener(&port), fd;
 
-	name = register_name("silent", port);
 	/* an epmd that accepts and says nothing */
-	setenv("ERL_EPMD_PORT_SAVED", getenv("ERL_EPMD_PORT"), 1);
-	{
-		char text[16];
-
-		snprintf(text, sizeof(text), "%u", port);
-		setenv("ERL_EPMD_PORT", text, 1);
-	}
+	k->epmd_port = port;
 	ed_dial_start(k, "silent@localhost");
 	ok(wait_for(k, &seen.unreachables, before + 1, 4000) && seen.error == ETIMEDOUT,
 	   "a silent epmd: %s", seen.text);
-	setenv("ERL_EPMD_PORT", getenv("ERL_EPMD_PORT_SAVED"), 1);
+	k->epmd_port = epmd;
 	fd = accept(silent, NULL, NULL);
 	close(fd);
-	close(name);
 	close(silent);
 }
 

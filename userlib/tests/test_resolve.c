@@ -31,27 +31,54 @@ static int resolve(const char *host, struct addresses *to)
 
 static void check_peer(const char *text, const char *node, const char *host, int port)
 {
+	struct erldist_keeper_options o = ERLDIST_KEEPER_OPTIONS_INIT;
 	struct erldist_keeper k = { .node = "svc@myhost" };
-	int err = ed_static_add(&k, text);
+	const char *const peers[] = { text, NULL };
+	const struct static_peer *s;
+	struct config c;
+	int err;
 
-	if (!node) {
-		ok(err == -EINVAL, "refused: %s", k.error.text);
-		return;
-	}
-	ok(!err && !strcmp(k.statics->node, node) && !strcmp(k.statics->host, host) &&
-	   k.statics->port == port, "%s", text);
-	free(k.statics);
+	o.cookie = "secret";
+	o.peers = peers;
+	err = ed_config_make(&k, &c, &o);
+	s = c.statics;
+	if (node)
+		ok(!err && !strcmp(s->node, node) && !strcmp(s->host, host) && s->port == port,
+		   "%s", text);
+	else
+		ok(err == -EINVAL && strstr(k.error.text, text), "refused: %s", k.error.text);
+	ed_config_free(&c);
 }
 
 static void check_listen(const char *where, bool good)
 {
-	struct erldist_keeper k = { .listener.fd = -1 };
-	int err = ed_listen_open(&k, where);
+	struct erldist_keeper_options o = ERLDIST_KEEPER_OPTIONS_INIT;
+	struct erldist_keeper k = { .epfd = -1 };
+	int err;
 
-	ok(good ? !err && k.port : err < 0, "listen on %s: port %u %s", where ? where : "anything",
-	   k.port, k.error.text);
-	if (k.listener.fd >= 0)
-		close(k.listener.fd);
+	o.listen = where;
+	err = ed_listen_open(&k, &o);
+	ok(good ? !err && k.port : err < 0 && strstr(k.error.text, where), "listen on %s: port %u %s",
+	   where ? where : "anything", k.port, k.error.text);
+	ed_listen_close(&k);
+}
+
+static void check_interleave(void)
+{
+	static const int in[] = { 6, 6, 6, 4, 4 }, want[] = { 6, 4, 6, 4, 6 };
+	struct addresses a = { .n = 5 };
+	bool good = true;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		a.list[i].sa.sa_family = in[i] == 6 ? AF_INET6 : AF_INET;
+		a.list[i].in.sin_port = (in_port_t)i;
+	}
+	ed_resolve_interleave(&a);
+	for (i = 0; i < 5; i++)
+		good &= a.list[i].sa.sa_family == (want[i] == 6 ? AF_INET6 : AF_INET);
+	ok(good && a.n == 5 && a.list[2].in.sin_port == 1 && a.list[3].in.sin_port == 4,
+	   "the families take turns, each in its order");
 }
 
 int main(void)
@@ -76,7 +103,13 @@ int main(void)
 	check_peer("b@h=:1", NULL, NULL, 0);
 	check_peer("=h:1", NULL, NULL, 0);
 	check_peer("b c=h:1", NULL, NULL, 0);
+	check_peer("b@h=unix:/run/b", "b@h", "/run/b", 0);
+	check_peer("b@h=unix:", NULL, NULL, 0);
+	check_interleave();
 	check_listen(NULL, true);
+	check_listen("fd:0", false);
+	check_listen("fd:x", false);
+	check_listen("unix:", false);
 	check_listen("127.0.0.1:0", true);
 	check_listen(":0", true);
 	check_listen("0", true);

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Connections that a command of the operator's makes, as ssh's ProxyCommand does. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keeper.h"
+
+#define COMMAND_MAX	4096
+
+/* A host that is no option, and means nothing to a shell */
+bool ed_host_sane(const char *host)
+{
+	return host[0] && host[0] != '-' && host[0] != '.' &&
+	       host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "0123456789-._:")] == 0;
+}
+
+/* "exec ssh -W %h:%p gate" with host and port: the shell becomes the command */
+static int expand(char *to, size_t size, const char *format, const char *host, uint16_t port)
+{
+	FILE *f = fmemopen(to, size, "w");
+	long n;
+
+	if (!f)
+		return -ENOMEM;
+	fputs("exec ", f);
+	for (; *format; format++) {
+		if (*format != '%')
+			fputc(*format, f);
+		else if (*++format == 'h')
+			fputs(host, f);
+		else if (*format == 'p')
+			fprintf(f, "%u", port);
+		else if (*format == '%')
+			fputc('%', f);
+		else
+			break;
+	}
+	fflush(f);
+	n = ftell(f);
+	fclose(f);
+	if (*format)
+		return -EINVAL;
+	return n < 0 || (size_t)n >= size - 1 ? -E2BIG : 0;
+}
+
+static int spawn(pid_t *pid, const char *command, int fd)
+{
+	char *const argv[] = { "sh", "-c", (char *)(uintptr_t)command, NULL };
+
+	return ed_spawn(pid, argv, fd, fd, false);
+}
+
+static void forget(struct child *c)
+{
+	struct child **at;
+
+	for (at = &c->k->children; *at != c; at = &(*at)->next)
+		;
+	*at = c->next;
+	ed_source_close(c->k, &c->source);
+	free(c);
+}
+
+static void on_end(struct source *s, uint32_t events)
+{
+	struct child *c = container_of(s, struct child, source);
+
+	(void)events;
+	if (waitpid(c->pid, NULL, WNOHANG))
+		forget(c);
+}
+
+static int watch(struct erldist_keeper *k, pid_t pid)
+{
+	struct child *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->k = k;
+	c->pid = pid;
+	c->next = k->children;
+	k->children = c;
+	c->source.ready = on_end;
+	c->source.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	err = c->source.fd < 0 ? -errno : ed_source_add(k, &c->source, EPOLLIN);
+	if (err)
+		forget(c);
+	return err;
+}
+
+/* The two ends of a stream: one for the kernel, one for the command */
+static int start(struct erldist_keeper *k, const char *command, const int fd[2])
+{
+	pid_t pid;
+	int err;
+
+	if (fcntl(fd[0], F_SETFL, O_NONBLOCK))
+		return -errno;
+	err = spawn(&pid, command, fd[1]);
+	if (err)
+		return err;
+	err = watch(k, pid);
+	if (err) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	return err;
+}
+
+/* A stream that is connected by the command as soon as that has come so far, or -errno */
+int ed_command_connect(struct erldist_keeper *k, const char *host, uint16_t port)
+{
+	char command[COMMAND_MAX];
+	int fd[2], err;
+
+	if (!ed_host_sane(host))
+		return -ERLDIST_NO_SUCH_HOST;
+	err = expand(command, sizeof(command), k->config.connect_with, host, port);
+	if (err)
+		return err;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd))
+		return -errno;
+	err = start(k, command, fd);
+	close(fd[1]);
+	if (err)
+		close(fd[0]);
+	return err ? err : fd[0];
+}
+
+/* Their streams end with the node: who does not end then is ended */
+void ed_command_close(struct erldist_keeper *k)
+{
+	while (k->children) {
+		kill(k->children->pid, SIGKILL);
+		waitpid(k->children->pid, NULL, 0);
+		forget(k->children);
+	}
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * A node for one program, where there is none to be used: "erldist node own" holds
+ * it, as a child that ends with us. And which node is the default one.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define BEGIN_MS	10000
+
+/* Somebody's own: not to be used by others, as it ends with its program */
+bool ed_own_name(const char *node)
+{
+	size_t n = strlen(ERLDIST_OWN_PREFIX);
+
+	return !strncmp(node, ERLDIST_OWN_PREFIX, n) &&
+	       node[n + strspn(node + n, "0123456789")] == '@';
+}
+
+/* The node that is marked as the default one */
+bool ed_default_node(char node[ED_NODE_SIZE])
+{
+	FILE *f = fopen(ERLDIST_DEFAULT_FILE, "re");
+	bool found;
+
+	if (!f)
+		return false;
+	found = fgets(node, ED_NODE_SIZE, f);
+	fclose(f);
+	if (found)
+		node[strcspn(node, " \t\r\n")] = 0;
+	return found && ed_node_ok(node);
+}
+
+/* A line within the time: "NODE", or words that say why there is none */
+static int read_line(int fd, char *line, size_t size)
+{
+	int64_t deadline = ed_deadline(BEGIN_MS);
+	size_t len = 0;
+	ssize_t n;
+	int err;
+
+	while (len < size - 1 && !memchr(line, '\n', len)) {
+		err = ed_wait(fd, POLLIN, deadline);
+		if (err == -EINTR)
+			continue;
+		if (err)
+			return err;
+		n = read(fd, line + len, size - 1 - len);
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		len += (size_t)n;
+	}
+	line[len] = 0;
+	line[strcspn(line, "\n")] = 0;
+	return len ? 0 : -ECONNRESET;
+}
+
+/* in, out: the child's ends */
+static int begin(struct ed_own *own, int in, int out)
+{
+	char *const argv[] = { "erldist", "node", "own", NULL };
+
+	return ed_spawn(&own->child, argv, in, out, true);
+}
+
+static int start(struct ed_own *own, int *from)
+{
+	int in[2], out[2], err;
+
+	if (pipe2(in, O_CLOEXEC))
+		return -errno;
+	if (pipe2(out, O_CLOEXEC)) {
+		err = -errno;
+		close(in[0]);
+		close(in[1]);
+		return err;
+	}
+	err = begin(own, in[0], out[1]);
+	close(in[0]);
+	close(out[1]);
+	own->fd = in[1];
+	*from = out[0];
+	return err;
+}
+
+/* Makes one; node receives its name. On error nothing is left of it */
+int ed_own_open(struct ed_error *e, struct ed_own *own, char node[ED_NODE_SIZE])
+{
+	char line[sizeof(e->text) / 2] = "";
+	int from = -1, err;
+
+	err = start(own, &from);
+	if (!err)
+		err = read_line(from, line, sizeof(line));
+	if (from >= 0)
+		close(from);
+	if (!err && ed_node_ok(line)) {
+		snprintf(node, ED_NODE_SIZE, "%.*s", ED_NODE_SIZE - 1, line);
+		return 0;
+	}
+	if (own->child > 0)
+		kill(own->child, SIGKILL);
+	ed_own_close(own);
+	return ed_fail(e, -EADDRNOTAVAIL, "there is no node in this network namespace "
+		       "('erldist node run NAME' makes one), and none of its own could be made: "
+		       "%s", !err ? line : err == -ENOENT ? "there is no command erldist" :
+		       ed_errno_text(err));
+}
+
+/* It ends with its input, when what was sent is on its way */
+void ed_own_close(struct ed_own *own)
+{
+	if (own->fd >= 0)
+		close(own->fd);
+	own->fd = -1;
+	while (own->child > 0 && waitpid(own->child, NULL, 0) < 0 && errno == EINTR)
+		;
+	own->child = 0;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A node without a kernel: the functions of lib/node.c, which note what they are
+ * given. For one file of a test.
+ */
+#ifndef FAKE_NODE_H
+#define FAKE_NODE_H
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "keeper.h"
+#include "tap.h"
+
+static struct {
+	unsigned int channels, unreachables, cookies, answers, told[16];
+	int role, error, fd, refuse;
+	uint64_t tag;
+	uint32_t creation;
+	char peer[ED_NODE_SIZE], text[1024], cookie[300], answer[600];
+} seen;
+
+int ed_node_open(struct erldist_keeper *k)
+{
+	k->node_source.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	k->setup = 2000;
+	return k->node_source.fd;
+}
+
+int ed_node_bind(struct erldist_keeper *k, const struct erldist_keeper_options *o)
+{
+	(void)o;
+	seen.creation = k->reg.creation;
+	return 0;
+}
+
+int ed_node_change(struct erldist_keeper *k, const struct erldist_keeper_options *o)
+{
+	(void)k;
+	(void)o;
+	return 0;
+}
+
+int ed_node_channel(struct erldist_keeper *k, const struct hand_over *h)
+{
+	(void)k;
+	if (seen.refuse)
+		return seen.refuse;
+	seen.channels++;
+	seen.role = h->role;
+	seen.tag = h->tag;
+	snprintf(seen.peer, sizeof(seen.peer), "%s", h->peer ? h->peer : "");
+	seen.fd = dup(h->fd);
+	return 0;
+}
+
+int ed_node_cookie(struct erldist_keeper *k, const char *peer, const struct ed_cookie *c)
+{
+	(void)k;
+	seen.cookies++;
+	snprintf(seen.cookie, sizeof(seen.cookie), "%s=%s", peer ? peer : "", c ? c->value : "-");
+	return 0;
+}
+
+int ed_node_answer(struct erldist_keeper *k, const char *peer, uint64_t tag, bool allow,
+		   const struct ed_cookie *c)
+{
+	(void)k;
+	seen.answers++;
+	seen.tag = tag;
+	snprintf(seen.answer, sizeof(seen.answer), "%s %s %s", peer, allow ? "yes" : "no",
+		 c ? c->value : "-");
+	return 0;
+}
+
+void ed_node_unreachable(struct erldist_keeper *k, const char *peer, int error)
+{
+	(void)k;
+	seen.unreachables++;
+	seen.error = error;
+	snprintf(seen.peer, sizeof(seen.peer), "%s", peer);
+}
+
+void ed_node_ready(struct source *s, uint32_t events)
+{
+	(void)s;
+	(void)events;
+}
+
+static inline void on_event(void *user, const struct erldist_keeper_event *e)
+{
+	(void)user;
+	seen.told[e->type]++;
+	snprintf(seen.text, sizeof(seen.text), "%s", e->text);
+	printf("# %s\n", e->text);
+}
+
+/* Until *what has reached n, as a program does that polls one descriptor */
+static inline bool wait_for(struct erldist_keeper *k, const unsigned int *what, unsigned int n, int ms)
+{
+	struct pollfd pfd = { .fd = erldist_keeper_fd(k), .events = POLLIN };
+	int64_t deadline = ed_now() + ms;
+
+	while (*what < n && ed_now() < deadline) {
+		if (poll(&pfd, 1, (int)(deadline - ed_now())) < 0 || erldist_keeper_dispatch(k))
+			return false;
+	}
+	return *what >= n;
+}
+
+static inline int listener(uint16_t *port)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sa);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, len) || listen(fd, 8) ||
+	    getsockname(fd, (struct sockaddr *)&sa, &len))
+		exit(1);
+	*port = ntohs(sa.sin_port);
+	return fd;
+}
+
+static inline int connect_to(int port)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&sa, sizeof(sa))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+#endif /* FAKE_NODE_H */
