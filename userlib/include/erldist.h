@@ -1148,7 +1148,7 @@ enum erldist_auto_connect {
  *	arguments are node, address and flags, it prints ``yes``, ``no``, or
  *	``cookie`` and the cookie to use
  * @connect_with: a command that connects its standard input and output with %h,
- *	port %p; epmds are asked through it too
+ *	port %p; epmds are asked through it too. It is killed with the keeper
  * @epmd: ``ADDR``, ``:PORT`` or ``ADDR:PORT`` of the epmd to register with; the port
  *	is that of others too. NULL: this host's, $ERL_EPMD_PORT
  * @listen_min: with @listen_max: ports to take one of where none is given
@@ -1158,6 +1158,12 @@ enum erldist_auto_connect {
  * @handshakes: connections that are not up yet; 0: the kernel's limit
  * @connections: that were accepted; 0: any number
  * @per_address: that were accepted from one address; 0: any number
+ * @node_fd: if not 0, the socket of the node, which another keeper had: it goes on
+ *	as it is, with its creation and its connections
+ * @epmd_fd: if not 0, its connection to epmd
+ *
+ * Descriptors that are given, @listens' too, become the keeper's when
+ * erldist_keeper_open() succeeds.
  *
  * Lists end with NULL, or are NULL. Begin with ERLDIST_KEEPER_OPTIONS_INIT.
  */
@@ -1187,6 +1193,8 @@ struct erldist_keeper_options {
 	uint32_t handshakes;
 	uint32_t connections;
 	uint32_t per_address;
+	int node_fd;
+	int epmd_fd;
 };
 
 #define ERLDIST_KEEPER_OPTIONS_INIT	ERLDIST_ZERO
@@ -1311,6 +1319,23 @@ ERLDIST_API const char *erldist_keeper_node(const struct erldist_keeper *k);
  * Return: the descriptor, or -EBADF if the handle was not opened.
  */
 ERLDIST_API int erldist_keeper_node_fd(const struct erldist_keeper *k);
+
+/**
+ * erldist_keeper_epmd_fd() - the connection to epmd, to keep it for another keeper
+ * @k: the keeper
+ *
+ * Return: the descriptor, or -ENOENT: it is not registered.
+ */
+ERLDIST_API int erldist_keeper_epmd_fd(const struct erldist_keeper *k);
+
+/**
+ * erldist_keeper_listen_fd() - a listening socket, to keep it for another keeper
+ * @k: the keeper
+ * @n: which one, 0 is the first
+ *
+ * Return: the descriptor, or -ENOENT: there are no more.
+ */
+ERLDIST_API int erldist_keeper_listen_fd(const struct erldist_keeper *k, unsigned int n);
 
 /**
  * erldist_keeper_port() - the first TCP port it listens on, or 0

@@ -165,7 +165,7 @@ static int begin(struct erldist_keeper *k)
 }
 
 /* Until it is settled whether epmd takes the name */
-static int register_first(struct erldist_keeper *k)
+static int register_first(struct erldist_keeper *k, int epmd_fd)
 {
 	int64_t deadline = ed_now() + EPMD_WAIT_MS, left;
 	struct registration *reg = &k->reg;
@@ -173,6 +173,8 @@ static int register_first(struct erldist_keeper *k)
 
 	if (k->options & ERLDIST_KEEPER_WITHOUT_EPMD || !k->port)
 		return 0;
+	if (epmd_fd)
+		return ed_register_adopt(k, epmd_fd);
 	ed_register_try(k);
 	ed_keeper_arm(k);
 	while (n >= 0 && reg->state != REG_DONE && !reg->told) {
@@ -200,13 +202,13 @@ static int start(struct erldist_keeper *k, const struct erldist_keeper_options *
 	if (!err)
 		err = open_loop(k);
 	if (!err) {
-		err = ed_node_open(k);
+		err = ed_node_open(k, o->node_fd);
 		err = err < 0 ? err : 0;
 	}
 	if (!err && !(o->options & ERLDIST_KEEPER_NO_LISTEN))
 		err = ed_listen_open(k, o);
 	if (!err)
-		err = register_first(k);
+		err = register_first(k, o->epmd_fd);
 	if (!err)
 		err = ed_node_bind(k, o);
 	if (!err)
@@ -216,6 +218,16 @@ static int start(struct erldist_keeper *k, const struct erldist_keeper_options *
 	if (!err)
 		ed_keeper_arm(k);
 	return err;
+}
+
+/* There is another descriptor of each now */
+static void take_given(const struct erldist_keeper_options *o)
+{
+	if (o->node_fd)
+		close(o->node_fd);
+	if (o->epmd_fd)
+		close(o->epmd_fd);
+	ed_listen_take(o);
 }
 
 int erldist_keeper_open(struct erldist_keeper **kp, const struct erldist_keeper_options *options)
@@ -233,6 +245,8 @@ int erldist_keeper_open(struct erldist_keeper **kp, const struct erldist_keeper_
 	k->reg.source.fd = -1;
 	k->reg.next = -1;
 	k->listen_again = -1;
+	/* those of a keeper before us may still be in use */
+	k->next_tag = (uint64_t)ed_now() << 20;
 	k->options = options->options;
 	if (options->dist_port)
 		k->options |= ERLDIST_KEEPER_WITHOUT_EPMD;
@@ -240,6 +254,8 @@ int erldist_keeper_open(struct erldist_keeper **kp, const struct erldist_keeper_
 	k->user = options->user;
 	err = start(k, options, &c);
 	ed_config_free(&c);
+	if (!err)
+		take_given(options);
 	return err;
 }
 
@@ -315,6 +331,20 @@ const char *erldist_keeper_node(const struct erldist_keeper *k)
 int erldist_keeper_node_fd(const struct erldist_keeper *k)
 {
 	return k->node_source.fd >= 0 ? k->node_source.fd : -EBADF;
+}
+
+int erldist_keeper_epmd_fd(const struct erldist_keeper *k)
+{
+	return k->reg.state == REG_DONE ? k->reg.source.fd : -ENOENT;
+}
+
+int erldist_keeper_listen_fd(const struct erldist_keeper *k, unsigned int n)
+{
+	const struct listener *l;
+
+	for (l = k->listeners; l && n; l = l->next)
+		n--;
+	return l ? l->source.fd : -ENOENT;
 }
 
 int erldist_keeper_port(const struct erldist_keeper *k)

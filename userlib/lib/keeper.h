@@ -237,7 +237,7 @@ struct hand_over {
 	uint32_t creation;
 };
 
-int ed_node_open(struct erldist_keeper *k);
+int ed_node_open(struct erldist_keeper *k, int given);
 int ed_node_bind(struct erldist_keeper *k, const struct erldist_keeper_options *o);
 int ed_node_change(struct erldist_keeper *k, const struct erldist_keeper_options *o);
 int ed_node_channel(struct erldist_keeper *k, const struct hand_over *h);
@@ -252,6 +252,7 @@ int ed_listen_open(struct erldist_keeper *k, const struct erldist_keeper_options
 int ed_listen_start(struct erldist_keeper *k);
 void ed_listen_timer(struct erldist_keeper *k);
 void ed_listen_close(struct erldist_keeper *k);
+void ed_listen_take(const struct erldist_keeper_options *o);
 int ed_split_place(struct ed_error *e, const char *where, char *host, size_t size,
 		   uint16_t *port);
 
@@ -273,6 +274,7 @@ void ed_admit_close(struct erldist_keeper *k);
 /* register.c */
 int ed_register_configure(struct erldist_keeper *k, const char *epmd);
 void ed_register_try(struct erldist_keeper *k);
+int ed_register_adopt(struct erldist_keeper *k, int given);
 void ed_register_timer(struct erldist_keeper *k);
 void ed_register_end(struct erldist_keeper *k);
 

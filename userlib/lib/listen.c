@@ -211,9 +211,24 @@ static int listen_inherited(struct erldist_keeper *k, const char *where)
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) || !listening)
 		return ed_fail(&k->error, -EINVAL, "listen on %s: it is no listening socket", where);
 	fl = fcntl(fd, F_GETFL);
-	if (fl < 0 || fcntl(fd, F_SETFL, fl | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC))
+	if (fl < 0 || fcntl(fd, F_SETFL, fl | O_NONBLOCK))
+		return ed_fail(&k->error, -errno, "listen on %s: %s", where, ed_errno_text(errno));
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
 		return ed_fail(&k->error, -errno, "listen on %s: %s", where, ed_errno_text(errno));
 	return add_stream(k, fd, where);
+}
+
+/* Those that were given are ours */
+void ed_listen_take(const struct erldist_keeper_options *o)
+{
+	const char *const *where;
+
+	if (o->listen && !strncmp(o->listen, "fd:", 3))
+		close(atoi(o->listen + 3));
+	for (where = o->listens; where && *where; where++)
+		if (!strncmp(*where, "fd:", 3))
+			close(atoi(*where + 3));
 }
 
 static int listen_on(struct erldist_keeper *k, const struct erldist_keeper_options *o,

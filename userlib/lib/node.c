@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The node socket: making the node, handing over, reading its news. */
+#include <fcntl.h>
 #include <linux/genetlink.h>
 #include <netlink/attr.h>
 #include <stdio.h>
@@ -13,13 +14,46 @@
 #define NEWS_SIZE	8192	/* always suffices */
 #define NEWS_MAX	64	/* of one call, so that others have their turn */
 
-int ed_node_open(struct erldist_keeper *k)
+/* The socket of this node, which has its name already */
+static int adopt(struct erldist_keeper *k, int family, int given)
+{
+	struct sockaddr_erldist sa = { 0 };
+	socklen_t len = sizeof(sa);
+	struct ed_reader r;
+	struct ed_atom name;
+	int err;
+
+	err = getsockname(given, (struct sockaddr *)&sa, &len) ? -errno : 0;
+	/* a name may be too long for it */
+	if (err == -EOVERFLOW)
+		err = 0;
+	else if (!err && sa.sed_family != family)
+		err = -EINVAL;
+	else if (!err) {
+		ed_reader_init(&r, sa.sed_term, len - offsetof(struct sockaddr_erldist, sed_term));
+		if (ed_read_atom(&r, &name) || strcmp(name.s, k->node))
+			err = -EINVAL;
+	}
+	if (err)
+		return ed_fail(&k->error, err, "descriptor %d is not the socket of %s", given,
+			       k->node);
+	k->node_source.fd = fcntl(given, F_DUPFD_CLOEXEC, 0);
+	if (k->node_source.fd < 0)
+		return ed_fail(&k->error, -errno, "descriptor %d: %s", given,
+			       ed_errno_text(errno));
+	return family;
+}
+
+/* given: 0, or the socket of the node */
+int ed_node_open(struct erldist_keeper *k, int given)
 {
 	int family, err;
 
 	err = ed_family(&k->error, &family);
 	if (err)
 		return err;
+	if (given)
+		return adopt(k, family, given);
 	k->node_source.fd = socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (k->node_source.fd >= 0)
 		return family;
@@ -110,11 +144,23 @@ static int bind_name(struct erldist_keeper *k, int family)
 	return err;
 }
 
+/* What its peers are, and want, is news to us */
+static int go_on(struct erldist_keeper *k, const struct erldist_keeper_options *o)
+{
+	int err = ed_node_change(k, o);
+
+	if (!err && set(k, ERLDIST_REPLAY, NULL, 0))
+		err = ed_fail(&k->error, -errno, "%s: %s", k->node, ed_errno_text(errno));
+	return err;
+}
+
 int ed_node_bind(struct erldist_keeper *k, const struct erldist_keeper_options *o)
 {
 	socklen_t len = sizeof(int);
 	int family = 0, err;
 
+	if (o->node_fd)
+		return go_on(k, o);
 	err = set_options(k, o);
 	if (err)
 		return err;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Being registered with the epmd of this host, for as long as the node lives. */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -180,6 +181,23 @@ void ed_register_try(struct erldist_keeper *k)
 	reg->next = ed_now() + ANSWER_MS;
 	if (ed_source_add(k, &reg->source, EPOLLOUT))
 		lost(k, -ENOMEM, "out of memory");
+}
+
+/* Another keeper of this node was registered by it, and nobody has noticed its end */
+int ed_register_adopt(struct erldist_keeper *k, int given)
+{
+	struct registration *reg = &k->reg;
+	int err;
+
+	reg->source.fd = fcntl(given, F_DUPFD_CLOEXEC, 0);
+	if (reg->source.fd < 0)
+		return ed_fail(&k->error, -errno, "epmd's connection %d: %s", given,
+			       ed_errno_text(errno));
+	reg->source.ready = on_ready;
+	reg->state = REG_DONE;
+	err = ed_source_add(k, &reg->source, EPOLLIN | EPOLLRDHUP);
+	return err ? ed_fail(&k->error, err, "epmd's connection %d: %s", given,
+			     ed_errno_text(err)) : 0;
 }
 
 void ed_register_timer(struct erldist_keeper *k)

@@ -24,8 +24,9 @@ static struct {
 	char peer[ED_NODE_SIZE], text[1024], cookie[300], answer[600];
 } seen;
 
-int ed_node_open(struct erldist_keeper *k)
+int ed_node_open(struct erldist_keeper *k, int given)
 {
+	(void)given;
 	k->node_source.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	k->setup = 2000;
 	return k->node_source.fd;
