@@ -228,10 +228,24 @@ accepting()
 	apart svc b
 	check "when it is over there may be one again" wait_for 10 native_pings ctl svc
 	stop_others
+	start_node svc --max-handshakes 1 || return
+	exec 8<> "/dev/tcp/127.0.0.1/$(port_of svc)"
+	sleep 1
+	native_pings ctl svc > /dev/null
+	check "limit: one handshake at a time: told" logged "too many connections are in their" \
+		"$TMP/svc.log"
+	exec 8>&-
+	check "when it is over there may be another one" wait_for 10 native_pings ctl svc
+	stop_others
 	start_node svc --no-listen || return
 	check "who accepts nobody is not registered" says "not" not_in_epmd svc
 	check "but connects" native_pings svc b
 	stop_others
+}
+
+port_of()
+{
+	sed -n 's/.* is running, port \([0-9]*\),.*/\1/p' "$TMP/$1.log"
 }
 
 not_in_epmd()
@@ -388,6 +402,9 @@ out_of_nothing()
 	check "send, more than is on its way when that ends" erldist send "$pid" \
 		"[$(printf '<<0:1048576>>,%.0s' {1..8})last]"
 	check "it is there" wait_for 10 has_messages "$dest" "$pid"
+	start_beam l@127.0.0.1 -setcookie "$COOKIE" || return
+	check "a node with a long name is as good" says pong erldist ping l@127.0.0.1
+	end_child "$BEAM_PID"
 	check "nothing is left of it" wait_for 10 no_nodes
 	check "without epmd there the message says so" says "no epmd answers" \
 		env ERL_EPMD_PORT=14999 erldist ping "$dest"

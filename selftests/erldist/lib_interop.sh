@@ -119,13 +119,14 @@ hold_node()
 # name, flags...: holds an Erlang node, which does what it is asked
 start_beam()
 {
-	local name=$1
+	local name=$1 kind=-sname
 	shift
-	erl -sname "$name" -noinput +fnu -pa "$INTEROP_BEAMS" "$@" > "$TMP/$name.log" 2>&1 \
+	[[ $name != *@*.* ]] || kind=-name
+	erl $kind "$name" -noinput +fnu -pa "$INTEROP_BEAMS" "$@" > "$TMP/$name.log" 2>&1 \
 		< /dev/null &
 	BEAM_PID=$!
 	children+=("$BEAM_PID")
-	wait_for 60 in_epmd "$name" && return
+	wait_for 60 in_epmd "${name%@*}" && return
 	sed 's/^/# /' "$TMP/$name.log"
 	report 1 "Erlang node $name starts"
 	return 1
