@@ -140,7 +140,7 @@ unreachable()
 	sleep 6
 	check "of which other peers notice nothing" beside
 	check "a name server that is silent: the same" \
-		within 9 "nowhere does not answer" pings svc@near b@nowhere
+		within 9 "nowhere was not resolved in time" pings svc@near b@nowhere
 	far epmd -kill > /dev/null 2>&1 || far pkill -x epmd
 	check "no epmd: an answer at once" within 2 "no epmd answers on far" pings svc@near x@far
 	check "connections that there are stay" within 2 pong pings svc@near b@half

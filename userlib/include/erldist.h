@@ -1062,6 +1062,7 @@ struct erldist_keeper;
  */
 enum erldist_unreachable {
 	ERLDIST_NO_SUCH_HOST = EADDRNOTAVAIL,	/* the host name does not resolve */
+	ERLDIST_NOT_RESOLVED = ENONET,		/* no name server answers */
 	ERLDIST_NO_EPMD = EHOSTDOWN,		/* no epmd answers on the host */
 	ERLDIST_NOT_REGISTERED = ENOENT,	/* epmd does not know the node */
 	ERLDIST_OTHER_NAMES = EPROTOTYPE,	/* long names here, short there, or so */

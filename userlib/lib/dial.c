@@ -363,6 +363,13 @@ void ed_dial_cancel(struct erldist_keeper *k, const char *peer)
 		forget(d);
 }
 
+static int why_late(const struct dial *d)
+{
+	if (d->source.fd >= 0)
+		return -ERLDIST_NOT_RESOLVED;
+	return d->err ? d->err : -ETIMEDOUT;
+}
+
 void ed_dial_timer(struct erldist_keeper *k)
 {
 	struct dial *d, *next;
@@ -371,7 +378,7 @@ void ed_dial_timer(struct erldist_keeper *k)
 	for (d = k->dials; d; d = next) {
 		next = d->next;
 		if (d->deadline <= now)
-			failed(d, d->err ? d->err : -ETIMEDOUT);
+			failed(d, why_late(d));
 		else if (d->sooner >= 0 && d->sooner <= now)
 			try_address(d);
 	}

@@ -23,6 +23,10 @@ static void unreachable(const struct story *s)
 		snprintf(s->text, s->size, "%s: the host name %s does not resolve; look at "
 			 "/etc/hosts and DNS, or give an address with --peer", peer, s->host);
 		return;
+	case ERLDIST_NOT_RESOLVED:
+		snprintf(s->text, s->size, "%s: the host name %s was not resolved in time; do the "
+			 "name servers in /etc/resolv.conf answer?", peer, s->host);
+		return;
 	case ERLDIST_NO_EPMD:
 		snprintf(s->text, s->size, "%s: no epmd answers on %s; is a node running there, "
 			 "and port 4369 (or ERL_EPMD_PORT) open?", peer, s->host);

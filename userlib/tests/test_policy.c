@@ -389,6 +389,29 @@ static void check_path(void)
 	erldist_keeper_close(k);
 }
 
+/* getent, as it is where no name server answers */
+static void check_name_server(void)
+{
+	struct erldist_keeper_options o = options();
+	char search[1024], *before = strdup(getenv("PATH"));
+	struct erldist_keeper *k;
+
+	put_file("getent", "#!/bin/sh\nexec sleep 10\n", 0700);
+	snprintf(search, sizeof(search), "%s:%s", dir, before);
+	setenv("PATH", search, 1);
+	o.dist_port = 4400;
+	k = open_keeper(&o);
+	ed_dial_start(k, "b@slow");
+	ed_keeper_arm(k);
+	ok(wait_for(k, &seen.unreachables, 1, 4000) && seen.error == ERLDIST_NOT_RESOLVED,
+	   "no name server: %s", seen.text);
+	ok(!k->dials, "nobody waits any more");
+	erldist_keeper_close(k);
+	setenv("PATH", before, 1);
+	free(before);
+	unlink(path("getent"));
+}
+
 static void check_back_off(void)
 {
 	struct erldist_keeper_options o = options();
@@ -531,6 +554,7 @@ int main(void)
 	check_admit();
 	check_command();
 	check_path();
+	check_name_server();
 	check_back_off();
 	check_keep();
 	check_auto_connect();
