@@ -418,6 +418,15 @@ out_of_nothing()
 	start_beam l@127.0.0.1 -setcookie "$COOKIE" || return
 	check "a node with a long name is as good" says pong erldist ping l@127.0.0.1
 	end_child "$BEAM_PID"
+	if command -v setpriv > /dev/null; then
+		check "who may not make one is told so" says "needs CAP_NET_ADMIN" \
+			setpriv --reuid 12345 --clear-groups env HOME=/tmp erldist ping "$dest"
+		rm -f /tmp/.erlang.cookie
+	fi
+	echo another > "$HOME/.erlang.cookie"
+	check "with another cookie the message says where ours is from" \
+		says "is from ~/.erlang.cookie" erldist ping "$dest"
+	echo "$COOKIE" > "$HOME/.erlang.cookie"
 	check "nothing is left of it" wait_for 10 no_nodes
 	check "without epmd there the message says so" says "no epmd answers" \
 		env ERL_EPMD_PORT=14999 erldist ping "$dest"

@@ -162,6 +162,9 @@ void erldist_explain(char *text, size_t size, const struct erldist_peer_info *in
 	s.host = at ? at + 1 : info->name;
 	if (cookie_source)
 		snprintf(s.cookie, sizeof(s.cookie), "ours is from %s", cookie_source);
+	else if (ed_own_name(info->node))
+		snprintf(s.cookie, sizeof(s.cookie), "ours, of a node made for this program, is "
+			 "from ~/.erlang.cookie");
 	else
 		snprintf(s.cookie, sizeof(s.cookie), "that of %s is told by its keeper when it "
 			 "starts (erldist node run)", info->node);

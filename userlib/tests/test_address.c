@@ -46,6 +46,10 @@ static void check_explain(void)
 	erldist_explain(text, sizeof(text), &info, "/root/.erlang.cookie");
 	ok(!strcmp(text, "b@host closed the connection after the cookie proof: most likely another "
 			 "cookie; ours is from /root/.erlang.cookie"), "%s", text);
+	info.node = "erldist-1@host";
+	erldist_explain(text, sizeof(text), &info, NULL);
+	ok(strstr(text, "~/.erlang.cookie"), "%s", text);
+	info.node = "svc@host";
 	info.reason = ERLDIST_REASON_UNREACHABLE;
 	info.error = ERLDIST_NOT_REGISTERED;
 	erldist_explain(text, sizeof(text), &info, NULL);
