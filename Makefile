@@ -19,7 +19,7 @@ help:
 	@echo '  module     - erldist.ko for the kernels in KERNELS ($(KERNELS)), in the cache,'
 	@echo '               or here, with KDIR=<kernel build directory>'
 	@echo '  userlib    - the library, the command erldist and the examples'
-	@echo '  install    - userlib, to PREFIX, DESTDIR; with KDIR= the module too'
+	@echo '  install    - userlib and packaging, to PREFIX, DESTDIR; with KDIR= the module too'
 	@echo '  lint       - checkpatch, sparse, W=1, shellcheck'
 	@echo '  ynl        - generate the netlink files from the specification'
 	@echo '  ynl-check  - succeed if that would change nothing'
@@ -59,10 +59,12 @@ ynl-check: deps
 
 install:
 	$(MAKE) -C userlib install
+	$(MAKE) -C packaging install
 	$(if $(KDIR),$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install)
 
 clean:
 	$(MAKE) -C userlib clean
+	$(MAKE) -C packaging clean
 	$(MAKE) -C selftests/unit clean
 	@$(VM)/clean
 
