@@ -949,6 +949,10 @@ ERLDIST_API int erldist_observer_dispatch(struct erldist_observer *o,
  * @cb: called for each
  * @user: for @cb
  *
+ * To begin with what there is: open with groups, resync, then dispatch. Nothing is
+ * missed between, and from then on nothing is told to begin twice, or to end that
+ * was not told to be. The observer remembers what there is for that.
+ *
  * Return: 0, what @cb returned, or a negative errno.
  */
 ERLDIST_API int erldist_observer_resync(struct erldist_observer *o,

@@ -190,6 +190,29 @@ bool ed_default_node(char node[ED_NODE_SIZE]);
 int ed_own_open(struct ed_error *e, struct ed_own *own, char node[ED_NODE_SIZE]);
 void ed_own_close(struct ed_own *own);
 
+/* mirror.c: what an observer has told to exist, since it was resynchronised */
+enum ed_kind { ED_NODE, ED_PEER, ED_NAME };
+
+struct ed_fact {
+	enum ed_kind kind;
+	const char *node;
+	const char *name;	/* a node's: empty */
+	uint64_t id;		/* who it is: a connection, a process */
+	uint32_t creation;	/* of the node, or the process's; a peer's: 0 */
+	uint64_t seq;
+};
+
+struct ed_mirror {
+	void *root;
+	bool on;
+};
+
+void ed_mirror_begin(struct ed_mirror *m);
+void ed_mirror_free(struct ed_mirror *m);
+int ed_mirror_is(struct ed_mirror *m, const struct ed_fact *f);
+int ed_mirror_new(struct ed_mirror *m, const struct ed_fact *f);
+int ed_mirror_del(struct ed_mirror *m, const struct ed_fact *f);
+
 /*
  * process.c. Threads share a process: what is not written at open is guarded by
  * the lock.

@@ -15,8 +15,9 @@ struct erldist_observer {
 	struct ed_netlink ask;
 	struct ed_netlink hear;
 	unsigned int groups;
-	/* what a resync has told already: events up to these numbers */
+	/* what a resync has told already: events up to these numbers, and things */
 	uint64_t nodes_seq, names_seq;
+	struct ed_mirror mirror;
 };
 
 /*
@@ -169,6 +170,7 @@ void erldist_observer_close(struct erldist_observer *o)
 		return;
 	ed_nl_close(&o->ask);
 	ed_nl_close(&o->hear);
+	ed_mirror_free(&o->mirror);
 	free(o);
 }
 
@@ -217,40 +219,88 @@ static bool told(uint64_t seq, uint64_t resynced)
 	return resynced && seq <= resynced;
 }
 
+static void node_fact(struct ed_fact *f, const struct erldist_node_info *info)
+{
+	*f = (struct ed_fact){
+		.kind = ED_NODE, .node = info->name, .name = "",
+		.creation = info->creation, .seq = info->seq,
+	};
+}
+
+static void peer_fact(struct ed_fact *f, const struct erldist_peer_info *info)
+{
+	*f = (struct ed_fact){
+		.kind = ED_PEER, .node = info->node, .name = info->name,
+		.id = info->connection, .seq = info->seq,
+	};
+}
+
+static void name_fact(struct ed_fact *f, const struct erldist_process_info *info)
+{
+	*f = (struct ed_fact){
+		.kind = ED_NAME, .node = info->node, .name = info->name,
+		.id = (uint64_t)info->serial << 32 | info->id,
+		.creation = info->creation, .seq = info->seq,
+	};
+}
+
+/* Delivers it if it is news */
+static int change(struct delivery *d, struct erldist_event *event, const struct ed_fact *f,
+		  bool begins)
+{
+	struct ed_mirror *m = &d->o->mirror;
+	int news = begins ? ed_mirror_new(m, f) : ed_mirror_del(m, f);
+
+	if (news < 0)
+		return ed_fail(&d->o->error, news, "out of memory");
+	return news ? deliver(d, event) : 0;
+}
+
 static int on_node_event(struct delivery *d, struct erldist_event *event,
 			 struct nlattr *attrs, int len)
 {
 	struct erldist_node_info info;
+	struct ed_fact f;
 
 	if (ed_node_info(&info, attrs, len) || told(info.seq, d->o->nodes_seq))
 		return 0;
 	event->node = &info;
-	return deliver(d, event);
+	node_fact(&f, &info);
+	return change(d, event, &f, event->type == ERLDIST_EVENT_NODE_NEW);
 }
 
 static int on_peer_event(struct delivery *d, struct erldist_event *event,
 			 struct nlattr *attrs, int len)
 {
 	struct erldist_peer_info info;
+	struct ed_fact f;
 
 	if (ed_peer_info(&info, attrs, len))
 		return 0;
-	/* failures are numbered in a group of their own, and no part of a resync */
-	if (event->type != ERLDIST_EVENT_PEER_FAILED && told(info.seq, d->o->nodes_seq))
-		return 0;
 	event->peer = &info;
-	return deliver(d, event);
+	/* failures are numbered in a group of their own, and no part of a resync */
+	if (event->type == ERLDIST_EVENT_PEER_FAILED)
+		return deliver(d, event);
+	if (told(info.seq, d->o->nodes_seq))
+		return 0;
+	peer_fact(&f, &info);
+	return change(d, event, &f, event->type == ERLDIST_EVENT_PEER_UP);
 }
 
 static int on_name_event(struct delivery *d, struct erldist_event *event,
 			 struct nlattr *attrs, int len)
 {
 	struct erldist_process_info info;
+	struct ed_fact f;
 
 	if (ed_process_info(&info, attrs, len) || told(info.seq, d->o->names_seq))
 		return 0;
 	event->process = &info;
-	return deliver(d, event);
+	/* of a node that does not tell its names */
+	if (!info.name)
+		return deliver(d, event);
+	name_fact(&f, &info);
+	return change(d, event, &f, event->type == ERLDIST_EVENT_NAME_NEW);
 }
 
 static int on_event(void *user, int cmd, struct nlattr *attrs, int len)
@@ -273,25 +323,43 @@ static int on_event(void *user, int cmd, struct nlattr *attrs, int len)
 	}
 }
 
+/* What a dump shows */
+static int is(struct delivery *d, struct erldist_event *event, const struct ed_fact *f)
+{
+	int err = ed_mirror_is(&d->o->mirror, f);
+
+	return err ? ed_fail(&d->o->error, err, "out of memory") : deliver(d, event);
+}
+
 static int is_node(void *user, const struct erldist_node_info *info)
 {
 	struct erldist_event event = { .type = ERLDIST_EVENT_NODE_NEW, .node = info };
+	struct ed_fact f;
 
-	return deliver(user, &event);
+	node_fact(&f, info);
+	return is(user, &event, &f);
 }
 
 static int is_peer(void *user, const struct erldist_peer_info *info)
 {
 	struct erldist_event event = { .type = ERLDIST_EVENT_PEER_UP, .peer = info };
+	struct ed_fact f;
 
-	return info->state == ERLDIST_PEER_STATE_UP ? deliver(user, &event) : 0;
+	if (info->state != ERLDIST_PEER_STATE_UP)
+		return 0;
+	peer_fact(&f, info);
+	return is(user, &event, &f);
 }
 
 static int is_process(void *user, const struct erldist_process_info *info)
 {
 	struct erldist_event event = { .type = ERLDIST_EVENT_NAME_NEW, .process = info };
+	struct ed_fact f;
 
-	return info->name ? deliver(user, &event) : 0;
+	if (!info->name)
+		return 0;
+	name_fact(&f, info);
+	return is(user, &event, &f);
 }
 
 static int on_numbers(void *user, int cmd, struct nlattr *attrs, int len)
@@ -324,8 +392,9 @@ static int deliver_all(struct erldist_observer *o, struct delivery *d)
 }
 
 /*
- * The numbers are read before the dumps: an event after them may be delivered
- * although a dump showed its effect, but none is missed.
+ * The numbers are read before the dumps, so no event is missed. Those after them
+ * that tell what a dump showed, or the end of what it did not show, are found by
+ * the mirror.
  */
 int erldist_observer_resync(struct erldist_observer *o, erldist_event_cb cb, void *user)
 {
@@ -335,6 +404,7 @@ int erldist_observer_resync(struct erldist_observer *o, erldist_event_cb cb, voi
 
 	err = ed_nl_talk(&o->ask, &o->error, ed_nl_request(&o->ask, ERLDIST_CMD_FAMILY_GET, 0),
 			 on_numbers, o);
+	ed_mirror_begin(&o->mirror);
 	if (!err)
 		err = deliver(&d, &event);
 	d.resync = 1;
