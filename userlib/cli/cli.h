@@ -25,6 +25,8 @@ struct cli {
 	const char *node;		/* the local node to act in, or NULL */
 	unsigned long count;
 	bool serve_info;
+	const char *hand_out;		/* path of the broker */
+	unsigned long hand_out_mode;
 	struct erldist_keeper_options keeper;
 	struct words listens, peers, cookies, keep, allow;
 	int timeout_ms;
@@ -39,7 +41,7 @@ enum {
 	OPT_ALLOW, OPT_ADMIT, OPT_CONNECT_WITH, OPT_AUTO_CONNECT, OPT_LONG_NAMES, OPT_EPMD,
 	OPT_EPMD_TYPE, OPT_NO_EPMD, OPT_NO_EPMD_START, OPT_DIST_PORT, OPT_HANDSHAKES,
 	OPT_CONNECTIONS, OPT_PER_ADDRESS, OPT_TICKTIME, OPT_MODE, OPT_VISIBLE, OPT_DEFAULT,
-	OPT_SERVE_INFO,
+	OPT_SERVE_INFO, OPT_HAND_OUT, OPT_HAND_OUT_MODE,
 };
 
 int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -87,13 +89,16 @@ void stop_prepare(void);
 void stop_take_hangup(void);
 bool stop_asked(void);
 bool hangup_came(void);
-int stop_wait(int fd);
-int stop_wait_two(int fd, int other);
+int stop_wait(const int *fds, unsigned int n);
 
 /* option.c: options of node run */
 int keeper_option(struct cli *c, int opt, char *arg);
 int number(const char *what, const char *text, int base, unsigned long max,
 	   unsigned long *v);
+
+/* hand_out.c: the broker beside a node */
+int hand_out_open(struct cli *c, struct erldist_broker **b, const char *node);
+int hand_out_dispatch(struct erldist_broker *b);
 
 /* local.c: acting in a local node */
 int local_open(struct cli *c, struct erldist **p, const char *name);

@@ -42,6 +42,8 @@ static const struct option all_options[] = {
 	{ "serve-info", no_argument, NULL, OPT_SERVE_INFO },
 	{ "visible", no_argument, NULL, OPT_VISIBLE },
 	{ "default", no_argument, NULL, OPT_DEFAULT },
+	{ "hand-out", required_argument, NULL, OPT_HAND_OUT },
+	{ "hand-out-mode", required_argument, NULL, OPT_HAND_OUT_MODE },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -56,7 +58,7 @@ static const int run_opts[] = {
 	OPT_AUTO_CONNECT, OPT_LONG_NAMES, OPT_EPMD, OPT_EPMD_TYPE, OPT_NO_EPMD,
 	OPT_NO_EPMD_START, OPT_DIST_PORT, OPT_HANDSHAKES, OPT_CONNECTIONS, OPT_PER_ADDRESS,
 	OPT_TICKTIME, OPT_MODE, OPT_VISIBLE, OPT_DEFAULT,
-	OPT_SERVE_INFO, 0,
+	OPT_SERVE_INFO, OPT_HAND_OUT, OPT_HAND_OUT_MODE, 0,
 };
 
 enum {
@@ -83,7 +85,8 @@ static const struct command {
 	  "           [--long-names] [--epmd ADDR:PORT] [--epmd-type hidden|normal]\n"
 	  "           [--no-epmd] [--no-epmd-start] [--dist-port PORT] [--max-handshakes N]\n"
 	  "           [--max-connections N] [--max-per-address N] [--ticktime S]\n"
-	  "           [--mode OCTAL] [--default] [--serve-info]" },
+	  "           [--mode OCTAL] [--default] [--serve-info]\n"
+	  "           [--hand-out PATH [--hand-out-mode OCTAL]]" },
 	{ "node", "own", node_own, no_opts, 0, 0, 0, "node own" },
 	{ "peer", "show", peer_show, no_opts, 0, 1, 0, "peer show [NODE]" },
 	{ "peer", "connect", peer_connect, in_node_opts, 1, 1, 0,
@@ -131,7 +134,8 @@ static int usage(FILE *f, const char *object)
 	      "TERM:   Erlang syntax\n"
 	      "ARGS:   a list in Erlang syntax\n"
 	      "-j:     one JSON object a line (show, watch, monitor, recv, call, rpc)\n"
-	      "--node: the local node to act in, else $ERLDIST_NODE, else the default one\n"
+	      "--node: the local node to act in, or unix:PATH of a broker that hands out\n"
+	      "        processes, else $ERLDIST_NODE, else the default node\n"
 	      "See erldist(8).\n", f);
 	return f == stderr;
 }
@@ -175,6 +179,11 @@ static int take_option(struct cli *c, int opt, int how)
 	case OPT_SERVE_INFO:
 		c->serve_info = true;
 		return 0;
+	case OPT_HAND_OUT:
+		c->hand_out = optarg;
+		return 0;
+	case OPT_HAND_OUT_MODE:
+		return number("--hand-out-mode", optarg, 8, 0777, &c->hand_out_mode);
 	default:
 		return keeper_option(c, opt, optarg);
 	}

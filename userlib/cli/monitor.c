@@ -94,7 +94,7 @@ int monitor(struct cli *c)
 	stop_prepare();
 	err = subscribe(&o);
 	while (!err && !stop_asked()) {
-		err = stop_wait(erldist_observer_fd(o));
+		err = stop_wait(&(int){ erldist_observer_fd(o) }, 1);
 		if (!err)
 			err = erldist_observer_dispatch(o, show_event, &w);
 	}

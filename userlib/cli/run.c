@@ -30,6 +30,13 @@ static void tell_start(struct erldist_keeper *k)
 	printf(", cookie from %s\n", erldist_keeper_cookie_source(k));
 }
 
+/* A node, and what else is served beside it, or NULL */
+struct held {
+	struct erldist_keeper *k;
+	struct erldist_server *s;
+	struct erldist_broker *b;
+};
+
 /* Cookies are read again. What was goes on where that fails */
 static void reload(struct erldist_keeper *k, const struct erldist_keeper_options *options)
 {
@@ -43,46 +50,45 @@ static void reload(struct erldist_keeper *k, const struct erldist_keeper_options
 		       erldist_keeper_cookie_source(k));
 }
 
-static int dispatch(struct erldist_keeper *k, struct erldist_server *s)
+static int dispatch(const struct held *h)
 {
-	int err = erldist_keeper_dispatch(k);
+	int err = erldist_keeper_dispatch(h->k);
 
 	if (err)
-		return complain("%s: %s", erldist_keeper_node(k), erldist_strerror(k, err));
-	err = s ? erldist_server_dispatch(s) : 0;
+		return complain("%s: %s", erldist_keeper_node(h->k), erldist_strerror(h->k, err));
+	err = h->s ? erldist_server_dispatch(h->s) : 0;
 	if (err)
-		return complain("--serve-info: %s", erldist_strerror(s, err));
-	return 0;
+		return complain("--serve-info: %s", erldist_strerror(h->s, err));
+	return hand_out_dispatch(h->b);
 }
 
-static int hold(struct cli *c, struct erldist_keeper *k, struct erldist_server *s)
+static int hold(struct cli *c, const struct held *h)
 {
 	int err, status = 0;
 
 	while (!status && !stop_asked()) {
-		err = stop_wait_two(erldist_keeper_fd(k), s ? erldist_server_fd(s) : -1);
+		const int fds[] = {
+			erldist_keeper_fd(h->k),
+			h->s ? erldist_server_fd(h->s) : -1,
+			h->b ? erldist_broker_fd(h->b) : -1,
+		};
+
+		err = stop_wait(fds, 3);
 		if (err)
 			return complain("poll: %s", erldist_strerror(NULL, err));
 		if (hangup_came())
-			reload(k, &c->keeper);
-		status = dispatch(k, s);
+			reload(h->k, &c->keeper);
+		status = dispatch(h);
 	}
 	return status;
 }
 
 /* What tells of the node only: it can be asked for by whoever has the cookie */
-static int hold_serving(struct cli *c, struct erldist_keeper *k)
+static int serve_info(struct held *h)
 {
-	struct erldist_server *s;
-	int status, err;
+	int err = erldist_server_open(&h->s, erldist_keeper_node(h->k), NULL, 0);
 
-	err = erldist_server_open(&s, erldist_keeper_node(k), NULL, 0);
-	if (err)
-		status = complain("--serve-info: %s", erldist_strerror(s, err));
-	else
-		status = hold(c, k, s);
-	erldist_server_close(s);
-	return status;
+	return err ? complain("--serve-info: %s", erldist_strerror(h->s, err)) : 0;
 }
 
 /* So that programs find it that name no node */
@@ -142,24 +148,41 @@ static int take_options(struct cli *c)
 	return 0;
 }
 
+static int run(struct cli *c, struct held *h)
+{
+	int status = 0;
+
+	if (c->serve_info)
+		status = serve_info(h);
+	if (!status)
+		status = hand_out_open(c, &h->b, erldist_keeper_node(h->k));
+	if (!status && c->mark_default)
+		status = mark_default(h->k);
+	if (status)
+		return status;
+	tell_start(h->k);
+	status = hold(c, h);
+	if (c->mark_default)
+		unmark_default(h->k);
+	return status;
+}
+
 int node_run(struct cli *c)
 {
-	struct erldist_keeper *k;
+	struct held h = { NULL, NULL, NULL };
 	int err, status = 1;
 
 	if (take_options(c))
 		return 1;
 	stop_prepare();
 	stop_take_hangup();
-	err = erldist_keeper_open(&k, &c->keeper);
-	if (err) {
-		complain("%s: %s", c->argv[0], erldist_strerror(k, err));
-	} else if (!c->mark_default || !mark_default(k)) {
-		tell_start(k);
-		status = c->serve_info ? hold_serving(c, k) : hold(c, k, NULL);
-		if (c->mark_default)
-			unmark_default(k);
-	}
-	erldist_keeper_close(k);
+	err = erldist_keeper_open(&h.k, &c->keeper);
+	if (err)
+		complain("%s: %s", c->argv[0], erldist_strerror(h.k, err));
+	else
+		status = run(c, &h);
+	erldist_server_close(h.s);
+	erldist_broker_close(h.b);
+	erldist_keeper_close(h.k);
 	return status;
 }

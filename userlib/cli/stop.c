@@ -62,19 +62,14 @@ bool stop_asked(void)
 	return stop;
 }
 
-/* Either of two; one that is negative is none */
-int stop_wait_two(int fd, int other)
+/* Any of n descriptors; one that is negative is none */
+int stop_wait(const int *fds, unsigned int n)
 {
-	struct pollfd fds[] = {
-		{ .fd = fd, .events = POLLIN }, { .fd = other, .events = POLLIN },
-	};
+	struct pollfd p[n];
 
-	if (ppoll(fds, 2, NULL, &waiting) < 0 && errno != EINTR)
+	for (unsigned int i = 0; i < n; i++)
+		p[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+	if (ppoll(p, n, NULL, &waiting) < 0 && errno != EINTR)
 		return -errno;
 	return 0;
-}
-
-int stop_wait(int fd)
-{
-	return stop_wait_two(fd, -1);
 }

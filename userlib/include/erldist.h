@@ -2,7 +2,7 @@
 /*
  * liberldist: Erlang processes and nodes for native programs, on AF_ERLDIST.
  *
- * Four layers, each usable alone: processes, terms, observation, keeper.
+ * Five layers, each usable alone: processes, terms, observation, keeper, broker.
  *
  * Every function returns 0 or a length, or a negative errno; errno itself is
  * not touched on purpose. erldist_strerror() has the sentence. The library
@@ -73,7 +73,8 @@ struct erldist_term {
 
 /**
  * erldist_strerror() - the sentence that explains an error
- * @handle: a struct erldist, erldist_observer or erldist_keeper, or NULL
+ * @handle: a struct erldist, erldist_observer, erldist_keeper or erldist_broker, or
+ *	NULL
  * @err: what a function returned, negative
  *
  * With a handle, the text knows what failed, and on whom, if @err is what the
@@ -291,6 +292,7 @@ ERLDIST_API void erldist_msg_free(struct erldist_msg *m);
  * @node: the local node to be on, or NULL: $ERLDIST_NODE, else the one that is
  *	marked as default, else the first this user may use, else one of its own
  *
+ * ``unix:PATH`` for @node asks the broker there, see erldist_broker_open().
  * A node of its own is hidden, connects and accepts nobody; the command erldist
  * holds it, as a child, until erldist_close() or the end of the program.
  *
@@ -298,7 +300,9 @@ ERLDIST_API void erldist_msg_free(struct erldist_msg *m);
  * after -ENOMEM.
  *
  * Return: 0, -EAFNOSUPPORT (module not loaded), -EADDRNOTAVAIL (no such node
- * here), -EADDRINUSE (name taken), -EACCES, -EINVAL, -ENOMEM.
+ * here), -EADDRINUSE (name taken), -EACCES, -EINVAL, -ENOMEM. Of a broker:
+ * -ENOENT, -ECONNREFUSED (none is there), -ETIMEDOUT, -EINTR, -EPROTO, and what it
+ * says.
  */
 ERLDIST_API int erldist_open(struct erldist **p, const char *name, const char *node);
 
@@ -1357,6 +1361,89 @@ ERLDIST_API int erldist_keeper_port(const struct erldist_keeper *k);
  * Return: a file name, or words.
  */
 ERLDIST_API const char *erldist_keeper_cookie_source(const struct erldist_keeper *k);
+
+/*
+ * Broker: processes of a node for who is not in its network namespace
+ */
+
+struct erldist_broker;
+struct ucred;
+
+/**
+ * struct erldist_broker_event - who asked, and what he got
+ * @asker: his process, user and group, as in this namespace
+ * @error: 0: a process; else a positive errno, why not
+ * @text: the sentence for a log
+ */
+struct erldist_broker_event {
+	const struct ucred *asker;
+	int error;
+	const char *text;
+};
+
+/**
+ * struct erldist_broker_options - what is handed out, where, and to whom
+ * @path: where to listen; who may write to it may have processes
+ * @node: the local node
+ * @mode: of the path; 0: 0600
+ * @admit: asked about each asker, or NULL; 0: yes, or a negative errno
+ * @event: called from erldist_broker_dispatch(), or NULL
+ * @user: for @admit and @event
+ *
+ * Begin with ERLDIST_BROKER_OPTIONS_INIT.
+ */
+struct erldist_broker_options {
+	const char *path;
+	const char *node;
+	uint32_t mode;
+	int (*admit)(void *user, const struct ucred *asker);
+	void (*event)(void *user, const struct erldist_broker_event *event);
+	void *user;
+};
+
+#define ERLDIST_BROKER_OPTIONS_INIT	ERLDIST_ZERO
+
+/**
+ * erldist_broker_open() - hand out processes over an AF_UNIX path
+ * @b: receives the handle; on error too (see erldist_open())
+ * @options: which, where, and to whom
+ *
+ * erldist_open() with ``unix:PATH`` asks it, from any namespace that sees the path.
+ * The process is then the asker's alone and ends with him; the broker is not
+ * needed any more, and the node's mode is not asked. Names are registered by the
+ * asker, as he is permitted to. A path that a dead broker left is taken over.
+ *
+ * No asker can hold up the broker; a user who asks without taking what he gets
+ * is refused more until he does.
+ *
+ * Return: 0, -EADDRINUSE (the path), -EACCES, -EINVAL, -ENOENT (its directory).
+ */
+ERLDIST_API int erldist_broker_open(struct erldist_broker **b,
+				    const struct erldist_broker_options *options);
+
+/**
+ * erldist_broker_close() - hand out no more, and remove the path
+ * @b: the handle, or NULL
+ *
+ * What was handed out stays.
+ */
+ERLDIST_API void erldist_broker_close(struct erldist_broker *b);
+
+/**
+ * erldist_broker_fd() - readable when erldist_broker_dispatch() has work
+ * @b: the broker
+ *
+ * Return: the descriptor, or -EBADF if the handle was not opened.
+ */
+ERLDIST_API int erldist_broker_fd(const struct erldist_broker *b);
+
+/**
+ * erldist_broker_dispatch() - do what there is to do, without waiting
+ * @b: the broker
+ *
+ * Return: 0 or a negative errno, after which it can be closed only.
+ */
+ERLDIST_API int erldist_broker_dispatch(struct erldist_broker *b);
 
 #ifdef __cplusplus
 }

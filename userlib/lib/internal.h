@@ -229,6 +229,7 @@ struct erldist {
 	struct ed_port *idle;	/* reply ports that nobody uses now */
 	unsigned int n_idle;
 	struct ed_own own;	/* the node it was made for, if any */
+	char *broker;		/* path of the broker it is from, or NULL */
 };
 
 int ed_open_alone(struct erldist **pp, struct erldist *other);
@@ -236,6 +237,10 @@ int ed_ended(struct erldist *p, int err);
 int ed_ref_next(struct erldist *p, uint64_t *number);
 void ed_ref_make(const struct erldist *p, uint64_t number, erlang_ref *ref);
 int ed_ref_number(struct erldist *p, const erlang_ref *ref, uint64_t *number);
+
+/* broker_ask.c */
+const char *ed_broker_path(const char *node);
+int ed_broker_ask(struct ed_error *e, const char *path);
 
 /* port.c: reply ports, one for each call that is under way */
 struct ed_port {

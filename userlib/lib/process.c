@@ -119,6 +119,40 @@ static int open_on(struct erldist *p, int family, const char *name, const char *
 	return err ? err : learn_self(p);
 }
 
+/* What came is ours, and ends with us, as if we had bound it */
+static int adopt(struct erldist *p, int fd)
+{
+	const int32_t self = ERLDIST_OWNER_SELF;
+	socklen_t len = sizeof(p->family);
+
+	p->fd = fd;
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &p->family, &len) ||
+	    setsockopt(fd, SOL_ERLDIST, ERLDIST_OWNER, &self, sizeof(self)))
+		return ed_fail(&p->error, -EPROTO, "%s: what was handed out is no process",
+			       p->broker);
+	return learn_self(p);
+}
+
+/* The kernel judges the name of us, not of the broker */
+static int open_by_broker(struct erldist *p, const char *name, const char *path)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	int err;
+
+	p->broker = strdup(path);
+	if (!p->broker)
+		return ed_fail(&p->error, -ENOMEM, "out of memory");
+	err = ed_broker_ask(&p->error, path);
+	err = err < 0 ? err : adopt(p, err);
+	if (err || !name)
+		return err;
+	err = ed_put_atom(&t, name, strlen(name));
+	if (!err)
+		err = set(p, ERLDIST_NAME, t.term, t.len);
+	erldist_term_free(&t);
+	return err ? bind_failed(p, err, name, p->node) : 0;
+}
+
 static struct erldist *handle_new(void)
 {
 	struct erldist *p = calloc(1, sizeof(*p));
@@ -141,6 +175,8 @@ int ed_open_alone(struct erldist **pp, struct erldist *other)
 	if (!p)
 		return ed_fail(&other->error, -ENOMEM, "out of memory");
 	p->error.shared_by = other;
+	if (other->broker)
+		return open_by_broker(p, NULL, other->broker);
 	return open_on(p, other->family, NULL, other->node);
 }
 
@@ -218,6 +254,7 @@ static int open_default(struct erldist *p, int family, const char *name)
 int erldist_open(struct erldist **pp, const char *name, const char *node)
 {
 	struct erldist *p = handle_new();
+	const char *path;
 	int err, family;
 
 	*pp = p;
@@ -228,6 +265,9 @@ int erldist_open(struct erldist **pp, const char *name, const char *node)
 		if (node && !*node)
 			node = NULL;
 	}
+	path = ed_broker_path(node);
+	if (path)
+		return open_by_broker(p, name, path);
 	err = ed_family(&p->error, &family);
 	if (err)
 		return err;
@@ -243,6 +283,7 @@ void erldist_close(struct erldist *p)
 		close(p->fd);
 	ed_own_close(&p->own);
 	pthread_mutex_destroy(&p->lock);
+	free(p->broker);
 	free(p);
 }
 

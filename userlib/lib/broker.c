@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * A broker: hands out processes of a node over an AF_UNIX path. It has nothing
+ * to read, and to write one packet that fits the socket's buffer, so nobody can
+ * keep it waiting. Who does not take what he asked for holds a place until he
+ * hangs up, since descriptors under way count against the broker: each user has
+ * few places, and when there are no more, who was slow loses his.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "broker.h"
+
+#define BACKLOG		128
+#define TURNS_MAX	64	/* of one dispatch, so that others have their turn */
+#define ASKERS_MAX	256
+#define ASKERS_OF_USER	64
+#define PAUSE_MS	1000	/* without descriptors or memory to accept with */
+#define PATH_MODE	0600
+
+struct asker {
+	struct asker *next;	/* a younger one */
+	int fd;
+	uid_t uid;
+	int64_t since;
+};
+
+struct erldist_broker {
+	struct ed_error error;	/* first */
+	struct sockaddr_un path;
+	struct stat made;	/* of the path */
+	char node[ED_NODE_SIZE];
+	int epfd;
+	int listener;
+	int timer;
+	struct asker *askers;	/* the oldest first */
+	unsigned int n;
+	int (*admit)(void *user, const struct ucred *asker);
+	void (*event)(void *user, const struct erldist_broker_event *event);
+	void *user;
+};
+
+static int watch(struct erldist_broker *b, int op, int fd, uint32_t events, void *what)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = what };
+
+	return epoll_ctl(b->epfd, op, fd, &ev) ? -errno : 0;
+}
+
+static void tell(struct erldist_broker *b, const struct ucred *asker, int err, const char *text)
+{
+	struct erldist_broker_event event = { .asker = asker, .error = -err, .text = text };
+
+	if (b->event)
+		b->event(b->user, &event);
+}
+
+static void tell_handed_out(struct erldist_broker *b, const struct ucred *asker,
+			    const erlang_pid *self)
+{
+	char text[sizeof(b->error.text)];
+
+	snprintf(text, sizeof(text), "<%.*s.%u.%u> is handed out to process %d of user %u",
+		 ERLDIST_NAME_MAX, self->node, self->num, self->serial, (int)asker->pid,
+		 (unsigned int)asker->uid);
+	tell(b, asker, 0, text);
+}
+
+/* fd: the process's socket, or -1 */
+static int answer(int sock, int err, const char *text, int fd)
+{
+	struct ed_broker_answer a = { .magic = ED_BROKER_MAGIC, .error = err };
+	struct iovec iov = { .iov_base = &a };
+	union ed_broker_control control = { .bytes = { 0 } };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+
+	iov.iov_len = ED_BROKER_HEAD + (size_t)snprintf(a.text, sizeof(a.text), "%.*s",
+							(int)sizeof(a.text) - 1, text);
+	if (fd >= 0) {
+		m.msg_control = &control;
+		m.msg_controllen = sizeof(control);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(fd));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	return sendmsg(sock, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+static void refuse(struct erldist_broker *b, int sock, const struct ucred *asker, int err,
+		   const char *why)
+{
+	char text[sizeof(b->error.text)];
+
+	snprintf(text, sizeof(text), "process %d of user %u is refused: %.600s", (int)asker->pid,
+		 (unsigned int)asker->uid, why);
+	tell(b, asker, err, text);
+	/* who does not hear it has gone */
+	answer(sock, err, why, -1);
+	close(sock);
+}
+
+static void forget(struct erldist_broker *b, struct asker *a)
+{
+	struct asker **p;
+
+	for (p = &b->askers; *p != a; p = &(*p)->next)
+		;
+	*p = a->next;
+	b->n--;
+	/* explicitly, as a child may hold a duplicate for a moment */
+	epoll_ctl(b->epfd, EPOLL_CTL_DEL, a->fd, NULL);
+	close(a->fd);
+	free(a);
+}
+
+static unsigned int places_of(const struct erldist_broker *b, uid_t uid)
+{
+	const struct asker *a;
+	unsigned int n = 0;
+
+	for (a = b->askers; a; a = a->next)
+		n += a->uid == uid;
+	return n;
+}
+
+/* Is there a place, if need be that of who had time enough? */
+static bool place_for(struct erldist_broker *b, uid_t uid)
+{
+	if (places_of(b, uid) >= ASKERS_OF_USER)
+		return false;
+	if (b->n >= ASKERS_MAX && ed_now() - b->askers->since > ED_BROKER_WAIT_MS)
+		forget(b, b->askers);
+	return b->n < ASKERS_MAX;
+}
+
+/* Keeps the connection until the asker hangs up */
+static int remember(struct erldist_broker *b, int sock, uid_t uid)
+{
+	struct asker *a = malloc(sizeof(*a)), **p;
+
+	if (!a)
+		return -ENOMEM;
+	a->next = NULL;
+	a->fd = sock;
+	a->uid = uid;
+	a->since = ed_now();
+	for (p = &b->askers; *p; p = &(*p)->next)
+		;
+	*p = a;
+	b->n++;
+	/* what he may send is not read: hanging up is always told */
+	if (!watch(b, EPOLL_CTL_ADD, sock, 0, a))
+		return 0;
+	*p = NULL;
+	b->n--;
+	free(a);
+	return -ENOMEM;
+}
+
+static void hand_out(struct erldist_broker *b, int sock, const struct ucred *asker)
+{
+	struct ed_error e = { .err = 0 };
+	erlang_pid self;
+	int fd, err;
+
+	fd = ed_broker_make(&e, b->node, &self);
+	if (fd < 0) {
+		refuse(b, sock, asker, fd, e.text);
+		return;
+	}
+	err = answer(sock, 0, "", fd);
+	close(fd);
+	if (!err)
+		err = remember(b, sock, asker->uid);
+	if (!err) {
+		tell_handed_out(b, asker, &self);
+		return;
+	}
+	if (err == -ETOOMANYREFS)
+		refuse(b, sock, asker, -EAGAIN, "too many processes are under way");
+	else
+		close(sock);	/* he has gone */
+}
+
+static void receive(struct erldist_broker *b, int sock)
+{
+	struct ucred asker;
+	socklen_t len = sizeof(asker);
+	int err;
+
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &asker, &len)) {
+		close(sock);
+		return;
+	}
+	if (!place_for(b, asker.uid)) {
+		refuse(b, sock, &asker, -EAGAIN, "too many ask at once");
+		return;
+	}
+	err = b->admit ? b->admit(b->user, &asker) : 0;
+	if (err)
+		refuse(b, sock, &asker, err < 0 ? err : -EACCES, "not admitted");
+	else
+		hand_out(b, sock, &asker);
+}
+
+/* Not listening for a moment, rather than trying again and again */
+static void pause_accepting(struct erldist_broker *b)
+{
+	const struct itimerspec when = { .it_value.tv_sec = PAUSE_MS / 1000 };
+
+	watch(b, EPOLL_CTL_MOD, b->listener, 0, &b->listener);
+	timerfd_settime(b->timer, 0, &when, NULL);
+}
+
+static int accept_one(struct erldist_broker *b)
+{
+	int sock = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (sock >= 0) {
+		receive(b, sock);
+		return 0;
+	}
+	switch (errno) {
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOBUFS:
+		pause_accepting(b);
+		return 0;
+	case EAGAIN:
+	case EINTR:
+	case ECONNABORTED:
+		return 0;
+	default:
+		return ed_fail(&b->error, -errno, "%s: %s", b->path.sun_path,
+			       ed_errno_text(errno));
+	}
+}
+
+static int accept_again(struct erldist_broker *b)
+{
+	uint64_t n;
+
+	if (read(b->timer, &n, sizeof(n)) < 0)
+		return 0;
+	return watch(b, EPOLL_CTL_MOD, b->listener, EPOLLIN, &b->listener);
+}
+
+/* 1: done something, 0: nothing to do */
+static int turn(struct erldist_broker *b)
+{
+	struct epoll_event ev;
+	int n = epoll_wait(b->epfd, &ev, 1, 0), err = 0;
+
+	if (n <= 0)
+		return n && errno != EINTR ? -errno : 0;
+	if (ev.data.ptr == &b->listener)
+		err = accept_one(b);
+	else if (ev.data.ptr == &b->timer)
+		err = accept_again(b);
+	else
+		forget(b, ev.data.ptr);
+	return err ? err : 1;
+}
+
+int erldist_broker_dispatch(struct erldist_broker *b)
+{
+	int i, n = 1;
+
+	for (i = 0; n > 0 && i < TURNS_MAX; i++)
+		n = turn(b);
+	return n < 0 ? n : 0;
+}
+
+/* A path that nobody serves any more is left by a broker that was killed */
+static int clear_path(struct erldist_broker *b)
+{
+	const char *path = b->path.sun_path;
+	struct stat st;
+	int fd, ret;
+
+	if (lstat(path, &st) || !S_ISSOCK(st.st_mode))
+		return ed_fail(&b->error, -EADDRINUSE, "%s exists and is no socket", path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return ed_fail(&b->error, -errno, "socket: %s", ed_errno_text(errno));
+	ret = connect(fd, (const struct sockaddr *)&b->path, sizeof(b->path)) ? -errno : 0;
+	close(fd);
+	if (ret != -ECONNREFUSED)
+		return ed_fail(&b->error, -EADDRINUSE, "%s is served by another program", path);
+	return unlink(path) ? -errno : 0;
+}
+
+static int bind_path(struct erldist_broker *b)
+{
+	if (!bind(b->listener, (const struct sockaddr *)&b->path, sizeof(b->path)))
+		return 0;
+	return -errno;
+}
+
+/* Never wider than the mode, not for a moment: the path is made with that of the socket */
+static int take_path(struct erldist_broker *b, mode_t mode)
+{
+	const char *path = b->path.sun_path;
+	int err;
+
+	if (fchmod(b->listener, mode))
+		return ed_fail(&b->error, -errno, "%s: %s", path, ed_errno_text(errno));
+	err = bind_path(b);
+	if (err == -EADDRINUSE) {
+		err = clear_path(b);
+		if (err)
+			return err;
+		err = bind_path(b);
+	}
+	if (!err && (chmod(path, mode) || lstat(path, &b->made) ||
+		     listen(b->listener, BACKLOG)))
+		err = -errno;
+	return err ? ed_fail(&b->error, err, "%s: %s", path, strerror(-err)) : 0;
+}
+
+static int begin(struct erldist_broker *b, mode_t mode)
+{
+	int err;
+
+	b->epfd = epoll_create1(EPOLL_CLOEXEC);
+	b->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	b->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (b->epfd < 0 || b->timer < 0 || b->listener < 0)
+		return ed_fail(&b->error, -errno, "socket: %s", ed_errno_text(errno));
+	err = take_path(b, mode);
+	if (err)
+		return err;
+	err = watch(b, EPOLL_CTL_ADD, b->timer, EPOLLIN, &b->timer);
+	if (!err)
+		err = watch(b, EPOLL_CTL_ADD, b->listener, EPOLLIN, &b->listener);
+	return err ? ed_fail(&b->error, err, "epoll: %s", ed_errno_text(err)) : 0;
+}
+
+int erldist_broker_open(struct erldist_broker **bp, const struct erldist_broker_options *o)
+{
+	struct erldist_broker *b = calloc(1, sizeof(*b));
+	int err;
+
+	*bp = b;
+	if (!b)
+		return -ENOMEM;
+	b->epfd = -1;
+	b->timer = -1;
+	b->listener = -1;
+	b->admit = o->admit;
+	b->event = o->event;
+	b->user = o->user;
+	if (!o->node || !ed_node_ok(o->node))
+		return ed_fail(&b->error, -EINVAL, "%s is no node name: NAME@HOST",
+			       o->node ? o->node : "");
+	snprintf(b->node, sizeof(b->node), "%s", o->node);
+	err = ed_broker_address(&b->error, &b->path, o->path ? o->path : "");
+	return err ? err : begin(b, o->mode ? (mode_t)o->mode : PATH_MODE);
+}
+
+/* Another one's path by now is not removed */
+static void leave_path(const struct erldist_broker *b)
+{
+	struct stat st;
+
+	if (b->made.st_ino && !lstat(b->path.sun_path, &st) && st.st_ino == b->made.st_ino &&
+	    st.st_dev == b->made.st_dev)
+		unlink(b->path.sun_path);
+}
+
+void erldist_broker_close(struct erldist_broker *b)
+{
+	if (!b)
+		return;
+	while (b->askers)
+		forget(b, b->askers);
+	leave_path(b);
+	if (b->listener >= 0)
+		close(b->listener);
+	if (b->timer >= 0)
+		close(b->timer);
+	if (b->epfd >= 0)
+		close(b->epfd);
+	free(b);
+}
+
+int erldist_broker_fd(const struct erldist_broker *b)
+{
+	return b->epfd >= 0 ? b->epfd : -EBADF;
+}

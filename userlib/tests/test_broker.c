@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The broker, and asking it. In place of a process's socket there is a pipe's
+ * end: the function of lib/broker_make.c is here.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "broker.h"
+#include "tap.h"
+
+#define NODE	"svc@host"
+
+static char path[64];
+
+static struct {
+	int made, fail;
+	int told, error;
+	struct ucred asker;
+	char text[600];
+	int admit;
+} seen;
+
+int ed_broker_make(struct ed_error *e, const char *node, erlang_pid *self)
+{
+	int fds[2];
+
+	if (seen.fail)
+		return ed_fail(e, seen.fail, "%s has no room", node);
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	close(fds[1]);
+	memset(self, 0, sizeof(*self));
+	snprintf(self->node, sizeof(self->node), "%s", node);
+	seen.made++;
+	self->num = (unsigned int)seen.made;
+	return fds[0];
+}
+
+static void on_event(void *user, const struct erldist_broker_event *e)
+{
+	(void)user;
+	seen.told++;
+	seen.error = e->error;
+	seen.asker = *e->asker;
+	snprintf(seen.text, sizeof(seen.text), "%s", e->text);
+}
+
+static int admit(void *user, const struct ucred *asker)
+{
+	(void)user;
+	return asker->uid == getuid() ? seen.admit : 0;
+}
+
+static struct erldist_broker *open_broker(uint32_t mode)
+{
+	struct erldist_broker_options o = ERLDIST_BROKER_OPTIONS_INIT;
+	struct erldist_broker *b;
+	int err;
+
+	o.path = path;
+	o.node = NODE;
+	o.mode = mode;
+	o.admit = admit;
+	o.event = on_event;
+	err = erldist_broker_open(&b, &o);
+	if (err)
+		printf("# %s\n", erldist_strerror(b, err));
+	return b;
+}
+
+/* As a program does that polls one descriptor */
+static void serve(struct erldist_broker *b, int ms)
+{
+	struct pollfd pfd = { .fd = erldist_broker_fd(b), .events = POLLIN };
+	int64_t deadline = ed_deadline(ms);
+
+	while (poll(&pfd, 1, ed_time_left(deadline)) > 0 && !erldist_broker_dispatch(b))
+		;
+}
+
+static int connect_path(int type)
+{
+	struct sockaddr_un sa;
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	ed_broker_address(NULL, &sa, path);
+	if (!connect(fd, (struct sockaddr *)&sa, sizeof(sa)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* The error in the answer; 1: none yet */
+static int answered(int sock)
+{
+	struct ed_broker_answer a = { 0 };
+	ssize_t n = recv(sock, &a, sizeof(a), MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN ? 1 : -errno;
+	return a.magic == ED_BROKER_MAGIC ? a.error : -EPROTO;
+}
+
+struct question {
+	pthread_t thread;
+	struct ed_error e;
+	int fd;
+	int done[2];
+};
+
+static void *ask(void *arg)
+{
+	struct question *q = arg;
+
+	q->fd = ed_broker_ask(&q->e, path);
+	close(q->done[1]);
+	return NULL;
+}
+
+/* What ed_broker_ask() gives while the broker is served, if there is one */
+static int asked(struct erldist_broker *b, struct question *q)
+{
+	struct pollfd pfd = { .events = 0 };
+
+	memset(q, 0, sizeof(*q));
+	if (pipe(q->done) || pthread_create(&q->thread, NULL, ask, q))
+		return -EIO;
+	pfd.fd = q->done[0];
+	while (b && !poll(&pfd, 1, 0))
+		serve(b, 10);
+	pthread_join(q->thread, NULL);
+	close(q->done[0]);
+	return q->fd;
+}
+
+static mode_t mode_of_path(void)
+{
+	struct stat st;
+
+	return lstat(path, &st) ? 0 : st.st_mode & 07777;
+}
+
+static void check_path(void)
+{
+	struct erldist_broker *b, *other;
+	struct erldist_broker_options o = ERLDIST_BROKER_OPTIONS_INIT;
+	char too_long[151] = { 0 };
+	struct sockaddr_un sa;
+	mode_t mask;
+	int err, fd;
+
+	b = open_broker(0);
+	ok(mode_of_path() == 0600, "the path is its owner's: %o", mode_of_path());
+	o.path = path;
+	o.node = NODE;
+	err = erldist_broker_open(&other, &o);
+	ok(err == -EADDRINUSE, "a path that is served: %s", erldist_strerror(other, err));
+	erldist_broker_close(other);
+	ok(mode_of_path() == 0600, "stays");
+	erldist_broker_close(b);
+	ok(!mode_of_path() && errno == ENOENT, "the path goes with the broker");
+
+	mask = umask(077);
+	b = open_broker(0666);
+	umask(mask);
+	ok(mode_of_path() == 0666, "the mode is what is asked for: %o", mode_of_path());
+	erldist_broker_close(b);
+	/* as kill -9 leaves it */
+	fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	ed_broker_address(NULL, &sa, path);
+	ok(!bind(fd, (struct sockaddr *)&sa, sizeof(sa)), "a path is left behind");
+	close(fd);
+	b = open_broker(0);
+	ok(b && erldist_broker_fd(b) >= 0 && mode_of_path() == 0600, "and taken over");
+	unlink(path);
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0640);
+	close(fd);
+	erldist_broker_close(b);
+	ok(mode_of_path() == 0640, "what is there instead is not removed");
+	err = erldist_broker_open(&b, &o);
+	ok(err == -EADDRINUSE && mode_of_path() == 0640, "nor replaced: %s",
+	   erldist_strerror(b, err));
+	erldist_broker_close(b);
+	unlink(path);
+
+	o.node = "svc";
+	err = erldist_broker_open(&b, &o);
+	ok(err == -EINVAL, "%s", erldist_strerror(b, err));
+	erldist_broker_close(b);
+	o.node = NODE;
+	memset(too_long, 'x', sizeof(too_long) - 1);
+	o.path = too_long;
+	err = erldist_broker_open(&b, &o);
+	ok(err == -EINVAL, "%.60s...", erldist_strerror(b, err));
+	erldist_broker_close(b);
+	o.path = "/no/such/directory/s";
+	err = erldist_broker_open(&b, &o);
+	ok(err == -ENOENT, "%s", erldist_strerror(b, err));
+	erldist_broker_close(b);
+	o.path = NULL;
+	err = erldist_broker_open(&b, &o);
+	ok(err == -EINVAL, "no path: %s", erldist_strerror(b, err));
+	erldist_broker_close(b);
+}
+
+static void check_asking(struct erldist_broker *b)
+{
+	struct question q;
+	struct erldist *p;
+	int fd, err;
+
+	fd = asked(b, &q);
+	ok(fd >= 0 && seen.made == 1, "who asks gets what was made");
+	ok(fd >= 0 && fcntl(fd, F_GETFD) & FD_CLOEXEC, "not for his children");
+	serve(b, 50);
+	ok(seen.told == 1 && !seen.error && seen.asker.uid == getuid() &&
+	   seen.asker.pid == getpid(), "%s", seen.text);
+	close(fd);
+	seen.fail = -EUSERS;
+	fd = asked(b, &q);
+	ok(fd == -EUSERS && strstr(q.e.text, NODE " has no room"), "why there is none: %s",
+	   q.e.text);
+	ok(seen.error == EUSERS, "%s", seen.text);
+	seen.fail = 0;
+	seen.admit = -EACCES;
+	fd = asked(b, &q);
+	ok(fd == -EACCES && seen.error == EACCES, "who is not admitted: %s", q.e.text);
+	seen.admit = 0;
+	unlink(path);
+	fd = asked(NULL, &q);
+	ok(fd == -ENOENT, "nobody is there: %s", q.e.text);
+	err = erldist_open(&p, "x", "unix:");
+	ok(err == -EINVAL, "%s", erldist_strerror(p, err));
+	erldist_close(p);
+}
+
+/* Who asks and takes nothing */
+static void check_places(struct erldist_broker *b)
+{
+	int socks[64], one_more, i, given = 0, before = seen.made;
+	char junk[1000] = "junk";
+	struct question q;
+
+	for (i = 0; i < 64; i++) {
+		socks[i] = connect_path(SOCK_SEQPACKET);
+		if (send(socks[i], junk, sizeof(junk), MSG_DONTWAIT) < 0)
+			printf("# send: %s\n", strerror(errno));
+		serve(b, 0);
+	}
+	serve(b, 20);
+	for (i = 1; i < 64; i++)
+		given += !answered(socks[i]);
+	ok(given == 63 && seen.made == before + 64, "64 places, also for who talks");
+	one_more = connect_path(SOCK_SEQPACKET);
+	serve(b, 20);
+	ok(answered(one_more) == -EAGAIN && seen.error == EAGAIN, "and no more: %s", seen.text);
+	close(one_more);
+	ok(asked(b, &q) == -EAGAIN, "who asks waits a while: %s", q.e.text);
+	for (i = 0; i < 64; i++)
+		close(socks[i]);
+	i = asked(b, &q);
+	ok(i >= 0, "who hangs up makes room");
+	close(i);
+}
+
+static unsigned int descriptors(void)
+{
+	unsigned int n = 0, fd;
+
+	for (fd = 0; fd < 1024; fd++)
+		n += fcntl((int)fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void check_many(struct erldist_broker *b)
+{
+	unsigned int before, after;
+	struct question q;
+	int i, fd, got = 0;
+
+	serve(b, 50);
+	before = descriptors();
+	for (i = 0; i < 200; i++) {
+		fd = asked(b, &q);
+		got += fd >= 0;
+		close(fd);
+	}
+	serve(b, 50);
+	after = descriptors();
+	ok(got == 200 && before == after, "200 times, %u descriptors and %u", before, after);
+}
+
+/* Without descriptors it waits, rather than looking again and again */
+static void check_exhausted(struct erldist_broker *b)
+{
+	struct pollfd pfd = { .fd = erldist_broker_fd(b), .events = POLLIN };
+	int sock = connect_path(SOCK_SEQPACKET), next = dup(sock);
+	struct rlimit all, none;
+	bool paused;
+
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &all);
+	none = all;
+	none.rlim_cur = (rlim_t)next;
+	setrlimit(RLIMIT_NOFILE, &none);
+	paused = !erldist_broker_dispatch(b) && !poll(&pfd, 1, 300);
+	setrlimit(RLIMIT_NOFILE, &all);
+	ok(paused && answered(sock) == 1, "without descriptors it waits");
+	serve(b, 1500);
+	ok(!answered(sock), "and hands out afterwards");
+	close(sock);
+}
+
+/* What answers instead of a broker: bytes, and so many descriptors */
+struct impostor {
+	pthread_t thread;
+	int listener;
+	const void *bytes;
+	size_t len;
+	int fds;
+};
+
+static void *impose(void *arg)
+{
+	struct impostor *i = arg;
+	int fds[3] = { 0, 0, 0 }, sock = accept(i->listener, NULL, NULL);
+	struct iovec iov = { .iov_base = (void *)i->bytes, .iov_len = i->len };
+	union {
+		char bytes[CMSG_SPACE(sizeof(fds))];
+		struct cmsghdr align;
+	} control = { .bytes = { 0 } };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	size_t size = sizeof(int) * (size_t)i->fds;
+
+	if (i->fds) {
+		m.msg_control = &control;
+		m.msg_controllen = CMSG_SPACE(size);
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(size);
+		memcpy(CMSG_DATA(&control.align), fds, size);
+	}
+	if (i->len)
+		sendmsg(sock, &m, 0);
+	close(sock);
+	return NULL;
+}
+
+static void impostor(const char *what, const void *bytes, size_t len, int fds)
+{
+	struct impostor i = { .bytes = bytes, .len = len, .fds = fds };
+	unsigned int before = descriptors(), after;
+	char where[80];
+	struct sockaddr_un sa;
+	struct erldist *p;
+	int err;
+
+	unlink(path);
+	ed_broker_address(NULL, &sa, path);
+	i.listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	if (bind(i.listener, (struct sockaddr *)&sa, sizeof(sa)) || listen(i.listener, 1) ||
+	    pthread_create(&i.thread, NULL, impose, &i))
+		printf("# no impostor: %s\n", strerror(errno));
+	snprintf(where, sizeof(where), "unix:%s", path);
+	err = erldist_open(&p, "name", where);
+	ok(err == -EPROTO, "%s: %s", what, erldist_strerror(p, err));
+	erldist_close(p);
+	pthread_join(i.thread, NULL);
+	close(i.listener);
+	after = descriptors();
+	ok(before == after, "and nothing is left: %u, %u descriptors", before, after);
+}
+
+static void check_impostors(void)
+{
+	struct ed_broker_answer good = { .magic = ED_BROKER_MAGIC };
+	struct ed_broker_answer odd = { .magic = ED_BROKER_MAGIC, .error = 5 };
+	struct sockaddr_un sa;
+	struct question q;
+	int64_t begin;
+	int fd, err;
+
+	impostor("no answer", NULL, 0, 0);
+	impostor("another protocol", "hello", 5, 1);
+	impostor("a positive error", &odd, ED_BROKER_HEAD, 1);
+	impostor("no descriptor", &good, ED_BROKER_HEAD, 0);
+	impostor("a descriptor of something else", &good, ED_BROKER_HEAD, 1);
+	impostor("two descriptors", &good, ED_BROKER_HEAD, 2);
+	impostor("three descriptors", &good, sizeof(good), 3);
+	unlink(path);
+	ed_broker_address(NULL, &sa, path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)))
+		printf("# bind: %s\n", strerror(errno));
+	err = asked(NULL, &q);
+	ok(err == -ECONNREFUSED, "nobody listens: %s", q.e.text);
+	listen(fd, 1);
+	begin = ed_now();
+	err = asked(NULL, &q);
+	ok(err == -ETIMEDOUT && ed_now() - begin < ED_BROKER_WAIT_MS + 3000,
+	   "nobody answers: %s", q.e.text);
+	close(fd);
+	unlink(path);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) || listen(fd, 1))
+		printf("# bind: %s\n", strerror(errno));
+	err = asked(NULL, &q);
+	ok(err == -EPROTOTYPE, "a stream: %s", q.e.text);
+	close(fd);
+	unlink(path);
+}
+
+int main(void)
+{
+	struct erldist_broker *b;
+
+	snprintf(path, sizeof(path), "/tmp/erldist-broker-%d", (int)getpid());
+	check_path();
+	b = open_broker(0);
+	check_asking(b);
+	erldist_broker_close(b);
+	b = open_broker(0);
+	check_many(b);
+	check_places(b);
+	check_exhausted(b);
+	erldist_broker_close(b);
+	check_impostors();
+	return tap_end();
+}
