@@ -254,7 +254,7 @@ static int fill_process(struct sk_buff *skb, struct erldist_process *proc,
 					     task_active_pid_ns(current))) ?:
 	       nla_put_u32(skb, ERLDIST_A_PROCESS_UID,
 			   from_kuid_munged(proc->node->net->user_ns,
-					    proc->uid)) ?:
+					    READ_ONCE(proc->uid))) ?:
 	       nla_put_u32(skb, ERLDIST_A_PROCESS_MESSAGES,
 			   READ_ONCE(mb->n)) ?:
 	       put_u64(skb, ERLDIST_A_PROCESS_LOCAL_BYTES,

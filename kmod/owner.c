@@ -193,11 +193,12 @@ int erldist_owner_set(struct erldist_process *proc, s32 owner)
 	if (!task)
 		return -ESRCH;
 	watch = watch_new(proc, task);
+	if (watch) {
+		WRITE_ONCE(proc->uid, task_cred_xxx(task, fsuid));
+		owner_replace(proc, watch);
+	}
 	put_task_struct(task);
-	if (!watch)
-		return -ENOMEM;
-	owner_replace(proc, watch);
-	return 0;
+	return watch ? 0 : -ENOMEM;
 }
 
 /**

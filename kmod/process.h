@@ -102,7 +102,7 @@ struct erldist_process {
 	bool ending;			/* someone ends it: no more names */
 	bool closed;			/* relations: no more are taken in */
 	int err;			/* what recvmsg returns once ended */
-	kuid_t uid;
+	kuid_t uid;			/* its last owner's; of one int */
 	struct erldist_blob *status;	/* the reason it ended with */
 	struct erldist_blob *exit_reason;
 	struct erldist_name *name;

@@ -19,6 +19,7 @@ tests() ->
      {"kill -9 of the server: its reason", fun killed/1},
      {"all namespaces of its own, pids and users too", fun container/1},
      {"who may not write to the path is told so", fun not_permitted/1},
+     {"a process is of the user who asked", fun user/1},
      {"a reserved name is refused to other users than the node's", fun reserved/1},
      {"who asks and takes nothing is refused in the end, and he alone", fun greedy/1},
      {"nothing is left of him", fun nothing_left/1},
@@ -150,6 +151,12 @@ not_permitted(Node) ->
     Result = run("setpriv", nobody(["erldist", "send", "x@" ++ atom_to_list(Node), "y"])),
     ok = file:change_mode(arg(3), 8#666),
     says(Result, <<"needs write permission">>).
+
+user(_) ->
+    Port = start("setpriv", nobody([arg(4)])),
+    Echo = echo(),
+    true = binary:match(Echo, <<"\"uid\":65534,">>) =/= nomatch orelse Echo,
+    ends(Port).
 
 %% A user namespace makes no difference
 reserved(Node) ->
