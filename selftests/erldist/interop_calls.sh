@@ -8,15 +8,6 @@
 # shellcheck source=selftests/erldist/lib_interop.sh disable=SC2317
 . "$(dirname "$(readlink -f "$0")")/lib_interop.sh"
 
-# The program that does what it is told, which comes with the library
-puppet()
-{
-	local path=${ERLDIST_PUPPET:-$(dirname "$(command -v erldist)")/tests/puppet}
-
-	[ -x "$path" ] || return 1
-	echo "$path"
-}
-
 begun=()
 kept=()
 

@@ -195,6 +195,15 @@ echo_program()
 	echo "$path"
 }
 
+# The program that does what it is told, which comes with the library
+puppet()
+{
+	local path=${ERLDIST_PUPPET:-$(dirname "$(command -v erldist)")/tests/puppet}
+
+	[ -x "$path" ] || return 1
+	echo "$path"
+}
+
 stop_children()
 {
 	local pid

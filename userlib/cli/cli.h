@@ -10,6 +10,7 @@
 
 #define WORDS_MAX	256
 #define TIMEOUT_MS	10000
+#define INTERVAL_MS	1000	/* of status */
 #define CALL_TIMEOUT_MS	5000	/* gen_server:call's */
 
 /* What an option that may be repeated was given; ends with NULL */
@@ -22,11 +23,13 @@ struct cli {
 	bool json;
 	bool stamps;
 	bool mark_default;
+	bool since_start;
 	const char *node;		/* the local node to act in, or NULL */
 	unsigned long count;
 	bool serve_info;
 	const char *hand_out;		/* path of the broker */
 	unsigned long hand_out_mode;
+	unsigned long interval_ms;
 	struct erldist_keeper_options keeper;
 	struct words listens, peers, cookies, keep, allow;
 	int timeout_ms;
@@ -41,15 +44,18 @@ enum {
 	OPT_ALLOW, OPT_ADMIT, OPT_CONNECT_WITH, OPT_AUTO_CONNECT, OPT_LONG_NAMES, OPT_EPMD,
 	OPT_EPMD_TYPE, OPT_NO_EPMD, OPT_NO_EPMD_START, OPT_DIST_PORT, OPT_HANDSHAKES,
 	OPT_CONNECTIONS, OPT_PER_ADDRESS, OPT_TICKTIME, OPT_MODE, OPT_VISIBLE, OPT_DEFAULT,
-	OPT_SERVE_INFO, OPT_HAND_OUT, OPT_HAND_OUT_MODE,
+	OPT_SERVE_INFO, OPT_HAND_OUT, OPT_HAND_OUT_MODE, OPT_SINCE_START, OPT_INTERVAL,
 };
 
 int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Each returns the exit status */
+int status(struct cli *c);
 int node_show(struct cli *c);
 int node_run(struct cli *c);
 int node_own(struct cli *c);
+int node_of(struct cli *c);
+int nodes(struct cli *c);
 int peer_show(struct cli *c);
 int peer_connect(struct cli *c);
 int peer_disconnect(struct cli *c);
@@ -74,6 +80,11 @@ void out_word(struct out *o, const char *key, const char *value);
 void out_text(struct out *o, const char *key, const char *value);
 void out_name(struct out *o, const char *key, const char *name);
 void out_number(struct out *o, const char *key, uint64_t v);
+void out_rate(struct out *o, const char *key, double v);
+void out_list(struct out *o, const char *key);
+void out_list_end(struct out *o);
+void out_item(struct out *o);
+void out_item_end(struct out *o);
 void out_octal(struct out *o, const char *key, uint32_t v);
 void out_hex(struct out *o, const char *key, uint64_t v);
 void out_seconds(struct out *o, const char *key, uint64_t ms);

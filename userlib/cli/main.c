@@ -44,6 +44,8 @@ static const struct option all_options[] = {
 	{ "default", no_argument, NULL, OPT_DEFAULT },
 	{ "hand-out", required_argument, NULL, OPT_HAND_OUT },
 	{ "hand-out-mode", required_argument, NULL, OPT_HAND_OUT_MODE },
+	{ "interval", required_argument, NULL, OPT_INTERVAL },
+	{ "since-start", no_argument, NULL, OPT_SINCE_START },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -51,7 +53,8 @@ static const struct option all_options[] = {
 static const int no_opts[] = { 0 };
 static const int in_node_opts[] = { OPT_NODE, OPT_TIMEOUT, 0 };
 static const int recv_opts[] = { OPT_NODE, OPT_COUNT, OPT_TIMEOUT, 0 };
-static const int monitor_opts[] = { 't', OPT_COUNT, 0 };
+static const int monitor_opts[] = { 't', OPT_COUNT, OPT_SINCE_START, 0 };
+static const int status_opts[] = { OPT_INTERVAL, 0 };
 static const int run_opts[] = {
 	OPT_COOKIE, OPT_COOKIE_FILE, OPT_COOKIE_FOR, OPT_LISTEN, OPT_LISTEN_MIN, OPT_LISTEN_MAX,
 	OPT_NO_LISTEN, OPT_PEER, OPT_KEEP, OPT_ALLOW, OPT_ADMIT, OPT_CONNECT_WITH,
@@ -75,6 +78,7 @@ static const struct command {
 	int how;		/* IN_ORDER, MILLISECONDS */
 	const char *usage;
 } commands[] = {
+	{ "status", NULL, status, status_opts, 0, 0, 0, "status [--interval MS]" },
 	{ "node", "show", node_show, no_opts, 0, 1, 0, "node show [NODE]" },
 	{ "node", "run", node_run, run_opts, 1, 1, 0,
 	  "node run NAME [--cookie C | --cookie-file FILE] [--cookie-for NODE=FILE]...\n"
@@ -88,6 +92,9 @@ static const struct command {
 	  "           [--mode OCTAL] [--default] [--serve-info]\n"
 	  "           [--hand-out PATH [--hand-out-mode OCTAL]]" },
 	{ "node", "own", node_own, no_opts, 0, 0, 0, "node own" },
+	{ "node", "of", node_of, no_opts, 1, 1, 0, "node of PID" },
+	{ "nodes", NULL, nodes, in_node_opts, 0, 1, 0,
+	  "nodes [--node N] [visible | hidden | connected | this | known]" },
 	{ "peer", "show", peer_show, no_opts, 0, 1, 0, "peer show [NODE]" },
 	{ "peer", "connect", peer_connect, in_node_opts, 1, 1, 0,
 	  "peer connect [--node N] NODE" },
@@ -96,7 +103,8 @@ static const struct command {
 	{ "process", "show", process_show, no_opts, 0, 0, 0, "process show" },
 	{ "process", "watch", process_watch, in_node_opts, 1, 1, 0,
 	  "process watch [--node N] DEST" },
-	{ "monitor", NULL, monitor, monitor_opts, 0, 0, 0, "monitor [-t] [--count K]" },
+	{ "monitor", NULL, monitor, monitor_opts, 0, 0, 0,
+	  "monitor [-t] [--since-start] [--count K]" },
 	{ "ping", NULL, ping, in_node_opts, 1, 1, 0, "ping [--node N] NODE" },
 	{ "send", NULL, send_term, in_node_opts, 2, 2, IN_ORDER, "send [--node N] DEST TERM" },
 	{ "call", NULL, call_term, in_node_opts, 2, 2, IN_ORDER | MILLISECONDS,
@@ -133,7 +141,7 @@ static int usage(FILE *f, const char *object)
 	fputs("DEST:   NAME@NODE, {Name, 'Node'}, or a pid like <svc@host.12.0>\n"
 	      "TERM:   Erlang syntax\n"
 	      "ARGS:   a list in Erlang syntax\n"
-	      "-j:     one JSON object a line (show, watch, monitor, recv, call, rpc)\n"
+	      "-j:     one JSON object a line (status, show, nodes, watch, monitor, recv, call, rpc)\n"
 	      "--node: the local node to act in, or unix:PATH of a broker that hands out\n"
 	      "        processes, else $ERLDIST_NODE, else the default node\n"
 	      "See erldist(8).\n", f);
@@ -178,6 +186,11 @@ static int take_option(struct cli *c, int opt, int how)
 		return take_timeout(c, how & MILLISECONDS);
 	case OPT_SERVE_INFO:
 		c->serve_info = true;
+		return 0;
+	case OPT_INTERVAL:
+		return number("--interval", optarg, 10, 1000000, &c->interval_ms);
+	case OPT_SINCE_START:
+		c->since_start = true;
 		return 0;
 	case OPT_HAND_OUT:
 		c->hand_out = optarg;
@@ -235,7 +248,7 @@ static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static struct cli c;
+	static struct cli c = { .interval_ms = INTERVAL_MS };
 	const struct command *cmd;
 	int opt, status;
 

@@ -93,6 +93,9 @@ int monitor(struct cli *c)
 
 	stop_prepare();
 	err = subscribe(&o);
+	/* it hears of changes by now: none is missed */
+	if (!err && c->since_start)
+		err = erldist_observer_resync(o, show_event, &w);
 	while (!err && !stop_asked()) {
 		err = stop_wait(&(int){ erldist_observer_fd(o) }, 1);
 		if (!err)

@@ -94,6 +94,44 @@ void out_number(struct out *o, const char *key, uint64_t v)
 	o->first = false;
 }
 
+void out_rate(struct out *o, const char *key, double v)
+{
+	if (o->json)
+		json_key(o, key);
+	else
+		text_key(o, key);
+	printf("%.3f", v);
+	o->first = false;
+}
+
+/* In JSON only: a list of objects inside of one, each between item and item_end */
+void out_list(struct out *o, const char *key)
+{
+	json_key(o, key);
+	putchar('[');
+	o->first = true;
+}
+
+void out_list_end(struct out *o)
+{
+	putchar(']');
+	o->first = false;
+}
+
+void out_item(struct out *o)
+{
+	if (!o->first)
+		putchar(',');
+	putchar('{');
+	o->first = true;
+}
+
+void out_item_end(struct out *o)
+{
+	putchar('}');
+	o->first = false;
+}
+
 void out_octal(struct out *o, const char *key, uint32_t v)
 {
 	if (o->json) {

@@ -808,6 +808,9 @@ struct erldist_observer;
 #define ERLDIST_OBSERVE_HANDSHAKES	0x2	/* needs CAP_NET_ADMIN */
 #define ERLDIST_OBSERVE_NAMES		0x4
 
+/* In the flags of nodes and peers: it is visible, else hidden */
+#define ERLDIST_DFLAG_PUBLISHED	0x1
+
 struct erldist_node_info {
 	const char *name;
 	uint32_t creation;
@@ -993,6 +996,42 @@ ERLDIST_API int erldist_peers(struct erldist_observer *o, erldist_peer_cb cb, vo
 ERLDIST_API int erldist_processes(struct erldist_observer *o, erldist_process_cb cb,
 				  void *user);
 
+/* Which nodes erldist_nodes_of() tells, as nodes/1 of Erlang */
+#define ERLDIST_NODES_VISIBLE	0x1
+#define ERLDIST_NODES_HIDDEN	0x2
+#define ERLDIST_NODES_CONNECTED	(ERLDIST_NODES_VISIBLE | ERLDIST_NODES_HIDDEN)
+#define ERLDIST_NODES_THIS	0x4
+#define ERLDIST_NODES_KNOWN	0x8	/* not connected */
+
+/* As the other callbacks */
+typedef int (*erldist_name_cb)(void *user, const char *node);
+
+/**
+ * erldist_nodes_of() - the nodes that a local node is connected to, as nodes/1
+ * @o: the observer
+ * @node: the local node, or NULL: $ERLDIST_NODE, else the first there is
+ * @which: ERLDIST_NODES_*, together
+ * @cb: called for each
+ * @user: for @cb
+ *
+ * To a hidden node all others are hidden, as in Erlang.
+ *
+ * Return: 0, what @cb returned, -EADDRNOTAVAIL (no such node), or a negative errno.
+ */
+ERLDIST_API int erldist_nodes_of(struct erldist_observer *o, const char *node,
+				 unsigned int which, erldist_name_cb cb, void *user);
+
+/**
+ * erldist_node_of() - where a pid, a port or a reference is from, as node/1
+ * @node: receives the name of the node, UTF-8
+ * @size: of @node; ERLDIST_ATOM_SIZE suffices
+ * @term: the pid, port or reference
+ * @len: its bytes
+ *
+ * Return: 0, -EINVAL: the term is none of these, -ERANGE: @node is too small.
+ */
+ERLDIST_API int erldist_node_of(char *node, size_t size, const void *term, size_t len);
+
 /**
  * erldist_peer_disconnect() - close the connection to a peer
  * @o: the observer
@@ -1141,7 +1180,8 @@ enum erldist_auto_connect {
  * @peers: ``NODE=HOST:PORT`` or ``NODE=unix:PATH``, addresses that need no epmd
  * @options: ERLDIST_KEEPER_* flags
  * @mode: permission bits, who may bind processes; 0: the kernel's default, 0600
- * @flags: distribution flags to offer; 0: the kernel's default
+ * @flags: distribution flags to offer; 0: the kernel's default. Nodes are hidden:
+ *	ERLDIST_DFLAG_PUBLISHED is refused, as a visible one takes part in global
  * @ticktime: seconds; 0: the kernel's default
  * @event: called from erldist_keeper_open() and _dispatch(), or NULL; of the
  *	keeper's functions it may call erldist_keeper_answer() only

@@ -143,9 +143,10 @@ static int take_name(struct erldist_keeper *k, const struct erldist_keeper_optio
 {
 	int err;
 
-	if (o->options & ERLDIST_KEEPER_VISIBLE)
-		return ed_fail(&k->error, -EOPNOTSUPP, "a node here is hidden: visible ones need "
-			       "'global', which does not exist here yet");
+	if (o->options & ERLDIST_KEEPER_VISIBLE || o->flags & ERLDIST_DFLAG_PUBLISHED)
+		return ed_fail(&k->error, -EOPNOTSUPP, "%s cannot be visible: other nodes would "
+			       "expect it to take part in global, which it does not; nodes are "
+			       "hidden", o->name);
 	err = ed_full_name(&k->error, k->node, o->name,
 			   o->options & ERLDIST_KEEPER_LONG_NAMES);
 	k->alive_len = strcspn(k->node, "@");

@@ -1,0 +1,147 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What there is, seen from both sides: erldist status, nodes and monitor, and
+# Erlang's nodes/1, node/1 and disconnect_node/1 of a native node.
+# shellcheck source=selftests/erldist/lib_interop.sh disable=SC2317
+. "$(dirname "$(readlink -f "$0")")/lib_interop.sh"
+
+status()
+{
+	local path puppet
+
+	check "without a node, status says so" no_node
+	path=$(echo_program) || {
+		report 1 "there is an echo program"
+		return
+	}
+	puppet=$(puppet) || {
+		report 1 "there is a program puppet"
+		return
+	}
+	check "a visible node is refused, and why" visible_refused
+	# its names are told to everyone
+	start_node svc --mode 0666 || return
+	start_program echo "$path" || return
+	beam b -- interop_status "svc@$HOST" "$puppet"
+	check "monitor --since-start has no gap while names come and go" since_start
+	check "events that are lost: monitor says resync, and tells what there is" overrun
+}
+
+no_node()
+{
+	[ "$(erldist status)" = "there is no node in this network namespace" ] &&
+		[ "$(erldist -j status --interval 0 | jq -c .nodes)" = "[]" ]
+}
+
+visible_refused()
+{
+	local said
+
+	! said=$(erldist node run seen --cookie "$COOKIE" --visible 2>&1) || return 1
+	echo "$said"
+	[[ $said == *"seen@$HOST cannot be visible"*"global"*hidden* ]]
+}
+
+# file: replayed as a program would, with each begin and end once; what there is
+replay()
+{
+	jq -n -r '
+		def key: .name + " " + .pid;
+		reduce (inputs | select(.name)) as $e ({now: {}, bad: []};
+			($e | key) as $k | ($e.name) as $n |
+			if $e.event == "name-new" then
+				(if .now[$n] == $k then .bad += ["twice " + $k] else . end) |
+				.now[$n] = $k
+			elif .now[$n] == $k then del(.now[$n])
+			else .bad += ["no such " + $k] end) |
+		(.bad[] | "bad: " + .), (.now | keys[])' "$1"
+}
+
+# Names that come and go until told to stop
+churn()
+{
+	while [ ! -e "$TMP/stop" ]; do
+		timeout 0.3 erldist recv "n$1" > /dev/null 2>&1
+	done
+}
+
+since_start()
+{
+	local i pid churns=() status=0
+
+	rm -f "$TMP/stop"
+	for i in 1 2 3 4; do
+		churn "$i" &
+		churns+=($!)
+	done
+	for i in 1 2 3 4 5 6 7 8; do
+		erldist -j monitor --since-start > "$TMP/since$i" &
+		children+=($!)
+		sleep 0.05
+	done
+	sleep 2
+	touch "$TMP/stop"
+	wait "${churns[@]}"
+	wait_for 10 no_churn
+	for pid in "${children[@]: -8}"; do
+		kill -INT "$pid"
+	done
+	for i in 1 2 3 4 5 6 7 8; do
+		wait_for 5 test -s "$TMP/since$i"
+		[ "$(head -n 1 "$TMP/since$i" | jq -r .event)" = resync ] || status=1
+		[ "$(grep -c '"resync-end"' "$TMP/since$i")" = 1 ] || status=1
+		replay "$TMP/since$i" > "$TMP/replayed"
+		[ "$(cat "$TMP/replayed")" = echo ] || {
+			cat "$TMP/replayed"
+			status=1
+		}
+	done
+	[ "$(cat "$TMP"/since[1-8] | grep -c name-del)" -gt 20 ] || status=1
+	return "$status"
+}
+
+no_churn()
+{
+	! erldist process show | grep -q ' name n[1-4] '
+}
+
+# Each name comes and goes: more than a monitor's socket holds
+many_names()
+{
+	local i names=()
+
+	for i in {1..100}; do
+		timeout 2 erldist recv "o$i" > /dev/null 2>&1 &
+		names+=($!)
+		((i % 25)) || {
+			wait "${names[@]}"
+			names=()
+		}
+	done
+}
+
+# A monitor that is stopped meanwhile
+overrun()
+{
+	local pid
+
+	erldist -j monitor > "$TMP/overrun" &
+	pid=$!
+	children+=("$pid")
+	wait_for 10 heard "$TMP/overrun" || return 1
+	kill -STOP "$pid"
+	many_names
+	kill -CONT "$pid"
+	wait_for 20 grep -q resync-end "$TMP/overrun" || return 1
+	kill -INT "$pid"
+	sed -n '/"event":"resync"/,$p' "$TMP/overrun" > "$TMP/after"
+	[ "$(replay "$TMP/after")" = echo ]
+}
+
+heard()
+{
+	timeout 0.1 erldist recv heard
+	[ -s "$1" ]
+}
+
+interop status
