@@ -5,6 +5,8 @@
 
 #include "internal.h"
 
+#define UTF8_MAX	4	/* bytes of a character */
+
 static const char in_name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@";
 
 int ed_syntax(struct ed_parser *ps, const char *what)
@@ -73,7 +75,7 @@ static int parse_escape(struct ed_parser *ps, uint32_t *c)
 		ps->p++;
 		return 0;
 	}
-	if (ed_utf8_next(&ps->p, ps->p + strlen(ps->p), c))
+	if (ed_utf8_next(&ps->p, ps->p + strnlen(ps->p, UTF8_MAX), c))
 		return ed_syntax(ps, "escape without a character");
 	return 0;
 }
@@ -88,7 +90,7 @@ int ed_parse_char(struct ed_parser *ps, char quote, uint32_t *c)
 		ps->p++;
 		return parse_escape(ps, c);
 	}
-	if (ed_utf8_next(&ps->p, ps->p + strlen(ps->p), c))
+	if (ed_utf8_next(&ps->p, ps->p + strnlen(ps->p, UTF8_MAX), c))
 		return ed_syntax(ps, "text that is no UTF-8");
 	return 0;
 }

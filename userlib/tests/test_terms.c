@@ -2,6 +2,7 @@
 /* Text to term and back. */
 #include <locale.h>
 #include <string.h>
+#include <time.h>
 
 #include <erldist.h>
 
@@ -222,6 +223,26 @@ static void check_encodings(void)
 	ok(erldist_print(&text, "\x46\x7f\xf8\0\0\0\0\0\0", 9, 0) == -EBADMSG, "no NaN");
 }
 
+/* The time grows with the length, not with its square, which would be a minute */
+static void check_long(void)
+{
+	const size_t len = 4000000;
+	char *text = malloc(len + 1);
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	clock_t begin = clock();
+	int err = -ENOMEM;
+
+	if (text) {
+		memset(text, 'x', len);
+		memcpy(text, "[<<\"", 4);
+		memcpy(text + len - 4, "\">>]", 5);
+		err = erldist_parse(&t, text, NULL);
+	}
+	ok(!err && t.len > len - 8 && clock() - begin < 10 * CLOCKS_PER_SEC, "a long text");
+	erldist_term_free(&t);
+	free(text);
+}
+
 int main(void)
 {
 	size_t i;
@@ -238,5 +259,6 @@ int main(void)
 	check_damage();
 	check_depth();
 	check_encodings();
+	check_long();
 	return tap_end();
 }
