@@ -22,7 +22,8 @@ tests() ->
      {"a process is of the user who asked", fun user/1},
      {"a reserved name is refused to other users than the node's", fun reserved/1},
      {"who asks and takes nothing is refused in the end, and he alone", fun greedy/1},
-     {"nothing is left of him", fun nothing_left/1},
+     {"users without number who do so hold nobody up for long", fun many_greedy/1},
+     {"nothing is left of them", fun nothing_left/1},
      {"who comes and goes at once does no harm", fun restless/1}].
 
 arg(N) ->
@@ -172,30 +173,43 @@ all_processes() ->
     {0, Text} = run("erldist", ["process", "show"]),
     length(binary:split(Text, <<"\n">>, [global, trim_all])).
 
-%% Connects often and reads nothing
-greedy_script(N) ->
+%% Connects often, as these users, and reads nothing
+greedy_script(Users) ->
     "import os, socket, sys, time\n"
-        "os.setresuid(65534, 65534, 65534)\n"
         "held = []\n"
-        "for i in range(" ++ integer_to_list(N) ++ "):\n"
-        "    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
-        "    s.connect(sys.argv[1])\n"
-        "    s.send(b'x' * 1000)\n"
-        "    held.append(s)\n"
+        "for user in " ++ lists:flatten(io_lib:format("~w", [Users])) ++ ":\n"
+        "    os.seteuid(user)\n"
+        "    for i in range(100):\n"
+        "        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
+        "        s.connect(sys.argv[1])\n"
+        "        try: s.send(b'x' * 1000)\n"
+        "        except OSError: pass\n"
+        "        held.append(s)\n"
+        "    os.seteuid(0)\n"
         "time.sleep(1)\n"
         "print('held', flush=True)\n"
         "sys.stdin.read()\n".
 
+greedy_program(Users) ->
+    Port = interop:program(os:find_executable("python3"), ["-c", greedy_script(Users), arg(3)],
+                           []),
+    receive {Port, {data, {eol, <<"held">>}}} -> Port after ms(20000) -> exit(no_script) end.
+
 greedy(Node) ->
     Before = all_processes(),
-    Port = interop:program(os:find_executable("python3"), ["-c", greedy_script(200), arg(3)], []),
-    receive {Port, {data, {eol, <<"held">>}}} -> ok after ms(20000) -> exit(no_script) end,
+    Port = greedy_program([65534]),
     64 = all_processes() - Before,
     Begin = erlang:monotonic_time(millisecond),
     {0, _} = run_there(["erldist", "send", "x@" ++ atom_to_list(Node), "y"]),
     true = erlang:monotonic_time(millisecond) - Begin < ms(2000),
     Send = ["erldist", "send", "x@" ++ atom_to_list(Node), "y"],
     true = says(run("setpriv", nobody(Send)), <<"too many ask at once">>),
+    interop:stop(Port).
+
+many_greedy(Node) ->
+    Port = greedy_program(lists:seq(60001, 60006)),
+    256 = all_processes(),
+    {0, _} = run_there(["erldist", "send", "x@" ++ atom_to_list(Node), "y"]),
     interop:stop(Port).
 
 nothing_left(Node) ->

@@ -22,14 +22,9 @@ containers()
 	where=$TMP/svc.sock
 	start_node svc --hand-out "$where" --hand-out-mode 0666 || return
 	beam b -- interop_containers "svc@$HOST" "c$OTP" "$where" "$path" "$NODE_PID"
-	check "the path goes with the broker" path_goes "$where"
-	ip netns del "c$OTP"
-}
-
-path_goes()
-{
 	stop_children
-	[ ! -e "$1" ]
+	check "the path goes with the broker" test ! -e "$where"
+	ip netns del "c$OTP"
 }
 
 interop containers

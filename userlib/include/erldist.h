@@ -1411,6 +1411,9 @@ struct ucred;
 
 /**
  * struct erldist_broker_event - who asked, and what he got
+ *
+ * That too many ask at once is told once a second at most.
+ *
  * @asker: his process, user and group, as in this namespace
  * @error: 0: a process; else a positive errno, why not
  * @text: the sentence for a log

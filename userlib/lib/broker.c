@@ -22,6 +22,7 @@
 #define ASKERS_MAX	256
 #define ASKERS_OF_USER	64
 #define PAUSE_MS	1000	/* without descriptors or memory to accept with */
+#define BUSY_MS		1000	/* that there are too many is told so often at most */
 #define PATH_MODE	0600
 
 struct asker {
@@ -41,6 +42,7 @@ struct erldist_broker {
 	int timer;
 	struct asker *askers;	/* the oldest first */
 	unsigned int n;
+	int64_t busy;		/* until when it is not told that there are too many */
 	int (*admit)(void *user, const struct ucred *asker);
 	void (*event)(void *user, const struct erldist_broker_event *event);
 	void *user;
@@ -95,6 +97,19 @@ static int answer(int sock, int err, const char *text, int fd)
 	return sendmsg(sock, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
+/* Those who are many shall not fill a log */
+static bool told_already(struct erldist_broker *b, int err)
+{
+	int64_t now = ed_now();
+
+	if (err != -EAGAIN)
+		return false;
+	if (now < b->busy)
+		return true;
+	b->busy = now + BUSY_MS;
+	return false;
+}
+
 static void refuse(struct erldist_broker *b, int sock, const struct ucred *asker, int err,
 		   const char *why)
 {
@@ -102,7 +117,8 @@ static void refuse(struct erldist_broker *b, int sock, const struct ucred *asker
 
 	snprintf(text, sizeof(text), "process %d of user %u is refused: %.600s", (int)asker->pid,
 		 (unsigned int)asker->uid, why);
-	tell(b, asker, err, text);
+	if (!told_already(b, err))
+		tell(b, asker, err, text);
 	/* who does not hear it has gone */
 	answer(sock, err, why, -1);
 	close(sock);

@@ -9,7 +9,8 @@
 #include "broker.h"
 
 #define PREFIX		"unix:"
-#define AGAIN_MS	20	/* between attempts, while it has too much to do */
+#define AGAIN_MS	20	/* before asking again, while it has too much to do; */
+#define AGAIN_MAX_MS	500	/* each time twice as long, up to this */
 
 /* The path in "unix:PATH"; NULL: it is no such address */
 const char *ed_broker_path(const char *node)
@@ -135,12 +136,14 @@ static int try(struct ed_error *e, const char *path)
 /* A process's socket, which the caller has yet to make its own; or a negative errno */
 int ed_broker_ask(struct ed_error *e, const char *path)
 {
-	const struct timespec pause = { .tv_nsec = AGAIN_MS * 1000000 };
 	int64_t deadline = ed_deadline(ED_BROKER_WAIT_MS);
-	int fd = try(e, path);
+	int fd = try(e, path), ms = AGAIN_MS;
+	struct timespec pause = { 0 };
 
 	while (fd == -EAGAIN && ed_time_left(deadline)) {
+		pause.tv_nsec = ms * 1000000L;
 		nanosleep(&pause, NULL);
+		ms = 2 * ms < AGAIN_MAX_MS ? 2 * ms : AGAIN_MAX_MS;
 		fd = try(e, path);
 	}
 	return fd;

@@ -243,7 +243,7 @@ static void check_asking(struct erldist_broker *b)
 /* Who asks and takes nothing */
 static void check_places(struct erldist_broker *b)
 {
-	int socks[64], one_more, i, given = 0, before = seen.made;
+	int socks[64], one_more, i, given = 0, before = seen.made, told;
 	char junk[1000] = "junk";
 	struct question q;
 
@@ -261,6 +261,13 @@ static void check_places(struct erldist_broker *b)
 	serve(b, 20);
 	ok(answered(one_more) == -EAGAIN && seen.error == EAGAIN, "and no more: %s", seen.text);
 	close(one_more);
+	told = seen.told;
+	for (i = 0; i < 10; i++) {
+		close(connect_path(SOCK_SEQPACKET));
+		serve(b, 0);
+	}
+	serve(b, 20);
+	ok(seen.told == told, "which is told once, not of each");
 	ok(asked(b, &q) == -EAGAIN, "who asks waits a while: %s", q.e.text);
 	for (i = 0; i < 64; i++)
 		close(socks[i]);
