@@ -35,6 +35,7 @@ struct status {
 	struct erldist_observer *o;
 	struct sample before, now;
 	double seconds;		/* between the two; 0: there is one only */
+	const struct peer *next;	/* of before, likely to be asked for next */
 };
 
 struct rates {
@@ -100,14 +101,29 @@ static void drop(struct sample *s)
 	}
 }
 
-static void rates_of(const struct status *s, const struct peer *p, struct rates *r)
+/* The peer as it was before. The order is mostly the same */
+static const struct peer *find(struct status *s, const struct peer *p)
+{
+	const struct peer *old, *begin = s->next ? s->next : s->before.peers;
+
+	if (!begin)
+		return NULL;
+	old = begin;
+	while (strcmp(old->node, p->node) || strcmp(old->name, p->name)) {
+		old = old->next ? old->next : s->before.peers;
+		if (old == begin)
+			return NULL;
+	}
+	s->next = old->next;
+	return old;
+}
+
+static void rates_of(struct status *s, const struct peer *p, struct rates *r)
 {
 	const struct erldist_peer_info *a, *b = &p->info;
-	const struct peer *old = s->before.peers;
+	const struct peer *old = find(s, p);
 
 	memset(r, 0, sizeof(*r));
-	while (old && (strcmp(old->node, p->node) || strcmp(old->name, p->name)))
-		old = old->next;
 	if (!old || s->seconds <= 0 || b->rx_bytes < old->info.rx_bytes ||
 	    b->tx_bytes < old->info.tx_bytes)
 		return;
@@ -132,7 +148,7 @@ static time_t since(uint64_t ms)
 	return now.tv_sec - (time_t)((ms + 999 - (uint64_t)now.tv_nsec / 1000000) / 1000);
 }
 
-static void json_peer(const struct status *s, struct out *o, const struct peer *p)
+static void json_peer(struct status *s, struct out *o, const struct peer *p)
 {
 	const struct erldist_peer_info *i = &p->info;
 	char why[512];
@@ -166,7 +182,7 @@ static void json_peer(const struct status *s, struct out *o, const struct peer *
 	out_item_end(o);
 }
 
-static void json_node(const struct status *s, struct out *o, const struct node *n)
+static void json_node(struct status *s, struct out *o, const struct node *n)
 {
 	const struct erldist_node_info *i = &n->info;
 	const struct peer *p;
@@ -194,7 +210,7 @@ static void json_node(const struct status *s, struct out *o, const struct node *
 	out_item_end(o);
 }
 
-static void json(const struct status *s)
+static void json(struct status *s)
 {
 	const struct node *n;
 	struct out o;
@@ -243,7 +259,7 @@ static const char *since_text(char text[32], uint64_t ms)
 	return text;
 }
 
-static void text_peer(const struct status *s, const struct peer *p, int width)
+static void text_peer(struct status *s, const struct peer *p, int width)
 {
 	const struct erldist_peer_info *i = &p->info;
 	char when[32], in[64], out[64], queued[32], why[512];
@@ -275,7 +291,7 @@ static const char *owner(char text[64], uint32_t uid)
 	return text;
 }
 
-static void text_node(const struct status *s, const struct node *n)
+static void text_node(struct status *s, const struct node *n)
 {
 	const struct erldist_node_info *i = &n->info;
 	int width = 4, len, peers = 0;
@@ -301,7 +317,7 @@ static void text_node(const struct status *s, const struct node *n)
 			text_peer(s, p, width);
 }
 
-static void text(const struct status *s)
+static void text(struct status *s)
 {
 	const struct node *n;
 
