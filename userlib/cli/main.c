@@ -54,6 +54,7 @@ static const int no_opts[] = { 0 };
 static const int in_node_opts[] = { OPT_NODE, OPT_TIMEOUT, 0 };
 static const int recv_opts[] = { OPT_NODE, OPT_COUNT, OPT_TIMEOUT, 0 };
 static const int monitor_opts[] = { 't', OPT_COUNT, OPT_SINCE_START, 0 };
+static const int nodes_opts[] = { OPT_NODE, 0 };
 static const int status_opts[] = { OPT_INTERVAL, 0 };
 static const int run_opts[] = {
 	OPT_COOKIE, OPT_COOKIE_FILE, OPT_COOKIE_FOR, OPT_LISTEN, OPT_LISTEN_MIN, OPT_LISTEN_MAX,
@@ -93,7 +94,7 @@ static const struct command {
 	  "           [--hand-out PATH [--hand-out-mode OCTAL]]" },
 	{ "node", "own", node_own, no_opts, 0, 0, 0, "node own" },
 	{ "node", "of", node_of, no_opts, 1, 1, 0, "node of PID" },
-	{ "nodes", NULL, nodes, in_node_opts, 0, 1, 0,
+	{ "nodes", NULL, nodes, nodes_opts, 0, 1, 0,
 	  "nodes [--node N] [visible | hidden | connected | this | known]" },
 	{ "peer", "show", peer_show, no_opts, 0, 1, 0, "peer show [NODE]" },
 	{ "peer", "connect", peer_connect, in_node_opts, 1, 1, 0,
