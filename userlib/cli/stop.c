@@ -62,10 +62,10 @@ bool stop_asked(void)
 	return stop;
 }
 
-/* Any of n descriptors; one that is negative is none */
+/* Any of n descriptors, at most three; one that is negative is none */
 int stop_wait(const int *fds, unsigned int n)
 {
-	struct pollfd p[n];
+	struct pollfd p[3];
 
 	for (unsigned int i = 0; i < n; i++)
 		p[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };

@@ -196,19 +196,19 @@ int ed_node_channel(struct erldist_keeper *k, const struct hand_over *h)
 }
 
 /* What p says, about a peer. A cookie, too, where there is one */
-static int ask_kernel(struct erldist_keeper *k, struct erldist_peer_request p, const char *peer,
-		      const struct ed_cookie *cookie)
+static int ask_kernel(struct erldist_keeper *k, const struct erldist_peer_request *p,
+		      const char *peer, const struct ed_cookie *cookie)
 {
 	size_t name_len = strlen(peer), cookie_len = cookie ? cookie->len : 0;
-	size_t size = sizeof(p) + name_len + cookie_len;
+	size_t size = sizeof(*p) + name_len + cookie_len;
 	struct erldist_peer_request *r = calloc(1, size);
 	int err;
 
 	if (!r)
 		return -ENOMEM;
-	p.name_len = (__u16)name_len;
-	p.cookie_len = (__u16)cookie_len;
-	*r = p;
+	*r = *p;
+	r->name_len = (__u16)name_len;
+	r->cookie_len = (__u16)cookie_len;
 	memcpy(r->data, peer, name_len);
 	if (cookie_len)
 		memcpy(r->data + name_len, cookie->value, cookie_len);
@@ -226,7 +226,7 @@ void ed_node_unreachable(struct erldist_keeper *k, const char *peer, int error)
 	};
 
 	/* without memory the kernel's own timeout remains */
-	ask_kernel(k, p, peer, NULL);
+	ask_kernel(k, &p, peer, NULL);
 }
 
 /* The node's, or a peer's; none: the peer has the node's */
@@ -236,7 +236,7 @@ int ed_node_cookie(struct erldist_keeper *k, const char *peer, const struct ed_c
 
 	if (!peer)
 		return set(k, ERLDIST_COOKIE, c->value, c->len);
-	return ask_kernel(k, p, peer, c);
+	return ask_kernel(k, &p, peer, c);
 }
 
 /* -ENOENT: it is gone */
@@ -249,7 +249,7 @@ int ed_node_answer(struct erldist_keeper *k, const char *peer, uint64_t tag, boo
 
 	if (c)
 		p.action |= ERLDIST_PEER_COOKIE;
-	return ask_kernel(k, p, peer, c);
+	return ask_kernel(k, &p, peer, c);
 }
 
 int erldist_keeper_give(struct erldist_keeper *k, int fd, int role, const char *node,

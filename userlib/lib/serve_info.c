@@ -7,8 +7,6 @@
 
 #include "serve.h"
 
-#define DFLAG_PUBLISHED	0x1
-
 /* A list that grows */
 struct list {
 	struct erldist_server *s;
@@ -66,7 +64,7 @@ static int run_node(struct erldist_request *open, void *data)
 
 static bool is_wanted(const struct list *l, const struct erldist_peer_info *info)
 {
-	const char *kind = info->flags & DFLAG_PUBLISHED ? "visible" : "hidden";
+	const char *kind = info->flags & ERLDIST_DFLAG_PUBLISHED ? "visible" : "hidden";
 
 	if (strcmp(info->node, l->s->p->node))
 		return false;
