@@ -69,7 +69,7 @@ says({Status, Text}, Words) ->
 
 nothing(_) ->
     {0, <<>>} = run("ip", ["netns", "exec", arg(2), "erldist", "node", "show"]),
-    says(run("ip", ["netns", "exec", arg(2), "erldist", "send", "x@svc@host", "y"]),
+    says(run("ip", ["netns", "exec", arg(2), "erldist", "nodes"]),
          <<"there is no node in this network namespace">>).
 
 server(Node) ->

@@ -131,7 +131,7 @@ cookies()
 	check "cookies are not shown in the end" nowhere_shown "$secret"
 	end_child "$NODE_PID"
 	end_child "$BEAM_PID"
-	rm -f "$HOME/.erlang.cookie"
+	rm -f "$HOME/.erlang.cookie" "$TMP/cookie"
 }
 
 # name, letter of the node's type

@@ -18,7 +18,7 @@ run() # TEST
 	local output
 
 	output=$("$HERE/$1" 2>&1) || {
-		echo "$output" | sed 's/^/# /'
+		echo "# ${output//$'\n'/$'\n# '}"
 		return 1
 	}
 }
