@@ -141,16 +141,17 @@ static int open_loop(struct erldist_keeper *k)
 
 static int take_name(struct erldist_keeper *k, const struct erldist_keeper_options *o)
 {
-	int err;
+	int err = ed_full_name(&k->error, k->node, o->name,
+			       o->options & ERLDIST_KEEPER_LONG_NAMES);
 
+	if (err)
+		return err;
 	if (o->options & ERLDIST_KEEPER_VISIBLE || o->flags & ERLDIST_DFLAG_PUBLISHED)
 		return ed_fail(&k->error, -EOPNOTSUPP, "%s cannot be visible: other nodes would "
 			       "expect it to take part in global, which it does not; nodes are "
-			       "hidden", o->name);
-	err = ed_full_name(&k->error, k->node, o->name,
-			   o->options & ERLDIST_KEEPER_LONG_NAMES);
+			       "hidden", k->node);
 	k->alive_len = strcspn(k->node, "@");
-	return err ? err : ed_register_configure(k, o->epmd);
+	return ed_register_configure(k, o->epmd);
 }
 
 /* Whether processes or a peer want something is known from here on */
