@@ -357,9 +357,9 @@ TEST_F(signals, alias)
 
 	fmt(&hello, "a", "hello");
 	SEND_FRAME(&hello, "{ipr}", OP_ALIAS_SEND, &self->other, &ref);
+	ASSERT_EQ(0, wire_sync(&self->w));
 	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_ALIAS, NULL, self->ref, 0));
 	EXPECT_EQ(-EEXIST, ask_ref(self->p, ERLDIST_SIG_ALIAS, NULL, self->ref, 0));
-	ASSERT_EQ(0, wire_sync(&self->w));
 	EXPECT_TRUE(quiet(self->p));
 	SEND_FRAME(&hello, "{ipr}", OP_ALIAS_SEND, &self->other, &ref);
 	EXPECT_SIGNAL(self->p, ERLDIST_SIG_MESSAGE, self->ref, "a", "hello");
