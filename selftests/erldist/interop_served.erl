@@ -458,7 +458,9 @@ shut_down(#{svc := Native} = T) ->
 
 %% Who serves nothing says so at once
 nothing(#{bare := Bare} = T) ->
+    Begin = now_ms(),
     {0, <<"{badrpc, notsup}">>} = c_node(Bare, "interop_fun echo [x]"),
+    true = now_ms() - Begin < ms(2000),
     known_nothing(T).
 
 %% To a node that is connected
