@@ -412,9 +412,10 @@ out_of_nothing()
 	pid=$(erldist -j rpc "$dest" erlang spawn '[timer,sleep,[100000]]' |
 		sed 's/.*"\(<[^"]*>\)".*/\1/')
 	check "send, at once" erldist send "$pid" first
-	check "send, more than is on its way when that ends" erldist send "$pid" \
-		"[$(printf '<<0:1048576>>,%.0s' {1..8})last]"
-	check "it is there" wait_for 10 has_messages "$dest" "$pid"
+	check "send, more than is on its way when that ends" send_much "$pid"
+	check "it is there" has_messages "$dest" "$pid" 2
+	check "much, again and again" much_again "$dest" "$pid"
+	check "nothing of it was lost" has_messages "$dest" "$pid" 12
 	start_beam l@127.0.0.1 -setcookie "$COOKIE" || return
 	check "a node with a long name is as good" says pong erldist ping l@127.0.0.1
 	end_child "$BEAM_PID"
@@ -440,9 +441,25 @@ out_of_nothing()
 	rm -f "$HOME/.erlang.cookie"
 }
 
+# node, pid, how many
 has_messages()
 {
-	says '{message_queue_len,2}' erldist rpc "$1" erlang process_info "[$2,message_queue_len]"
+	says "{message_queue_len,$3}" erldist rpc "$1" erlang process_info "[$2,message_queue_len]"
+}
+
+send_much()
+{
+	erldist send "$1" "[$(printf '<<0:1048576>>,%.0s' {1..8})last]"
+}
+
+# Each command has a node of the same name
+much_again()
+{
+	local _
+
+	for _ in {1..10}; do
+		send_much "$2" && erldist ping "$1" || return
+	done
 }
 
 no_nodes()

@@ -29,6 +29,28 @@ int local_reach(struct cli *c, struct erldist **p, const char *dest)
 	return err;
 }
 
+/* As net_adm:ping/1 does: it answers when all that came before this was handled there */
+int ask_node(struct erldist *p, const char *node, int timeout_ms)
+{
+	struct erldist_term request = ERLDIST_TERM_INIT;
+	struct erldist_msg m = ERLDIST_MSG_INIT;
+	char dest[ERLDIST_NAME_MAX + 16];
+	erlang_pid self;
+	ssize_t n;
+
+	snprintf(dest, sizeof(dest), "net_kernel@%s", node);
+	n = erldist_self(p, &self);
+	if (!n)
+		n = erldist_format(&request, "{is_auth,~a}", self.node);
+	if (!n)
+		n = erldist_call(p, dest, request.term, request.len, &m, timeout_ms);
+	if (n >= 0 && erldist_match(m.term, m.len, "yes"))
+		n = -EPROTO;
+	erldist_term_free(&request);
+	erldist_msg_free(&m);
+	return n < 0 ? (int)n : 0;
+}
+
 int parse_term(struct erldist_term *t, const char *text)
 {
 	struct erldist_parse_options o = { .creation = erldist_creation_of };

@@ -8,7 +8,7 @@
 #include "cli.h"
 
 #define NAMES_MAX	65536
-#define DRAIN_MS	5000
+#define DRAIN_MS	5000	/* without anything moving */
 #define LOOK_MS		10
 
 /* Nobody connects to it, so that names of both kinds are the same to it */
@@ -35,27 +35,63 @@ static int make(struct cli *c, struct erldist_keeper **k)
 	return err;
 }
 
+struct draining {
+	const char *node;
+	struct erldist *p;
+	uint64_t queued;
+};
+
 static int add_queued(void *user, const struct erldist_peer_info *info)
 {
-	*(uint64_t *)user += info->queued;
+	struct draining *d = user;
+
+	if (!strcmp(info->node, d->node))
+		d->queued += info->queued;
 	return 0;
 }
 
-/* What was sent last is to be on its way */
+static int add_answer(void *user, const struct erldist_peer_info *info)
+{
+	struct draining *d = user;
+
+	if (!strcmp(info->node, d->node) && info->state == ERLDIST_PEER_STATE_UP)
+		ask_node(d->p, info->name, DRAIN_MS);
+	return 0;
+}
+
+/* Until nothing is queued, or nothing of it moves for some time */
+static void drain_queues(struct erldist_keeper *k, struct erldist_observer *o, struct draining *d)
+{
+	uint64_t before = UINT64_MAX;
+	int i = 0;
+
+	for (;;) {
+		d->queued = 0;
+		if (erldist_peers(o, add_queued, d) || !d->queued)
+			return;
+		i = d->queued < before ? 0 : i + 1;
+		if (i >= DRAIN_MS / LOOK_MS)
+			return;
+		before = d->queued;
+		poll(NULL, 0, LOOK_MS);
+		erldist_keeper_dispatch(k);
+	}
+}
+
+/*
+ * What was sent last is to arrive. To be on its way is not enough: the next one of
+ * this name would have the peer end the connection, with what it has not read yet.
+ */
 static void drain(struct erldist_keeper *k)
 {
+	struct draining d = { .node = erldist_keeper_node(k) };
 	struct erldist_observer *o = NULL;
-	uint64_t queued = 1;
-	int i;
 
-	if (erldist_observer_open(&o, 0))
-		queued = 0;
-	for (i = 0; queued && i < DRAIN_MS / LOOK_MS; i++) {
-		queued = 0;
-		if (!erldist_peers(o, add_queued, &queued) && queued) {
-			poll(NULL, 0, LOOK_MS);
-			erldist_keeper_dispatch(k);
-		}
+	if (!erldist_observer_open(&o, 0)) {
+		drain_queues(k, o, &d);
+		if (!erldist_open(&d.p, NULL, d.node))
+			erldist_peers(o, add_answer, &d);
+		erldist_close(d.p);
 	}
 	erldist_observer_close(o);
 }

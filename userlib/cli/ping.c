@@ -13,27 +13,6 @@ static double now_ms(void)
 	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
 }
 
-static int ask(struct cli *c, struct erldist *p, const char *node)
-{
-	struct erldist_term request = ERLDIST_TERM_INIT;
-	struct erldist_msg m = ERLDIST_MSG_INIT;
-	char dest[ERLDIST_NAME_MAX + 16];
-	erlang_pid self;
-	ssize_t n;
-
-	snprintf(dest, sizeof(dest), "net_kernel@%s", node);
-	n = erldist_self(p, &self);
-	if (!n)
-		n = erldist_format(&request, "{is_auth,~a}", self.node);
-	if (!n)
-		n = erldist_call(p, dest, request.term, request.len, &m, c->timeout_ms);
-	if (n >= 0 && erldist_match(m.term, m.len, "yes"))
-		n = -EPROTO;
-	erldist_term_free(&request);
-	erldist_msg_free(&m);
-	return n < 0 ? (int)n : 0;
-}
-
 static int ping_node(struct cli *c, struct erldist *p, const char *node)
 {
 	double begin = now_ms(), up;
@@ -42,7 +21,7 @@ static int ping_node(struct cli *c, struct erldist *p, const char *node)
 	err = erldist_connect(p, node, c->timeout_ms);
 	up = now_ms();
 	if (!err)
-		err = ask(c, p, node);
+		err = ask_node(p, node, c->timeout_ms);
 	if (err) {
 		puts("pang");
 		complain("%s", erldist_strerror(p, err));

@@ -310,7 +310,7 @@ ERLDIST_API int erldist_open(struct erldist **p, const char *name, const char *n
  * erldist_close() - end the process
  * @p: the handle, or NULL
  *
- * With a node of its own it waits until what was sent is on its way.
+ * With a node of its own it waits until what was sent has arrived.
  */
 ERLDIST_API void erldist_close(struct erldist *p);
 

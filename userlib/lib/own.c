@@ -117,7 +117,7 @@ int ed_own_open(struct ed_error *e, struct ed_own *own, char node[ED_NODE_SIZE])
 		       ed_errno_text(err));
 }
 
-/* It ends with its input, when what was sent is on its way */
+/* It ends with its input, when what was sent has arrived */
 void ed_own_close(struct ed_own *own)
 {
 	if (own->fd >= 0)
