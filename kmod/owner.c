@@ -105,7 +105,8 @@ static void watch_work(struct work_struct *work)
 }
 
 static struct erldist_watch *watch_new(struct erldist_process *proc,
-				       struct task_struct *task)
+				       struct task_struct *task,
+				       struct pid *pid)
 {
 	struct erldist_watch *watch;
 
@@ -120,7 +121,7 @@ static struct erldist_watch *watch_new(struct erldist_process *proc,
 	refcount_set(&watch->ref, 1);
 	watch->process = proc;
 	watch->task = get_task_struct(task);
-	watch->pid = get_pid(task_tgid(task));
+	watch->pid = get_pid(pid);
 	INIT_WORK(&watch->work, watch_work);
 	init_waitqueue_func_entry(&watch->wait, watch_wake);
 	return watch;
@@ -155,20 +156,29 @@ static void owner_replace(struct erldist_process *proc,
 		watch_queue(watch);
 }
 
-/* A child cannot be reaped, and its pid reused, but by the caller. */
-static struct task_struct *get_child(pid_t nr)
+/* A child may be reaped at any time, and have no pid any more: both are held. */
+static struct task_struct *get_child(pid_t nr, struct pid **pid)
 {
 	struct task_struct *task;
 
 	rcu_read_lock();
-	task = pid_task(find_vpid(nr), PIDTYPE_TGID);
+	*pid = find_vpid(nr);
+	task = pid_task(*pid, PIDTYPE_TGID);
 	if (task && rcu_dereference(task->real_parent)->signal ==
-	    current->signal)
+	    current->signal) {
 		get_task_struct(task);
-	else
+		get_pid(*pid);
+	} else {
 		task = NULL;
+	}
 	rcu_read_unlock();
 	return task;
+}
+
+static struct task_struct *get_self(struct pid **pid)
+{
+	*pid = get_pid(task_tgid(current));
+	return get_task_struct(current->group_leader);
 }
 
 /**
@@ -183,21 +193,23 @@ int erldist_owner_set(struct erldist_process *proc, s32 owner)
 {
 	struct erldist_watch *watch;
 	struct task_struct *task;
+	struct pid *pid;
 
 	if (owner == ERLDIST_OWNER_NONE) {
 		owner_replace(proc, NULL);
 		return 0;
 	}
-	task = owner == ERLDIST_OWNER_SELF ?
-	       get_task_struct(current->group_leader) : get_child(owner);
+	task = owner == ERLDIST_OWNER_SELF ? get_self(&pid) :
+					     get_child(owner, &pid);
 	if (!task)
 		return -ESRCH;
-	watch = watch_new(proc, task);
+	watch = watch_new(proc, task, pid);
 	if (watch) {
 		WRITE_ONCE(proc->uid, task_cred_xxx(task, fsuid));
 		owner_replace(proc, watch);
 	}
 	put_task_struct(task);
+	put_pid(pid);
 	return watch ? 0 : -ENOMEM;
 }
 

@@ -163,6 +163,25 @@ static int giver(void *arg)
 	return g->status;
 }
 
+/* Nobody waits for it: it has no pid from one moment to the next */
+TEST_F(owner, child_that_is_reaped)
+{
+	signal(SIGCHLD, SIG_IGN);
+	for (int i = 0; i < scaled(500); i++) {
+		int p = proc("", NULL), err;
+		pid_t child = fork();
+
+		ASSERT_LE(0, child);
+		if (!child)
+			_exit(0);
+		do
+			err = set_owner(p, child);
+		while (!err);
+		EXPECT_TRUE(err == -ESRCH || err == -EPIPE);
+		close(p);
+	}
+}
+
 TEST_F(owner, none)
 {
 	struct giver g = { .told = self->told[1], .owner = ERLDIST_OWNER_NONE, .status = 3 };
