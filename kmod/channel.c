@@ -449,8 +449,11 @@ static int channel_decide(struct erldist_channel *ch)
 	ch->peer = peer;
 	if (!READ_ONCE(ch->node->admit))
 		return channel_decided(ch);
-	WRITE_ONCE(peer->asking_flags, ch->hs->peer_flags);
+	/* Told together: the flags are those of the tag. */
+	spin_lock_bh(&ch->node->event_lock);
+	peer->asking_flags = ch->hs->peer_flags;
 	WRITE_ONCE(peer->asking, ch->tag);
+	spin_unlock_bh(&ch->node->event_lock);
 	erldist_peer_event(peer, ERLDIST_PENDING_ASKS, ch->tag, 0);
 	return 0;
 }

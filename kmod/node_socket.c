@@ -245,7 +245,7 @@ static struct erldist_peer *event_pop(struct erldist_node *node,
 		news->tag = peer->pending & ERLDIST_PENDING_ASKS &&
 			    peer->asking ? peer->asking : peer->event_tag;
 		news->connection = peer->event_connection;
-		news->flags = READ_ONCE(peer->asking_flags);
+		news->flags = peer->asking_flags;
 		peer->pending = 0;
 	}
 	spin_unlock_bh(&node->event_lock);

@@ -909,14 +909,17 @@ static void peer_down_locked(struct erldist_peer *peer,
 {
 	peer_set_state(peer, ERLDIST_PEER_STATE_DRAINING);
 	peer->channel = NULL;
-	peer->open = false;
 	peer->reason = reason;
 	peer->error = error;
 	peer->rx_bytes += ch->rx_bytes;
 	peer->tx_bytes += ch->tx_bytes;
 	peer->rx_messages += ch->rx_messages;
 	peer->tx_messages += ch->tx_messages;
-	peer->was_up = true;
+	peer->over = peer->open ? ERLDIST_PENDING_DOWN : ERLDIST_PENDING_FAILED;
+	/* Who waits has been told that it is open, or is told now why it is not. */
+	if (!peer->open)
+		peer->epoch++;
+	peer->open = false;
 	peer_give_up_locked(peer, drop);
 }
 
@@ -1112,18 +1115,28 @@ static bool peer_drained(struct erldist_peer *peer)
 	return true;
 }
 
+/* It is down, or never was up for anybody. */
+static void peer_tell_over(struct erldist_peer *peer)
+{
+	u32 over = peer->over;
+
+	peer->over = 0;
+	if (!over)
+		return;
+	erldist_netlink_peer(peer, over == ERLDIST_PENDING_DOWN ?
+				   ERLDIST_CMD_PEER_DOWN_NTF :
+				   ERLDIST_CMD_PEER_FAILED_NTF);
+	erldist_peer_event(peer, over, peer->tag,
+			   over == ERLDIST_PENDING_DOWN ? peer->connection : 0);
+}
+
 static void peer_drain(struct work_struct *work)
 {
 	struct erldist_peer *peer = container_of(work, struct erldist_peer,
 						 drain);
 
 	peer_drain_all(peer);
-	if (peer->was_up) {
-		peer->was_up = false;
-		erldist_netlink_peer(peer, ERLDIST_CMD_PEER_DOWN_NTF);
-		erldist_peer_event(peer, ERLDIST_PENDING_DOWN, peer->tag,
-				   peer->connection);
-	}
+	peer_tell_over(peer);
 	while (!peer_drained(peer))
 		peer_drain_all(peer);
 	erldist_node_quiet(peer->node);

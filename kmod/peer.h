@@ -41,7 +41,7 @@ struct erldist_peer {
 	u32 users;			/* accepted handshakes of this name */
 	u32 epoch;			/* grows whenever a wait for it is decided */
 	bool again;			/* wanted again, after draining */
-	bool was_up;			/* draining: and that is to be told; the drain's */
+	u8 over;			/* draining: ERLDIST_PENDING_* to tell; the drain's */
 	unsigned long since;		/* jiffies of the last state change */
 	unsigned long retry;		/* jiffies until error is remembered */
 	bool remember;
@@ -82,7 +82,7 @@ struct erldist_peer {
 	u64 event_tag;
 	u64 event_connection;
 	u64 asking;			/* tag of the connection that asks */
-	u64 asking_flags;		/* what it offers */
+	u64 asking_flags;		/* what it offers; both are set under event_lock */
 	struct list_head event;		/* node->events */
 	struct erldist_cookie *cookie;
 

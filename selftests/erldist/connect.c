@@ -345,6 +345,44 @@ TEST_F(connect, without_blocking)
 	EXPECT_EQ(0, err);
 }
 
+/* It proves the cookie, and is not there for the answer */
+static int prove_and_go(int node, const char *name)
+{
+	struct wire w;
+	DEFINE_BUF(b);
+	int sv[2];
+
+	wire_init(&w, -1, name);
+	stream_pair(CARRIER_UNIX, sv);
+	w.fd = sv[0];
+	if (node_accept(node, sv[1], 0))
+		return -1;
+	close(sv[1]);
+	hs_name(&w, &b);
+	if (hs_send(&w, &b) || hs_recv(&w, &b, WAIT_MS) || hs_recv(&w, &b, WAIT_MS) ||
+	    !hs_take_challenge(&w, &b))
+		return -1;
+	b.len = 0;
+	hs_reply(&w, &b);
+	if (hs_send(&w, &b))
+		return -1;
+	return close(w.fd);
+}
+
+TEST_F(connect, proven_and_gone)
+{
+	char name[16];
+	DEFINE_BUF(d);
+
+	fcntl(self->p, F_SETFL, O_NONBLOCK);
+	for (int i = 0; i < 50; i++) {
+		snprintf(name, sizeof(name), "g%d@h", i);
+		EXPECT_EQ(-EINPROGRESS, proc_connect(self->p, term(&d, "{aa}", "x", name)));
+		ASSERT_EQ(0, prove_and_go(self->node, name));
+		ASSERT_TRUE(poll_for(self->p, POLLOUT, WAIT_MS));
+	}
+}
+
 /* Several connect() that do not block: SO_ERROR is the last one's result */
 
 static int so_error(int fd)
