@@ -92,7 +92,7 @@ int erldist_dispatch_message(struct erldist_channel *ch,
 		if (!may_sleep)
 			return -EAGAIN;
 		erldist_netkernel_call(ch, &ctl->name, msg);
-		atomic_long_sub(msg->charged, &ch->node->pool_used);
+		erldist_pool_sub(ch->node, msg->charged);
 		erldist_msg_put(msg);
 		return 0;
 	}
@@ -397,6 +397,7 @@ static struct erldist_blob *reason_of(const struct erldist_msg *msg)
 		return ERR_PTR(-ERLDIST_REASON_NO_MEMORY);
 	err = etf_scan_term(blob->data, blob->len, &rules);
 	blob->here_only = err;
+	blob->told_once = true;
 	if (!err || (err != -ENOMEM && is_one_term(blob)))
 		return blob;
 	erldist_blob_put(blob);

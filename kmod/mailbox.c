@@ -262,7 +262,7 @@ static int put_remote_locked(struct erldist_process *proc,
 {
 	struct erldist_mailbox *mb = &proc->mailbox;
 	size_t all = MESSAGE_OVERHEAD + msg->body + msg->len -
-		     (msg->reason ? msg->reason->len : 0);
+		     (msg->reason && !msg->reason->told_once ? msg->reason->len : 0);
 	size_t more = all - msg->charged;
 
 	if (!takes_messages(proc, queue))
@@ -374,8 +374,20 @@ void erldist_mailbox_uncharge(struct erldist_process *proc, size_t bytes)
 	spin_lock_bh(&mb->lock);
 	mb->remote_bytes -= bytes;
 	spin_unlock_bh(&mb->lock);
-	atomic_long_sub(bytes, &proc->node->pool_used);
-	erldist_pool_freed(proc->node);
+	erldist_pool_sub(proc->node, bytes);
+}
+
+/**
+ * erldist_pool_sub() - bytes of peers that are held no more
+ * @node: the node
+ * @bytes: how many
+ *
+ * Context: any.
+ */
+void erldist_pool_sub(struct erldist_node *node, size_t bytes)
+{
+	atomic_long_sub(bytes, &node->pool_used);
+	erldist_pool_freed(node);
 }
 
 /**

@@ -25,6 +25,7 @@ struct erldist_blob *erldist_blob_new(const void *p, size_t len, gfp_t gfp)
 		return NULL;
 	refcount_set(&blob->ref, 1);
 	blob->here_only = false;
+	blob->told_once = false;
 	blob->len = len;
 	if (p)
 		memcpy(blob->data, p, len);

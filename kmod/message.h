@@ -20,11 +20,13 @@ struct msghdr;
 
 /*
  * A term that several holders share: exit reasons. here_only: not every peer
- * would decode it, so none is sent it.
+ * would decode it, so none is sent it. told_once: a peer's, that is in one message
+ * at most, and counts with that.
  */
 struct erldist_blob {
 	refcount_t ref;
 	bool here_only;
+	bool told_once;
 	u32 len;
 	u8 data[];
 };

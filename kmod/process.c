@@ -272,6 +272,8 @@ static void process_tell(struct erldist_process *proc)
 	/* What is coming for it holds memory for nothing. */
 	if (READ_ONCE(proc->mailbox.remote_bytes))
 		erldist_channels_sweep(proc->node);
+	/* It has ended; pairs with erldist_spawn_server_set(). */
+	smp_mb();
 	if (erldist_spawn_server_is(proc))
 		erldist_spawn_server_set(proc, false);
 	spin_lock_bh(&proc->lock);
@@ -518,6 +520,9 @@ void erldist_process_exit_signal(struct erldist_process *proc,
 		erldist_mailbox_put_signal(proc, NULL, msg);
 		return;
 	} else if (!blob_is(reason, "normal")) {
+		/* It goes on to all that are linked to this one. */
+		if (reason->told_once)
+			reason->told_once = false;
 		erldist_process_end(proc, reason, err);
 	}
 	erldist_msg_put(msg);

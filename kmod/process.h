@@ -224,6 +224,7 @@ void erldist_queue_init(struct erldist_queue *queue, struct sock *sk);
 void erldist_queue_close(struct erldist_process *proc,
 			 struct erldist_queue *queue);
 void erldist_pool_freed(struct erldist_node *node);
+void erldist_pool_sub(struct erldist_node *node, size_t bytes);
 
 /* Where messages for a socket of the process wait */
 static inline struct erldist_queue *erldist_queue(struct erldist_process *proc,

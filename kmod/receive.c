@@ -44,7 +44,7 @@ static void rx_drop(struct erldist_channel *ch, struct erldist_msg *msg,
 	if (msg && to)
 		erldist_mailbox_uncharge(to, msg->charged);
 	else if (msg)
-		atomic_long_sub(msg->charged, &ch->node->pool_used);
+		erldist_pool_sub(ch->node, msg->charged);
 	erldist_msg_put(msg);
 	if (to)
 		erldist_process_put(to);
@@ -689,7 +689,7 @@ static int rx_deliver(struct rx_run *run)
 	if (!run->may_sleep)
 		return -EAGAIN;
 	err = erldist_dispatch_signal(ch, &rx->ctl, msg);
-	atomic_long_sub(msg->charged, &ch->node->pool_used);
+	erldist_pool_sub(ch->node, msg->charged);
 	erldist_msg_put(msg);
 	return err;
 }
