@@ -153,22 +153,33 @@ static bool names_node(const struct send_op *op)
 static bool ends(const struct send_op *op)
 {
 	return op->sig.op == ERLDIST_SIG_UNLINK ||
+	       op->sig.op == ERLDIST_SIG_SPAWN_ANSWER ||
 	       (op->sig.op == ERLDIST_SIG_MONITOR_NODE &&
 		op->sig.flags & ERLDIST_SIG_F_OFF);
 }
 
 static int send_find_peer(struct send_op *op)
 {
+	op->peer = erldist_peer_find(op->from->node, &op->dest.node);
+	if (op->peer)
+		return 0;
+	op->nobody = ends(op);
+	return op->noconnect && !op->nobody ? -EHOSTUNREACH : 0;
+}
+
+/* One that is not known yet is made when nothing else can be wrong. */
+static int send_make_peer(struct send_op *op)
+{
 	struct erldist_peer *peer;
 
-	if (ends(op)) {
-		op->peer = erldist_peer_find(op->from->node, &op->dest.node);
-		op->nobody = !op->peer;
+	if (op->peer || op->nobody || op->dest.local ||
+	    !signal_ops[op->sig.op].dest)
 		return 0;
-	}
 	peer = erldist_peer_for(op->from, &op->dest.node, op->noconnect);
-	op->peer = IS_ERR(peer) ? NULL : peer;
-	return PTR_ERR_OR_ZERO(peer);
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+	op->peer = peer;
+	return 0;
 }
 
 static int send_to_default(struct send_op *op)
@@ -258,14 +269,15 @@ static struct erldist_msg *send_build(struct send_op *op)
 	if (!msg)
 		return ERR_PTR(-ENOMEM);
 	send_address(op, msg);
-	if (op->peer) {
-		rules.peer = op->peer->atom;
-		rules.creation = READ_ONCE(op->peer->creation);
+	if (!op->dest.local) {
+		rules.peer = op->peer ? op->peer->atom : op->dest.node;
 		/* Who will be there when it is sent is not known yet. */
-		rules.any_creation = !READ_ONCE(op->peer->open);
+		rules.any_creation = !op->peer || !READ_ONCE(op->peer->open);
+		if (op->peer)
+			rules.creation = READ_ONCE(op->peer->creation);
 	}
 	/* It goes on to whoever is linked. */
-	if (!op->peer && op->sig.op == ERLDIST_SIG_EXIT)
+	if (op->dest.local && op->sig.op == ERLDIST_SIG_EXIT)
 		rules.any_peer = true;
 	err = erldist_msg_from_user(msg, op->mh, op->len, &rules);
 	if (!err)
@@ -607,7 +619,8 @@ static int send_spawn(struct send_op *op, struct erldist_msg *msg)
 		.sig = &op->sig,
 		.peer = op->peer,
 	};
-	int err = signal_room(op);
+	/* A node that nobody knows has asked for nothing. */
+	int err = op->nobody ? -ENOENT : signal_room(op);
 
 	if (!err && op->sig.op == ERLDIST_SIG_SPAWN)
 		err = erldist_ask_spawn(&ask, msg);
@@ -620,12 +633,18 @@ static int send_spawn(struct send_op *op, struct erldist_msg *msg)
 static int send_it(struct send_op *op)
 {
 	struct erldist_msg *msg;
+	int err;
 
 	if (!signal_ops[op->sig.op].payload)
-		return op->len ? -EINVAL : signal_ask(op);
+		return op->len ? -EINVAL : send_make_peer(op) ?: signal_ask(op);
 	msg = send_build(op);
 	if (IS_ERR(msg))
 		return PTR_ERR(msg);
+	err = send_make_peer(op);
+	if (err) {
+		erldist_msg_put(msg);
+		return err;
+	}
 	switch (op->sig.op) {
 	case ERLDIST_SIG_EXIT:
 		return send_exit(op, msg);

@@ -296,7 +296,7 @@ int erldist_sock_connect(struct sock *sk, const u8 *term, size_t len,
 		return -ENOTCONN;
 	if (!erldist_process_alive(proc))
 		return -proc->err;
-	target = erldist_target_new(proc->node, term, len);
+	target = erldist_target_new(proc, term, len);
 	if (IS_ERR(target))
 		return PTR_ERR(target);
 	err = connect_peer(es, target, wait);

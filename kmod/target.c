@@ -93,16 +93,16 @@ int erldist_dest_is_node(const struct erldist_node *node,
 }
 
 static int target_resolve(struct erldist_target *target,
-			  struct erldist_node *node)
+			  struct erldist_process *by)
 {
 	struct erldist_peer *peer;
 	int err;
 
-	err = erldist_dest_parse(node, target->term, target->len,
+	err = erldist_dest_parse(by->node, target->term, target->len,
 				 &target->dest);
 	if (err || target->dest.local)
 		return err;
-	peer = erldist_peer_make(node, &target->dest.node);
+	peer = erldist_peer_for(by, &target->dest.node, false);
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
 	target->peer = peer;
@@ -111,14 +111,14 @@ static int target_resolve(struct erldist_target *target,
 
 /**
  * erldist_target_new() - keep a destination
- * @node: the local node
+ * @by: the process that keeps it, and will want a connection
  * @term: what names it
  * @len: its bytes
  *
  * Context: process context.
  * Return: the target with one reference, or an ERR_PTR.
  */
-struct erldist_target *erldist_target_new(struct erldist_node *node,
+struct erldist_target *erldist_target_new(struct erldist_process *by,
 					  const u8 *term, size_t len)
 {
 	struct erldist_target *target;
@@ -130,7 +130,7 @@ struct erldist_target *erldist_target_new(struct erldist_node *node,
 	refcount_set(&target->ref, 1);
 	target->len = len;
 	memcpy(target->term, term, len);
-	err = target_resolve(target, node);
+	err = target_resolve(target, by);
 	if (!err)
 		return target;
 	erldist_target_put(target);

@@ -18,7 +18,7 @@ int erldist_dest_is_node(const struct erldist_node *node,
 			 struct erldist_dest *dest);
 int erldist_dest_parse(const struct erldist_node *node, const u8 *term,
 		       size_t len, struct erldist_dest *dest);
-struct erldist_target *erldist_target_new(struct erldist_node *node,
+struct erldist_target *erldist_target_new(struct erldist_process *by,
 					  const u8 *term, size_t len);
 void erldist_target_put(struct erldist_target *target);
 

@@ -489,6 +489,30 @@ TEST_F(limits, wanted)
 	EXPECT_LT(0, send_far(q, "q3@h"));
 }
 
+/* What is refused, or cannot be wanted, leaves no trace */
+TEST_F(limits, names_that_are_made_up)
+{
+	const struct eref ref = { .node = "r@h", .creation = 1, .n = 3 };
+	int p = proc(NULL, NULL), peers;
+	struct node_info i;
+	DEFINE_BUF(bad);
+	DEFINE_BUF(d);
+
+	buf_u8(&bad, 255);
+	ASSERT_EQ(0, node_info("k@h", &i));
+	peers = i.peers;
+	SET(process_wanted, 2);
+	EXPECT_EQ(-EINVAL, proc_send(p, fmt(&d, "{aa}", "x", "m@h"), &bad));
+	term(&bad, "a", "nobody");
+	EXPECT_EQ(-ENOENT, proc_sendto(p, &(struct to){ .op = ERLDIST_SIG_SPAWN_ANSWER,
+				       .dest = term(&d, "r", &ref) }, &bad));
+	EXPECT_LT(0, send_far(p, "p1@h"));
+	EXPECT_LT(0, send_far(p, "p2@h"));
+	EXPECT_EQ(-EUSERS, proc_connect(p, term(&d, "{aa}", "x", "p3@h")));
+	ASSERT_EQ(0, node_info("k@h", &i));
+	EXPECT_EQ(peers + 2, i.peers);
+}
+
 /* Local senders */
 
 TEST_F(limits, mailbox)
@@ -589,6 +613,28 @@ TEST_F(limits, pool_is_given_back)
 	EXPECT_GT(20 * msg.len, i.pool_used);
 	close(p);
 	ASSERT_EQ(0, node_info("k@h", &i));
+	EXPECT_TRUE(pool_is_empty());
+}
+
+/* A reason is as large as a message may be */
+TEST_F(limits, pool_counts_reasons)
+{
+	int p = proc("p", NULL);
+	struct epid pid, from = wire_pid(&self->w, 7);
+	DEFINE_BUF(reason);
+	struct node_info i;
+	DEFINE_BUF(ctl);
+
+	binary(&reason, 1000000);
+	proc_self(p, &pid);
+	proc_trap_exit(p, true);
+	ASSERT_EQ(0, wire_send(&self->w, fmt(&ctl, "{ipp}", OP_PAYLOAD_EXIT2, &from, &pid),
+			       &reason));
+	ASSERT_TRUE(poll_for(p, POLLIN, WAIT_MS));
+	ASSERT_EQ(0, node_info("k@h", &i));
+	EXPECT_LT(reason.len, i.pool_used);
+	EXPECT_TRUE(proc_expect_signal(p, &(struct to){ .op = ERLDIST_SIG_EXIT },
+				       term(&ctl, "{apt}", "EXIT", &from, &reason)));
 	EXPECT_TRUE(pool_is_empty());
 }
 
