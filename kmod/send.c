@@ -432,6 +432,7 @@ static bool put_head(struct erldist_channel *ch, struct erldist_out *out)
 		if (!p)
 			return false;
 	}
+	WARN_ON_ONCE(p - start > HEAD_MAX);
 	put_unaligned_be32(p - start - 4 + frame_payload(out), start);
 	ch->tx.len = p - ch->tx.buf;
 	return true;

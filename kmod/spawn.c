@@ -12,6 +12,8 @@
 #include "spawn.h"
 
 #define ARITY_MAX	255
+/* Bytes of options: with all else of a request's head less than send.c's HEAD_MAX */
+#define OPTIONS_MAX	512
 /* Words of a heap that may be asked for: some values would kill a BEAM. */
 #define HEAP_MAX	16777216
 
@@ -101,7 +103,7 @@ static int read_options(struct etf_cursor *c, struct spawn_parts *parts)
 	err = err ?: list_end(c);
 	parts->options = start;
 	parts->options_len = c->p - start;
-	return err;
+	return err ?: parts->options_len > OPTIONS_MAX ? -EINVAL : 0;
 }
 
 /* The whole payload, which may be in pieces: its list must be a proper one. */
@@ -330,7 +332,8 @@ static int spawn_related(const struct erldist_ask *ask, struct erldist_msg *msg,
  * @msg: {Module, Function, Options, Arguments}; stays the caller's, its pieces
  *	may go
  *
- * Options are link, monitor, and of those with a value what is safe for the peer.
+ * Options are link, monitor, and of those with a value what is safe for the peer;
+ * 512 bytes at most.
  * The answer, {spawn_reply, Ref, ok | error, Result}, comes where it was asked.
  *
  * Context: process context.
@@ -480,13 +483,16 @@ void erldist_spawn_refused(struct erldist_channel *ch,
  * @on: which
  *
  * Context: process context.
- * Return: 0; -EADDRINUSE there is one that is alive.
+ * Return: 0; -EADDRINUSE there is one that is alive; -EPIPE the process has ended.
  */
 int erldist_spawn_server_set(struct erldist_process *proc, bool on)
 {
 	struct erldist_node *node = proc->node;
 	struct erldist_process *old;
 	int err = 0;
+
+	if (on && !erldist_process_alive(proc))
+		return -EPIPE;
 
 	mutex_lock(&node->conf_lock);
 	old = node->spawn_server;
@@ -496,11 +502,17 @@ int erldist_spawn_server_set(struct erldist_process *proc, bool on)
 	} else {
 		if (on)
 			erldist_process_get(proc);
-		node->spawn_server = on ? proc : NULL;
+		WRITE_ONCE(node->spawn_server, on ? proc : NULL);
 	}
 	mutex_unlock(&node->conf_lock);
 	if (old)
 		erldist_process_put(old);
+	/* Pairs with process_tell(): whichever comes second sees the other. */
+	smp_mb();
+	if (on && !err && !erldist_process_alive(proc)) {
+		erldist_spawn_server_set(proc, false);
+		return -EPIPE;
+	}
 	return err;
 }
 

@@ -231,6 +231,33 @@ TEST_F(spawn, options)
 	EXPECT_FRAME(&args, "{irpp{aai}t}", 29, &ref, &self->pid, &self->pid, "m", "f", 1, &options);
 }
 
+/* They travel in the frame's head */
+TEST_F(spawn, more_options_than_there_is_room_for)
+{
+	static const int numbers[] = { 84, 85, 1500, 5000 };
+	struct eref ref = proc_ref(self->p, self->ref);
+	DEFINE_BUF(args);
+
+	fmt(&args, "[]");
+	for (int i = 0; i < ARRAY_SIZE(numbers); i++) {
+		DEFINE_BUF(options);
+		DEFINE_BUF(what);
+
+		buf_u8(&options, 108);
+		buf_be32(&options, numbers[i]);
+		for (int n = 0; n < numbers[i]; n++)
+			fmt(&options, "a", "link");
+		fmt(&options, "[]");
+		fmt(&what, "{aatt}", "m", "f", &options, &args);
+		EXPECT_EQ(i ? -EINVAL : (ssize_t)what.len,
+			  spawn_at(self->p, &self->dest, self->ref, &what));
+		if (!i)
+			EXPECT_FRAME(&args, "{irpp{aai}t}", 29, &ref, &self->pid, &self->pid, "m",
+				     "f", 0, &options);
+	}
+	ASSERT_EQ(0, wire_sync(&self->w));
+}
+
 /*
  * The other way round
  */
@@ -346,6 +373,16 @@ static bool is_cancelled(int child, const struct eref *ref, uint32_t n)
 }
 
 /* Who asked does not want to know any more what becomes of the process. */
+TEST_F(spawn, server_that_has_ended)
+{
+	int server = proc("server", NULL);
+
+	ASSERT_EQ(0, serve(server, 1));
+	close(self->node);
+	EXPECT_TRUE(poll_for(server, POLLHUP, WAIT_MS));
+	EXPECT_EQ(-EPIPE, serve(server, 1));
+}
+
 TEST_F(spawn, cancel)
 {
 	int child[5];
