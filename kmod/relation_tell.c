@@ -142,6 +142,14 @@ static void send_locked(struct erldist_relation *rel,
 	erldist_send_queue_locked(rel->peer, &rel->out);
 }
 
+static void set_name(struct erldist_relation *rel, const struct etf_atom *name)
+{
+	struct etf_cursor c = { .p = rel->text };
+
+	c.end = etf_put_atom(rel->text, name);
+	etf_get_atom(&c, &rel->name);
+}
+
 /**
  * erldist_relation_late_locked() - near ended before it was hooked at the peer
  * @rel: a relation that was taken; its peer is locked, with the connection that it
@@ -151,8 +159,14 @@ static void send_locked(struct erldist_relation *rel,
  */
 void erldist_relation_late_locked(struct erldist_relation *rel)
 {
-	if (!rel->sent && !erldist_process_alive(rel->near.process))
-		send_locked(rel, rel->near.process->status);
+	const struct etf_atom notsup = etf_ascii("notsup");
+
+	if (rel->sent || erldist_process_alive(rel->near.process))
+		return;
+	if (rel->type == RELATION_ASKED)
+		set_name(rel, &notsup);
+	send_locked(rel, rel->type == RELATION_ASKED ? NULL :
+						       rel->near.process->status);
 }
 
 /*
@@ -189,12 +203,16 @@ void erldist_relation_demonitor(struct erldist_relation *rel)
 	erldist_relation_drop(rel);
 }
 
-static void set_name(struct erldist_relation *rel, const struct etf_atom *name)
+static void answer_locked(struct erldist_relation *rel,
+			  struct erldist_process *child,
+			  const struct etf_atom *name)
 {
-	struct etf_cursor c = { .p = rel->text };
-
-	c.end = etf_put_atom(rel->text, name);
-	etf_get_atom(&c, &rel->name);
+	rel->spawned = child;
+	if (child)
+		rel->out.key = erldist_process_key(child);
+	else
+		set_name(rel, name);
+	rel->out.size = sizeof(*rel);
 }
 
 /**
@@ -216,16 +234,11 @@ bool erldist_relation_answer(struct erldist_relation *rel,
 	bool unhooked, queued;
 	int i;
 
-	rel->spawned = child;
-	if (child)
-		rel->out.key = erldist_process_key(child);
-	else
-		set_name(rel, name);
-	rel->out.size = sizeof(*rel);
 	spin_lock_bh(&peer->lock);
 	unhooked = erldist_relation_unhook_peer_locked(rel);
 	queued = unhooked && rel->generation == peer->generation;
 	if (queued) {
+		answer_locked(rel, child, name);
 		refcount_inc(&rel->ref);
 		erldist_send_queue_locked(peer, &rel->out);
 	}
