@@ -92,6 +92,7 @@ struct erldist_tx {
 	u32 len;
 	struct erldist_out *item;	/* its payload is sent from where it lies */
 	size_t frame_left;	/* of the present frame, still to go */
+	size_t taken;	/* from the queue, and has not gone whole */
 };
 
 #define ERLDIST_TX_BUF		8192

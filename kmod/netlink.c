@@ -148,6 +148,7 @@ static void view_peer(struct erldist_peer *peer, struct peer_view *v)
 	v->lost = peer->lost_messages;
 	ch = peer->channel;
 	if (ch) {
+		v->queued += READ_ONCE(ch->tx.taken);
 		v->rx_bytes += READ_ONCE(ch->rx_bytes);
 		v->rx_messages += READ_ONCE(ch->rx_messages);
 		v->tx_bytes += READ_ONCE(ch->tx_bytes);

@@ -451,6 +451,18 @@ static void put_small(struct erldist_channel *ch, struct erldist_out *out)
 	}
 }
 
+/* Both under the lock when the item moves: it is queued here or there. */
+static void tx_taken(struct erldist_channel *ch, const struct erldist_out *out)
+{
+	WRITE_ONCE(ch->tx.taken, ch->tx.taken + out->size);
+}
+
+static void tx_returned(struct erldist_channel *ch,
+			const struct erldist_out *out)
+{
+	WRITE_ONCE(ch->tx.taken, ch->tx.taken - out->size);
+}
+
 static void tx_take(struct erldist_channel *ch, struct erldist_out *out,
 		    bool shared)
 {
@@ -462,6 +474,7 @@ static void tx_take(struct erldist_channel *ch, struct erldist_out *out,
 		if (out->kind == OUT_MESSAGE &&
 		    out_msg(out)->ctl_op == OP_SPAWN_REQUEST)
 			erldist_spawn_refused(ch, out_msg(out), out->key);
+		tx_returned(ch, out);
 		atomic64_add(out_free(out), &ch->node->lost);
 		return;
 	}
@@ -484,6 +497,8 @@ static struct erldist_out *tx_next(struct erldist_channel *ch, bool *shared)
 	spin_lock_bh(&peer->lock);
 	if (peer->channel == ch && peer->open)
 		out = flow_pop(peer);
+	if (out)
+		tx_taken(ch, out);
 	*shared = !list_empty(&peer->flows);
 	spin_unlock_bh(&peer->lock);
 	return out;
@@ -506,6 +521,8 @@ static bool tx_fill(struct erldist_channel *ch, int *budget)
 
 	tx->pos = 0;
 	tx->len = 0;
+	/* The stream has all of it. */
+	WRITE_ONCE(tx->taken, 0);
 	while (!tx->item && tx->len <= ERLDIST_TX_BUF - HEAD_MAX &&
 	       *budget > 0) {
 		out = tx_next(ch, &shared);
@@ -544,8 +561,12 @@ static void tx_frame_done(struct erldist_channel *ch)
 	if (--out->frag) {
 		spin_lock_bh(&peer->lock);
 		back = peer->channel == ch;
-		if (back)
+		if (back) {
+			tx_returned(ch, out);
+			/* What has gone is queued no more. */
+			out->size -= out->frag_size;
 			flow_return(peer, out);
+		}
 		spin_unlock_bh(&peer->lock);
 		if (back)
 			return;

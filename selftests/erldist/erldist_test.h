@@ -137,7 +137,7 @@ struct peer_info {
 	char name[256];
 	uint32_t state, creation, reason, error, failed, pending, relations;
 	uint64_t connection, tag, flags, queued, lost, seq, stalled;
-	uint64_t rx_messages, tx_messages;
+	uint64_t rx_messages, tx_messages, tx_bytes;
 };
 
 void peer_info(struct peer_info *i, const struct genl_msg *m);

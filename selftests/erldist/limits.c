@@ -324,6 +324,34 @@ TEST_F(limits, send_queue)
 	EXPECT_TRUE(buf_eq(&msg, &f.msg));
 }
 
+/* What the stream has not taken is queued, also of the message that it is taking. */
+TEST_F_TIMEOUT(limits, queued_until_it_has_gone, 120)
+{
+	struct epid to = wire_pid(&self->w, 5);
+	uint64_t end = now_ms() + WAIT_MS;
+	int p = proc(NULL, NULL);
+	struct peer_info i;
+	DEFINE_BUF(d);
+	DEFINE_BUF(msg);
+	DEFINE_FRAME(f);
+
+	/* more than a stream takes that nobody reads from */
+	binary(&msg, 16 << 20);
+	ASSERT_EQ(msg.len, proc_send(p, fmt(&d, "p", &to), &msg));
+	for (int n = 0; n < 20 || i.queued >= msg.len; n++) {
+		ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+		ASSERT_LT(0, i.queued);
+		ASSERT_LE(msg.len, i.queued + i.tx_bytes);
+		sleep_ms(10);
+	}
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	EXPECT_TRUE(buf_eq(&msg, &f.msg));
+	do {
+		ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	} while (i.queued && now_ms() < end);
+	EXPECT_EQ(0, i.queued);
+}
+
 /* The peer goes while a sender waits for room: the sender is let go */
 static int close_later(void *arg)
 {

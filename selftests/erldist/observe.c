@@ -21,6 +21,7 @@ void peer_info(struct peer_info *i, const struct genl_msg *m)
 	i->stalled = get_u64(m, ERLDIST_A_PEER_STALLED);
 	i->rx_messages = get_u64(m, ERLDIST_A_PEER_RX_MESSAGES);
 	i->tx_messages = get_u64(m, ERLDIST_A_PEER_TX_MESSAGES);
+	i->tx_bytes = get_u64(m, ERLDIST_A_PEER_TX_BYTES);
 	i->seq = get_u64(m, ERLDIST_A_PEER_SEQ);
 }
 
