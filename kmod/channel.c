@@ -152,14 +152,21 @@ static void channel_unlist(struct erldist_channel *ch)
 	spin_unlock_bh(&ch->node->channel_lock);
 }
 
-static void channel_tell(struct erldist_channel *ch)
+/* Who sees the stream end finds it counted. */
+static void channel_count_failure(struct erldist_channel *ch)
 {
 	struct erldist_node *node = ch->node;
 
-	if (ch->state != CHANNEL_UP) {
-		atomic64_inc(&node->failed);
-		WRITE_ONCE(node->last_reason, erldist_channel_reason(ch));
-	}
+	if (ch->state == CHANNEL_UP)
+		return;
+	WRITE_ONCE(node->last_reason, erldist_channel_reason(ch));
+	/* Who sees the count, in fill_node(), sees its reason. */
+	smp_mb__before_atomic();
+	atomic64_inc(&node->failed);
+}
+
+static void channel_tell(struct erldist_channel *ch)
+{
 	if (ch->peer)
 		erldist_peer_detach(ch->peer, ch, erldist_channel_reason(ch),
 				    erldist_channel_error(ch));
@@ -177,6 +184,7 @@ static void channel_close(struct work_struct *work)
 	channel_unlist(ch);
 	if (ch->rx.stalled)
 		atomic_dec(&ch->node->n_stalled);
+	channel_count_failure(ch);
 	channel_shutdown(ch);
 	channel_uncount(ch);
 	channel_tell(ch);

@@ -88,7 +88,7 @@ static int fill_node(struct sk_buff *skb, struct erldist_node *node, u64 seq)
 	       nla_put_u32(skb, ERLDIST_A_NODE_HANDSHAKES,
 			   atomic_read(&node->n_handshakes)) ?:
 	       put_u64(skb, ERLDIST_A_NODE_HANDSHAKES_FAILED,
-		       atomic64_read(&node->failed), pad) ?:
+		       atomic64_read_acquire(&node->failed), pad) ?:
 	       nla_put_u32(skb, ERLDIST_A_NODE_LAST_REASON,
 			   READ_ONCE(node->last_reason)) ?:
 	       put_u64(skb, ERLDIST_A_NODE_POOL_USED,
