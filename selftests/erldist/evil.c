@@ -6,7 +6,7 @@
 #include "kselftest_harness.h"
 #include "wire_peer.h"
 
-#define CLOSE_MS	5000	/* within which a bad frame has its effect */
+#define CLOSE_MS	10000	/* within which a bad frame has its effect: before a tick */
 #define R(reason)	(1ULL << ERLDIST_REASON_##reason)
 #define HEAD		R(BAD_FRAME)
 #define CONTROL		(R(BAD_CONTROL) | R(BAD_FRAME) | R(BAD_TERM))

@@ -36,18 +36,6 @@ static struct buf *binary(struct buf *b, size_t size)
 		ASSERT_EQ(0, node_set_limits(self->node, &self->l));	\
 	} while (0)
 
-/* What was dropped, or read, is counted a moment later. */
-static bool pool_is_empty(void)
-{
-	uint64_t end = now_ms() + WAIT_MS;
-	struct node_info i;
-
-	while (!node_info("k@h", &i) && i.pool_used)
-		if (now_ms() > end)
-			return false;
-	return true;
-}
-
 TEST_F(limits, largest_message)
 {
 	int p = proc("p", NULL), q = proc("q", NULL);
@@ -126,7 +114,7 @@ TEST_F(limits, fragments_longer_than_announced)
 		EXPECT_TRUE(buf_eq(&reason, term(&b, "a", "mailbox_overflow")));
 		ASSERT_EQ(0, node_info("k@h", &i));
 		EXPECT_EQ(n + 1, i.overflows);
-		EXPECT_TRUE(pool_is_empty());
+		EXPECT_TRUE(pool_is_empty("k@h"));
 		close(p);
 	}
 }
@@ -155,7 +143,7 @@ TEST_F(limits, signal_longer_than_announced)
 	EXPECT_EQ(ERLDIST_REASON_LIMIT, i.reason);
 	ASSERT_EQ(0, wire_reg_send(&self->w, "p", term(&b, "a", "hello")));
 	EXPECT_TRUE(proc_expect(p, &b));
-	EXPECT_TRUE(pool_is_empty());
+	EXPECT_TRUE(pool_is_empty("k@h"));
 	ASSERT_EQ(0, node_info("k@h", &k));
 	EXPECT_EQ(0, k.overflows);
 }
@@ -193,7 +181,7 @@ TEST_F(limits, small_messages)
 	EXPECT_EQ(-ENOBUFS, proc_recv(p, &m, 0));
 	ASSERT_EQ(0, node_info("k@h", &i));
 	EXPECT_EQ(1, i.overflows);
-	EXPECT_TRUE(pool_is_empty());
+	EXPECT_TRUE(pool_is_empty("k@h"));
 }
 
 /* One request that is answered, of a peer that may not read the answer */
@@ -246,7 +234,7 @@ TEST_F_TIMEOUT(limits, answers_that_are_not_read, 120)
 			    i.queued > most)
 				most = i.queued;
 		}
-		EXPECT_GT(REQUESTS, n) {
+		EXPECT_TRUE(poll_for(w.fd, POLLRDHUP, WAIT_MS)) {
 			TH_LOG("operation %d: answered for ever", ops[row]);
 		}
 		EXPECT_GT(ANSWERS + AT_ONCE, most);
@@ -299,7 +287,9 @@ TEST_F(limits, send_queue)
 	SET(send_queue, 256 << 10);
 	fmt(&d, "p", &to);
 	binary(&msg, 10000);
-	sent = fill(p, &d, &msg);
+	/* again when the stream did take more */
+	for (int i = 0; i < 10 && (!i || poll_now(p) & POLLOUT); i++)
+		sent += fill(p, &d, &msg);
 	EXPECT_LT(10, sent);
 	EXPECT_GT(MANY, sent);
 	EXPECT_EQ(0, poll_now(p) & POLLOUT) {
@@ -569,7 +559,8 @@ TEST_F(limits, mailbox)
 	begin = now_ms();
 	EXPECT_EQ(-EAGAIN, proc_send(q, &d, &msg));
 	EXPECT_LE(150, now_ms() - begin);
-	EXPECT_GE(5000, now_ms() - begin);
+	/* less than the stall time */
+	EXPECT_GE(4500, now_ms() - begin);
 
 	/* peers are not held up by what neighbours sent, nor oneself */
 	ASSERT_EQ(0, wire_reg_send(&self->w, "p", term(&m.term, "a", "remote")));
@@ -616,8 +607,8 @@ TEST_F(limits, hard_limit)
 	EXPECT_TRUE(buf_eq(&reason, term(&d, "a", "mailbox_overflow")));
 	struct node_info i;
 
+	EXPECT_TRUE(pool_is_empty("k@h"));
 	ASSERT_EQ(0, node_info("k@h", &i));
-	EXPECT_TRUE(pool_is_empty());
 	EXPECT_EQ(1, i.overflows);
 }
 
@@ -640,8 +631,7 @@ TEST_F(limits, pool_is_given_back)
 	} while (i.pool_used < 10 * msg.len);
 	EXPECT_GT(20 * msg.len, i.pool_used);
 	close(p);
-	ASSERT_EQ(0, node_info("k@h", &i));
-	EXPECT_TRUE(pool_is_empty());
+	EXPECT_TRUE(pool_is_empty("k@h"));
 }
 
 /* A reason is as large as a message may be */
@@ -737,7 +727,7 @@ TEST_F(limits, reply_to_a_node_that_is_gone)
 		ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
 		EXPECT_TRUE(buf_eq(&msg, &f.msg));
 	}
-	EXPECT_GT(3000, now_ms() - begin);
+	EXPECT_GT(4500, now_ms() - begin);
 }
 
 TEST_HARNESS_MAIN

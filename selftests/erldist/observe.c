@@ -60,6 +60,19 @@ int node_info(const char *name, struct node_info *i)
 	return 0;
 }
 
+bool pool_is_empty(const char *node)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+	struct node_info i;
+
+	while (!node_info(node, &i) && i.pool_used) {
+		if (now_ms() > end)
+			return false;
+		sleep_ms(1);
+	}
+	return true;
+}
+
 int peer_get(const char *node, const char *name, struct peer_info *i)
 {
 	struct genl_msg m;

@@ -35,6 +35,7 @@ TEST_F_TIMEOUT(overload, burst_to_a_sleeper, 120)
 	struct epid from = wire_pid(&self->w, 1);
 	uint64_t begin, waited;
 	struct node_info info;
+	struct peer_info peer;
 	DEFINE_BUF(all);
 	DEFINE_BUF(ctl);
 	DEFINE_BUF(msg);
@@ -55,11 +56,11 @@ TEST_F_TIMEOUT(overload, burst_to_a_sleeper, 120)
 	}
 	/* nothing of that is a stall */
 	for (int i = 0; i < 10; i++) {
-		begin = now_ms();
 		ASSERT_EQ(0, wire_reg_send(&self->w, "neighbour", &msg));
 		ASSERT_TRUE(proc_expect(q, &msg));
-		EXPECT_GT(500, now_ms() - begin);
 	}
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &peer));
+	EXPECT_EQ(0, peer.stalled);
 	sleep_ms(1000);
 	for (int i = 0; i < BURST; i++) {
 		term(&msg, "{ib}", i, "0123456789012345678901234567890123456789");
@@ -72,7 +73,7 @@ TEST_F_TIMEOUT(overload, burst_to_a_sleeper, 120)
 }
 
 #define POOL	(2 << 20)
-#define STALL	1500
+#define STALL	2500
 #define PIECE	10000
 
 struct writer {
@@ -146,12 +147,12 @@ static void never_read(struct __test_metadata *_metadata,
 	}
 	pthread_join(t, NULL);
 	EXPECT_FALSE(x.failed);
-	EXPECT_GT(STALL + 2000, longest) {
+	EXPECT_GT(2 * STALL, longest) {
 		TH_LOG("the longest wait was %llu ms", (unsigned long long)longest);
 	}
 	ASSERT_EQ(0, peer_get("k@h", "w@h", &peer));
 	EXPECT_LT(0, peer.stalled);
-	EXPECT_GT(STALL + 500, peer.stalled) {
+	EXPECT_GT(2 * STALL, peer.stalled) {
 		TH_LOG("held up for %llu ms in all", (unsigned long long)peer.stalled);
 	}
 	EXPECT_EQ(ERLDIST_PEER_STATE_UP, peer.state);
@@ -256,15 +257,15 @@ TEST_F_TIMEOUT(overload, large_ones_interleaved, 120)
 	EXPECT_LT(0, whole);
 	EXPECT_LT(0, ended);
 	EXPECT_GT(30000, now_ms() - begin);
+	EXPECT_TRUE(pool_is_empty("k@h"));
 	ASSERT_EQ(0, node_info("k@h", &info));
 	EXPECT_EQ(ended, info.overflows);
-	EXPECT_EQ(0, info.pool_used);
 }
 
 /* The peer's silence clock stands still while this side does not read */
 TEST_F_TIMEOUT(overload, no_tick_timeout_in_a_stall, 60)
 {
-	struct erldist_ticktime t = { .ticktime = 1000, .intensity = 4 };
+	struct erldist_ticktime t = { .ticktime = 2000, .intensity = 4 };
 	struct writer x = { .w = &self->w, .hogs = 1, .rounds = 2 * POOL / PIECE };
 	int hog = proc("hog0", NULL), q = proc("neighbour", NULL);
 	struct peer_info i;
@@ -274,7 +275,7 @@ TEST_F_TIMEOUT(overload, no_tick_timeout_in_a_stall, 60)
 				sizeof(t)));
 	self->l.max_message = 1 << 20;
 	self->l.mailbox_pool = POOL;
-	self->l.stall = 3000;
+	self->l.stall = 5000;
 	ASSERT_EQ(0, node_set_limits(self->node, &self->l));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, write_all, &x));
 	for (int n = 0; n < x.rounds; n++) {
@@ -285,7 +286,7 @@ TEST_F_TIMEOUT(overload, no_tick_timeout_in_a_stall, 60)
 	pthread_join(thread, NULL);
 	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
 	EXPECT_EQ(ERLDIST_PEER_STATE_UP, i.state);
-	EXPECT_LT(2000, i.stalled);
+	EXPECT_LT(4000, i.stalled);
 	EXPECT_NE(0, poll_now(hog) & POLLHUP);
 }
 

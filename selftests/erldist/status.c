@@ -175,6 +175,16 @@ TEST_F(status, told_alive_but_up_meanwhile)
 	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
 }
 
+/* How long a step may take that is to take too long: all others take less */
+#define SHORT_SETUP	1500
+
+static int set_setup(int node, uint32_t setup)
+{
+	struct erldist_ticktime t = { .setup = setup, .retry = 100 };
+
+	return setsockopt(node, SOL_ERLDIST, ERLDIST_TICKTIME, &t, sizeof(t)) ? -errno : 0;
+}
+
 /* "nok": the peer dials us at this moment and its connection will win */
 TEST_F(status, told_nok)
 {
@@ -197,11 +207,9 @@ TEST_F(status, told_nok)
 
 TEST_F(status, nok_and_nobody_comes)
 {
-	struct erldist_ticktime t = { .setup = 300 };
 	struct peer_info i;
 
-	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t,
-				sizeof(t)));
+	ASSERT_EQ(0, set_setup(self->node, SHORT_SETUP));
 	ASSERT_EQ(0, dialled(self->node, &self->w, 1));
 	ASSERT_EQ(0, say(&self->w, "nok"));
 	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
@@ -567,11 +575,9 @@ TEST_F(status, admission_of_another_connection)
 
 TEST_F(status, admission_that_is_never_answered)
 {
-	struct erldist_ticktime t = { .setup = 300 };
 	struct peer_info i;
 
-	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t,
-				sizeof(t)));
+	ASSERT_EQ(0, set_setup(self->node, SHORT_SETUP));
 	ask(self->node);
 	ASSERT_EQ(0, asked(self->node, &self->w, 1, &i));
 	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
@@ -582,12 +588,10 @@ TEST_F(status, admission_that_is_never_answered)
 /* An answer that takes its time: what nobody uses is forgotten meanwhile */
 TEST_F(status, admission_that_is_answered_late)
 {
-	struct erldist_ticktime t = { .setup = 10000, .retry = 100 };
 	struct peer_info i;
 	DEFINE_BUF(b);
 
-	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t,
-				sizeof(t)));
+	ASSERT_EQ(0, set_setup(self->node, WAIT_MS));
 	ask(self->node);
 	ASSERT_EQ(0, asked(self->node, &self->w, 1, &i));
 	sleep_ms(500);
@@ -614,20 +618,19 @@ TEST_F(status, admission_that_is_answered_late)
 TEST_F(status, admission_of_one_that_has_gone)
 {
 	static const int answers[] = { ERLDIST_PEER_ALLOW, ERLDIST_PEER_DENY };
-	struct erldist_ticktime t = { .setup = 300, .retry = 100 };
 	struct peer_info i;
 	DEFINE_BUF(b);
 
-	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t,
-				sizeof(t)));
 	ask(self->node);
 	for (size_t n = 0; n < ARRAY_SIZE(answers); n++) {
 		/* its end was seen: nobody asks */
+		ASSERT_EQ(0, set_setup(self->node, SHORT_SETUP));
 		ASSERT_EQ(0, asked(self->node, &self->w, 1, &i));
 		close(self->w.fd);
 		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, &i));
 		EXPECT_EQ(-ENOENT, node_peer(self->node, answers[n], "w@h", NULL,
 					     1, 0));
+		ASSERT_EQ(0, set_setup(self->node, WAIT_MS));
 		/* not seen yet: nothing is read while someone is asked */
 		ASSERT_EQ(0, asked(self->node, &self->w, 2, &i));
 		close(self->w.fd);
@@ -654,7 +657,7 @@ TEST_F(status, admission_of_one_that_has_gone)
 /* Messages wait for w; strangers call in its name, and fail each in its way */
 TEST_F(status, strangers_lose_no_messages)
 {
-	struct erldist_ticktime t = { .setup = 2000 };
+	struct erldist_ticktime t = { .setup = 3000 };
 	int p = proc("svc", NULL);
 	struct peer_info i;
 	DEFINE_BUF(d);
@@ -729,19 +732,17 @@ TEST_F(status, strangers_beside_the_real_one)
 /* A running connection, and many who claim to be its peer and prove nothing */
 TEST_F(status, strangers_do_not_replace_a_connection)
 {
-	struct erldist_ticktime t = { .setup = 500 };
 	int p = proc("svc", NULL), far[16];
-	struct node_info k = { .handshakes = 1 };
+	uint64_t first, end;
+	struct node_info k;
 	struct peer_info i;
-	uint64_t first;
 	DEFINE_BUF(b);
 
 	ASSERT_EQ(0, wire_connect(&self->w, self->node, CARRIER_TCP4,
 				  ERLDIST_ROLE_ACCEPTOR));
 	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
 	first = i.connection;
-	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t,
-				sizeof(t)));
+	ASSERT_EQ(0, set_setup(self->node, 3000));
 	for (size_t n = 0; n < ARRAY_SIZE(far); n++) {
 		ASSERT_EQ(0, dial(self->node, &self->w2, 2, &b));
 		EXPECT_TRUE(hs_is_status(&b, "alive"));
@@ -755,10 +756,11 @@ TEST_F(status, strangers_do_not_replace_a_connection)
 	for (size_t n = 0; n < ARRAY_SIZE(far) / 2; n++)
 		close(far[n]);
 	/* the others end by themselves */
-	for (int n = 0; n < 2000 && k.handshakes; n++) {
+	end = now_ms() + WAIT_MS;
+	do {
 		sleep_ms(2);
 		ASSERT_EQ(0, node_info("k@h", &k));
-	}
+	} while (k.handshakes && now_ms() < end);
 	EXPECT_EQ(0, k.handshakes);
 	EXPECT_EQ(ARRAY_SIZE(far), k.handshakes_failed);
 	EXPECT_TRUE(usable(&self->w, p));
@@ -827,11 +829,25 @@ TEST_F(status, ready_with_flags_that_do_not_suffice)
 
 /* Limit */
 
+static bool handshakes_are(uint32_t n)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+	struct node_info i;
+
+	while (!node_info("k@h", &i) && i.handshakes != n) {
+		if (now_ms() > end)
+			return false;
+		sleep_ms(2);
+	}
+	return i.handshakes == n;
+}
+
 TEST_F(status, handshakes_at_a_time)
 {
-	struct node_info i;
 	int far[64], sv[2];
 
+	/* none ends by itself */
+	ASSERT_EQ(0, set_setup(self->node, 5 * WAIT_MS));
 	for (int n = 0; n < 64; n++) {
 		stream_pair(CARRIER_UNIX, sv);
 		ASSERT_EQ(0, node_accept(self->node, sv[0], 0));
@@ -840,13 +856,9 @@ TEST_F(status, handshakes_at_a_time)
 	}
 	stream_pair(CARRIER_UNIX, sv);
 	EXPECT_EQ(-EUSERS, node_accept(self->node, sv[0], 0));
-	ASSERT_EQ(0, node_info("k@h", &i));
-	EXPECT_EQ(64, i.handshakes);
+	EXPECT_TRUE(handshakes_are(64));
 	close(far[0]);
-	for (int n = 0; n < 1000 && i.handshakes == 64; n++) {
-		sleep_ms(2);
-		ASSERT_EQ(0, node_info("k@h", &i));
-	}
+	EXPECT_TRUE(handshakes_are(63));
 	EXPECT_EQ(0, node_accept(self->node, sv[0], 0)) {
 		TH_LOG("room again");
 	}
@@ -859,10 +871,7 @@ TEST_F(status, handshakes_at_a_time)
 	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, NULL));
 	/* connections that are up do not count */
 	close(far[1]);
-	do {
-		sleep_ms(2);
-		ASSERT_EQ(0, node_info("k@h", &i));
-	} while (i.handshakes == 64);
+	EXPECT_TRUE(handshakes_are(63));
 	self->w.fd = -1;
 	EXPECT_EQ(0, wire_connect(&self->w, self->node, CARRIER_UNIX,
 				  ERLDIST_ROLE_ACCEPTOR));
