@@ -3,7 +3,7 @@
 -module(interop).
 -export([main/1, node_arg/1, ms/1, call/2, call/3, eventually/1, eventually/2]).
 -export([program/2, program/3, os_pid/1, signal/2, stop/1, run/2]).
--export([watch/1, event/2, lines/2, beam/2, beam_stop/1, peers/0]).
+-export([watch/1, event/2, lines/2, beam/2, beam_stop/1, peers/0, related/2]).
 
 %% Runs [{Text, Fun}] or [{Text, Fun, Limit}], milliseconds: each in a process of its
 %% own, ok when it returns true in time.
@@ -51,7 +51,7 @@ call(Server, Request, Timeout) ->
 
 %% Waits until Fun returns true
 eventually(Fun) ->
-    eventually(Fun, ms(10000)).
+    eventually(Fun, ms(30000)).
 
 eventually(Fun, Left) ->
     case catch Fun() of
@@ -154,8 +154,16 @@ beam(Name, Flags) ->
 beam_stop({Node, Port}) ->
     rpc:cast(Node, erlang, halt, [0]),
     receive {Port, {exit_status, _}} -> true
-    after ms(10000) -> exit({still_there, Node})
+    after ms(20000) -> exit({still_there, Node})
     end.
+
+%% The native process Name has this many links and monitors
+related(Name, N) ->
+    {0, Text} = run("erldist", ["process", "show"]),
+    [Line] = [L || L <- binary:split(Text, <<"\n">>, [global]),
+                   binary:match(L, <<" name ", (atom_to_binary(Name))/binary, " ">>) =/= nomatch],
+    Relations = iolist_to_binary(io_lib:format(" relations ~b", [N])),
+    binary:match(<<Line/binary, " ">>, <<Relations/binary, " ">>) =/= nomatch.
 
 %% The remote nodes that are up, as the native side sees it
 peers() ->

@@ -26,7 +26,7 @@ begin()
 	(
 		export ERLDIST_NODE=svc$OTP@$HOST
 		beam "b$OTP" -- interop_calls "$ERLDIST_NODE" "$path" "c$OTP"
-		check "ping of the own node" erldist ping --timeout 1 "$ERLDIST_NODE"
+		check "ping of the own node" erldist ping --timeout 10 "$ERLDIST_NODE"
 	) > "$TMP/calls$OTP" &
 	begun+=("$OTP" $!)
 	children=()

@@ -36,7 +36,7 @@ start_capture()
 # What is on its way to the file has a moment
 end_capture()
 {
-	sleep "$SLOW"
+	sleep $((3 * SLOW))
 	kill -INT "$CAPTURE_PID"
 	wait "$CAPTURE_PID"
 }

@@ -41,19 +41,17 @@ connect()
 # Nothing held for connections that are gone
 node_is_idle()
 {
-	local text
-
-	wait_for 10 no_peers_up
-	text=$(erldist node show)
-	[[ $text == *" peers-up 0 handshakes 0 "* && $text == *" pool-used 0 "* ]] || {
-		echo "$text"
-		return 1
-	}
+	wait_for 10 nothing_held && return
+	erldist node show
+	return 1
 }
 
-no_peers_up()
+nothing_held()
 {
-	[[ $(erldist node show) == *" peers-up 0 "* ]]
+	local text
+
+	text=$(erldist node show)
+	[[ $text == *" peers-up 0 handshakes 0 "* && $text == *" pool-used 0 "* ]]
 }
 
 interop connect

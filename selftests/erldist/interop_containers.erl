@@ -198,17 +198,17 @@ greedy_program(Users) ->
 greedy(Node) ->
     Before = all_processes(),
     Port = greedy_program([65534]),
-    64 = all_processes() - Before,
+    true = eventually(fun() -> 64 =:= all_processes() - Before end),
     Begin = erlang:monotonic_time(millisecond),
     {0, _} = run_there(["erldist", "send", "x@" ++ atom_to_list(Node), "y"]),
-    true = erlang:monotonic_time(millisecond) - Begin < ms(2000),
+    true = erlang:monotonic_time(millisecond) - Begin < ms(4000),
     Send = ["erldist", "send", "x@" ++ atom_to_list(Node), "y"],
     true = says(run("setpriv", nobody(Send)), <<"too many ask at once">>),
     interop:stop(Port).
 
 many_greedy(Node) ->
     Port = greedy_program(lists:seq(60001, 60006)),
-    256 = all_processes(),
+    true = eventually(fun() -> 256 =:= all_processes() end),
     {0, _} = run_there(["erldist", "send", "x@" ++ atom_to_list(Node), "y"]),
     interop:stop(Port).
 

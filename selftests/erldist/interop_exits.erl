@@ -2,7 +2,7 @@
 %% How native processes end, seen from an Erlang node: links, monitors, calls.
 -module(interop_exits).
 -export([main/0]).
--import(interop, [program/2, call/2, call/3, signal/2, stop/1, ms/1, eventually/1]).
+-import(interop, [program/2, call/2, call/3, signal/2, stop/1, ms/1, eventually/1, related/2]).
 
 main() ->
     Node = list_to_atom(interop:node_arg(1)),
@@ -62,7 +62,7 @@ await(Message) ->
         {Port, _} when is_port(Port) -> await(Message);
         {'EXIT', Port, _} when is_port(Port) -> await(Message);
         Other -> {wrong, Other, expected, Message}
-    after ms(5000) ->
+    after ms(20000) ->
         {nothing, expected, Message}
     end.
 
@@ -175,15 +175,19 @@ call_nobody(Node) ->
 call_ends(Node, Request, End) ->
     Port = program(Node, [p]),
     Self = self(),
-    spawn(fun() -> timer:sleep(200), End(Port), Self ! {ended, erlang:monotonic_time(millisecond)} end),
+    spawn(fun() -> End(Port), Self ! {ended, erlang:monotonic_time(millisecond)} end),
     {'EXIT', {Reason, {gen_server, call, _}}} = (catch call({p, Node}, Request, ms(30000))),
     Told = erlang:monotonic_time(millisecond),
-    receive {ended, Ended} when Told - Ended < 3000 -> ok end,
+    receive {ended, Ended} when Told - Ended < 10000 -> ok end,
     true = silence(),
     Reason.
 
 call_killed(Node) ->
-    {signal, sigkill} = call_ends(Node, mute, fun(Port) -> signal("KILL", Port) end),
+    {signal, sigkill} = call_ends(Node, mute, fun(Port) ->
+        %% the call's monitor has come
+        true = eventually(fun() -> related(p, 1) end),
+        signal("KILL", Port)
+    end),
     true.
 
 call_exits(Node) ->
@@ -193,7 +197,7 @@ call_exits(Node) ->
 late(Node) ->
     Port = program(Node, [p]),
     hello = call({p, Node}, hello),
-    {'EXIT', {timeout, _}} = (catch call({p, Node}, {late, 600}, 300)),
+    {'EXIT', {timeout, _}} = (catch call({p, Node}, {late, 3000}, 300)),
     hello = call({p, Node}, hello),
     true = silence(),
     stop(Port).
@@ -207,7 +211,7 @@ many(Node) ->
     signal("KILL", Port),
     [] = [Pid || {Ref, Pid} <- Refs,
                  true =/= receive {'DOWN', Ref, process, Pid, {signal, sigkill}} -> true
-                          after ms(10000) -> false
+                          after ms(20000) -> false
                           end],
     silence().
 

@@ -118,8 +118,7 @@ cookies()
 	echo "$secret" > "$TMP/cookie"
 	kill -HUP "$NODE_PID"
 	check "SIGHUP: read again" logged "is configured again" "$log"
-	sleep 2
-	check "and used" native_pings svc c
+	check "and used" wait_for 10 native_pings svc c
 	echo "third-$secret" > "$TMP/cookie"
 	kill -HUP "$NODE_PID"
 	sleep 1
@@ -230,7 +229,7 @@ accepting()
 	stop_others
 	start_node svc --max-handshakes 1 || return
 	exec 8<> "/dev/tcp/127.0.0.1/$(port_of svc)"
-	sleep 1
+	wait_for 10 in_handshake
 	native_pings ctl svc > /dev/null
 	check "limit: one handshake at a time: told" logged "too many connections are in their" \
 		"$TMP/svc.log"

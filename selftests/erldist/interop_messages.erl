@@ -199,7 +199,7 @@ accepted(Node) ->
 sent(Node, Bytes) ->
     X = binary_to_term(<<131, Bytes/binary>>),
     case call({sender, Node}, {send, self(), Bytes}) of
-        ok -> receive X -> true; Other -> {got, Other} after ms(10000) -> nothing end;
+        ok -> receive X -> true; Other -> {got, Other} after ms(20000) -> nothing end;
         Error -> Error
     end.
 

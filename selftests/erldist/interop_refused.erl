@@ -60,7 +60,7 @@ goes(Node, To, Bytes) ->
     receive
         X -> true;
         Other -> exit({got, Other, sent, Bytes})
-    after ms(10000) ->
+    after ms(20000) ->
         exit({nothing, sent, Bytes})
     end.
 
@@ -273,7 +273,7 @@ signals(Node) ->
 no_spawn(Node) ->
     Connection = connected(Node),
     Requests = [spawn_request(Node, m, f, [], Options) || Options <- [[], [monitor, link], [{min_heap_size, 100}]]],
-    [receive {spawn_reply, R, error, notsup} -> ok after ms(10000) -> exit({no_reply, R}) end || R <- Requests],
+    [receive {spawn_reply, R, error, notsup} -> ok after ms(20000) -> exit({no_reply, R}) end || R <- Requests],
     hello = call({sender, Node}, hello),
     Connection =:= connection(Node).
 
@@ -320,8 +320,8 @@ ends_with(Node, Bytes) ->
     link(Pid),
     hello = call(Pid, hello),
     stop(Port),
-    Reason = receive {'EXIT', Pid, R} -> R after ms(5000) -> exit({no_exit, Said}) end,
-    [receive {'DOWN', Ref, _, _, Reason} -> ok after ms(5000) -> exit({no_down, Said, Reason}) end || Ref <- Refs],
+    Reason = receive {'EXIT', Pid, R} -> R after ms(20000) -> exit({no_exit, Said}) end,
+    [receive {'DOWN', Ref, _, _, Reason} -> ok after ms(20000) -> exit({no_down, Said, Reason}) end || Ref <- Refs],
     hello = call({sender, Node}, hello),
     Connection =:= connection(Node) orelse exit({connection_was_cut, Said, Reason}),
     {Said, Reason}.
@@ -333,6 +333,6 @@ zeros(Node) ->
     Pid = call({ends, Node}, pid),
     Ref = monitor(process, Pid),
     exit(Pid, maps:from_list([{0.0, a}, {binary_to_term(<<131, 70, 1:1, 0:63>>), b}])),
-    receive {'DOWN', Ref, _, _, Reason} -> io:format("# ~p~n", [Reason]) after ms(5000) -> exit(no_down) end,
+    receive {'DOWN', Ref, _, _, Reason} -> io:format("# ~p~n", [Reason]) after ms(20000) -> exit(no_down) end,
     hello = call({sender, Node}, hello),
     Connection =:= connection(Node).

@@ -234,10 +234,10 @@ funs(#{svc := Native}) ->
     x =:= erpc:call(Native, erlang, apply, [fun ?F:echo/1, [x]]).
 
 receive_down({P, R}) ->
-    receive {'DOWN', R, process, P, Reason} -> Reason after ms(5000) -> late end.
+    receive {'DOWN', R, process, P, Reason} -> Reason after ms(20000) -> late end.
 
 receive_reply(R) ->
-    receive {spawn_reply, R, What, Term} -> {What, Term} after ms(5000) -> late end.
+    receive {spawn_reply, R, What, Term} -> {What, Term} after ms(20000) -> late end.
 
 limits(T) ->
     Cases = [{?F, echo, lists:seq(1, N)} || N <- [1, 255, 256, 1000, 1022, 1023, 1024, 5000]],
@@ -274,7 +274,7 @@ broadcasts(#{svc := Native, info := Info, beam := Beam, program := Program}) ->
     true = eventually(fun() -> {2, 0} =:= interop:call({listener, Info}, report) end),
     interop:stop(Proc),
     {rex, Native} ! {self(), features_request},
-    receive {features_reply, Native, [erpc]} -> ok after ms(5000) -> exit(late) end,
+    receive {features_reply, Native, [erpc]} -> ok after ms(20000) -> exit(late) end,
     {rex, Native} ! {self(), whatever},
     {rex, Native} ! whatever,
     {rex, Native} ! {self(), {call, m, f}},
@@ -319,7 +319,7 @@ signals(#{svc := Native, beam := Beam}) ->
     P = receive {linked, Child} -> Child end,
     Mon = monitor(process, P),
     Linked ! stop,
-    receive {'DOWN', Mon, process, P, stopped} -> ok after ms(5000) -> exit(no_down) end,
+    receive {'DOWN', Mon, process, P, stopped} -> ok after ms(20000) -> exit(no_down) end,
     receive {'DOWN', Ref, process, Linked, stopped} -> ok end,
     %% a normal one does not
     P2 = spawn(Native, ?F, never, []),
@@ -327,7 +327,7 @@ signals(#{svc := Native, beam := Beam}) ->
     Mon2 = monitor(process, P2),
     receive {'DOWN', Mon2, process, P2, Early} -> exit({early, Early}) after 300 -> ok end,
     exit(P2, enough),
-    receive {'DOWN', Mon2, process, P2, enough} -> ok after ms(5000) -> exit(no_down) end,
+    receive {'DOWN', Mon2, process, P2, enough} -> ok after ms(20000) -> exit(no_down) end,
     true = none_left(Native),
     5 =:= cancelled(Native) - Before.
 
@@ -353,13 +353,13 @@ cancels(#{svc := Native}) ->
     demonitor(Mon),
     true = none_left(Native),
     Watch = monitor(process, P),
-    receive {'DOWN', Watch, process, P, _} -> ok after ms(5000) -> exit(no_down) end,
+    receive {'DOWN', Watch, process, P, _} -> ok after ms(20000) -> exit(no_down) end,
     %% the connection goes
     {_, Lost} = spawn_monitor(fun() -> exit(caught(fun() -> erpc:call(Native, ?F, never, []) end)) end),
     true = eventually(fun() -> 1 =:= rpc:call(Native, ?F, open, []) end),
     true = erlang:disconnect_node(Native),
     receive {'DOWN', Lost, process, _, {error, {erpc, noconnection}}} -> ok
-    after ms(5000) -> exit(no_down)
+    after ms(20000) -> exit(no_down)
     end,
     true = none_left(Native),
     7 =:= cancelled(Native) - Before.
@@ -424,9 +424,9 @@ start(Native) ->
 one_server(#{svc := Native}) ->
     Port = start(Native),
     receive {Port, {data, {eol, Line}}} -> true = binary:match(Line, <<"taken">>) =/= nomatch
-    after ms(10000) -> exit(late)
+    after ms(20000) -> exit(late)
     end,
-    receive {Port, {exit_status, 1}} -> true after ms(10000) -> late end.
+    receive {Port, {exit_status, 1}} -> true after ms(20000) -> late end.
 
 running(Native) ->
     {Caller, Ref} = spawn_monitor(fun() ->
@@ -453,14 +453,14 @@ shut_down(#{svc := Native} = T) ->
         interop:signal("TERM", Port),
         receive_down(Call)
     end,
-    receive {Port, {exit_status, 0}} -> ok after ms(10000) -> exit(late) end,
+    receive {Port, {exit_status, 0}} -> ok after ms(20000) -> exit(late) end,
     nothing(T#{bare := Native}).
 
 %% Who serves nothing says so at once
 nothing(#{bare := Bare} = T) ->
     Begin = now_ms(),
     {0, <<"{badrpc, notsup}">>} = c_node(Bare, "interop_fun echo [x]"),
-    true = now_ms() - Begin < ms(2000),
+    true = now_ms() - Begin < ms(5000),
     known_nothing(T).
 
 %% To a node that is connected
@@ -489,7 +489,7 @@ known_nothing(#{bare := Bare}) ->
          {fun(N, _, _, _) -> rpc:sbcast([N], nobody, x) end, {[], ['$node']}}],
     Got = [{Begin, isolated(Bare, fun() -> F(Door) end), now_ms(), Want}
            || {Door, Want} <- Expect, Begin <- [now_ms()]],
-    case [One || {Begin, X, End, Want} = One <- Got, X =/= Want orelse End - Begin > ms(2000)] of
+    case [One || {Begin, X, End, Want} = One <- Got, X =/= Want orelse End - Begin > ms(5000)] of
         [] -> true;
         Wrong -> {wrong, Wrong}
     end.

@@ -60,8 +60,24 @@ replay()
 # Names that come and go until told to stop
 churn()
 {
+	local pid
+
 	while [ ! -e "$TMP/stop" ]; do
-		timeout 0.3 erldist recv "n$1" > /dev/null 2>&1
+		erldist recv "n$1" > /dev/null 2>&1 &
+		pid=$!
+		wait_for 10 registered "n$1"
+		kill "$pid"
+		wait "$pid"
+	done 2> /dev/null
+}
+
+# Of them, all that monitor have heard
+churned()
+{
+	local i
+
+	for i in 1 2 3 4 5 6 7 8; do
+		[ "$(grep -c '"name-del"' "$TMP/since$i")" -ge 4 ] || return 1
 	done
 }
 
@@ -79,7 +95,7 @@ since_start()
 		children+=($!)
 		sleep 0.05
 	done
-	sleep 2
+	wait_for 20 churned || status=1
 	touch "$TMP/stop"
 	wait "${churns[@]}"
 	wait_for 10 no_churn
@@ -96,7 +112,6 @@ since_start()
 			status=1
 		}
 	done
-	[ "$(cat "$TMP"/since[1-8] | grep -c name-del)" -gt 20 ] || status=1
 	return "$status"
 }
 
@@ -140,7 +155,7 @@ overrun()
 
 heard()
 {
-	timeout 0.1 erldist recv heard
+	timeout 0.5 erldist recv heard
 	[ -s "$1" ]
 }
 

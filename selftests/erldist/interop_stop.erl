@@ -69,4 +69,4 @@ silent(Node) ->
     true = binary:match(Event, <<"reason net-tick-timeout">>) =/= nomatch,
     %% it may have sent its last tick a quarter of the time before the signal
     true = Time > ?TICKTIME * 1000 * 3 div 5,
-    Time =< ?TICKTIME * 1250 + ms(300).
+    Time =< ?TICKTIME * 1250 + ms(2000).

@@ -50,10 +50,11 @@ check()
 	[ $status -eq 0 ] || echo "# $* gave $status: ${output//$'\n'/$'\n# '}"
 }
 
-# seconds, command...: until it succeeds
+# seconds, command...: until it succeeds. What is late is not wrong yet, on a machine
+# that pauses: it has three times as long.
 wait_for()
 {
-	local end=$((SECONDS + $1 * SLOW))
+	local end=$((SECONDS + 3 * $1 * SLOW))
 	shift
 	until "$@" > /dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1
@@ -184,6 +185,12 @@ start_program()
 registered()
 {
 	erldist process show | grep -q " name $1 "
+}
+
+# A node has a handshake under way, in its namespace
+in_handshake()
+{
+	erldist node show | grep -q ' handshakes [1-9]'
 }
 
 # The example that comes with the library
