@@ -584,7 +584,7 @@ static int call_while_draining(void *arg)
 }
 
 /* On a busy machine it may be over before anybody looks: then once more. */
-#define TRIES	8
+#define TRIES	20
 
 /* The peer is wanted; true when the caller has come too early or too late. */
 static bool missed(int node, pid_t child)
@@ -654,6 +654,7 @@ TEST_F_TIMEOUT(connect, while_draining_and_it_comes_by_itself, 200)
 		int result;
 
 		CALL_WHILE_DRAINING();
+		wire_init(&w, -1, "w@h");
 		came = comes_by_itself(&w, self->node);
 		if (!came)
 			kill(child_, SIGKILL);
