@@ -21,7 +21,7 @@
 
 -define(WORLDS, 40).
 -define(ACTORS, 5).
--define(BATCHES, 25).           % between two losses of the connection
+-define(BATCHES, 10).           % between two losses of the connection
 -define(KEPT, 12).              % batches that are shown where something is wrong
 -define(WORLD, 1000000).        % numbers of processes of one world
 
@@ -177,6 +177,8 @@ lose(Pids, Sides, N) ->
                0 -> rest;
                _ -> busy
            end,
+    tell(Pids, prepare),
+    gather(prepared, Pids),
     tell(Pids, {lose, Kind}),
     Kind =:= busy orelse gather(armed, Pids),
     disconnect(Sides),
@@ -278,6 +280,12 @@ world(#world{main = Main} = W) ->
             W1 = lists:foldl(fun(_, Acc) -> batch(setup(Acc)) end, W, lists:seq(1, N)),
             W2 = setup(W1),
             Main ! {ready, self(), ok},
+            world(W2);
+        prepare ->
+            %% What comes in place of those that have ended gets the time to come.
+            {Syncs, W1} = syncs(cross_pairs(W), W),
+            W2 = run_batch(none, Syncs, W1),
+            Main ! {prepared, self(), ok},
             world(W2);
         {lose, Kind} ->
             world(setup(lost(Kind, W)));
@@ -423,11 +431,12 @@ syncs(I, List, W) ->
 
 sync(J, W) ->
     {K, W1} = number(W),
-    {{send, J, pid, {m, K}}, W1}.
+    {{send, J, sync, {m, K}}, W1}.
 
 concerns({demonitor, N, _}, W) ->
     {_, J, _} = maps:get(N, W#world.monitors),
     [J];
+concerns({send, _, sync, _}, _) -> [];
 concerns({alias, _, _}, _) -> [];
 concerns({unalias, _}, _) -> [];
 concerns({trap, _}, _) -> [];
@@ -445,8 +454,8 @@ note(_, W) ->
 address(J, How, #world{known = Known, sides = Sides}) ->
     {Side, Pid, Name} = maps:get(J, Known),
     case How of
-        pid -> Pid;
-        name -> {Name, element(2, maps:get(Side, Sides))}
+        name -> {Name, element(2, maps:get(Side, Sides))};
+        _ -> Pid
     end.
 
 %% To each side its own, those of several processes in turn
@@ -497,7 +506,7 @@ unfinished(Ops, W) ->
           length([drained || drained <- log_of(I, W)]) < length(List)
               orelse not lists:all(fun(Op) -> synced(Op, W) end, List)].
 
-synced({send, J, pid, {m, _} = T}, W) ->
+synced({send, J, sync, T}, W) ->
     ended(J, W) orelse not lists:member(J, W#world.live)
         orelse lists:member({got, T}, log_of(J, W));
 synced(_, _) ->
@@ -529,15 +538,16 @@ has_down(N, Log) ->
 %% Not all that will come need have come: an EXIT of a link may be the last.
 compare(Loss, Ops, #world{states = States, logs = Logs, nodes = Nodes} = W) ->
     Seen = maps:map(fun(_, Log) -> lists:reverse(Log) end, Logs),
-    case catch interop_signals:check(States, {Loss, Ops}, Seen) of
-        too_many ->
-            wrong("too many ways to explain it", Loss, Ops, W);
+    try interop_signals:check(States, {Loss, Ops}, Seen) of
         {[], _} ->
             receive {told, Told} -> compare(Loss, Ops, lists:foldl(fun told/2, W, Told))
             after ms(10000) -> wrong("the model has no explanation", Loss, Ops, W)
             end;
         {Next, N} ->
             after_batch(Ops, W#world{states = Next, nodes = Nodes + N})
+    catch
+        throw:too_many -> wrong("too many ways to explain it", Loss, Ops, W);
+        error:Why:Stack -> wrong(io_lib:format("~p", [{Why, Stack}]), Loss, Ops, W)
     end.
 
 after_batch(Ops, #world{live = Live, gone = Gone, logs = Logs, known = Known, guards = Gs,
@@ -614,16 +624,19 @@ lost(Kind, #world{main = Main} = W) ->
     Main ! {seen, self(), ok},
     W4 = await_connected(W3),
     %% What goes by the new connection has come when these have.
-    {Syncs, W5} = lists:mapfoldl(fun({I, J}, X) ->
-                                         {Op, X1} = sync(J, X),
-                                         {{I, Op}, X1}
-                                 end, W4, [P || Kind =:= busy, P <- cross_pairs(W4)]),
-    Later = by_actor(Syncs),
+    {Later, W5} = syncs([P || Kind =:= busy, P <- cross_pairs(W4)], W4),
     send_ops(Later, W5),
     All = maps:fold(fun(I, List, Acc) -> Acc#{I => maps:get(I, Acc, []) ++ List} end, Ops, Later),
     W6 = finish_batch(lost, All, W5),
     Main ! {ready, self(), ok},
     W6.
+
+syncs(Pairs, W) ->
+    {Syncs, W1} = lists:mapfoldl(fun({I, J}, X) ->
+                                         {Op, X1} = sync(J, X),
+                                         {{I, Op}, X1}
+                                 end, W, Pairs),
+    {by_actor(Syncs), W1}.
 
 await_connected(W) ->
     receive

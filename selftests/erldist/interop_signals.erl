@@ -33,7 +33,7 @@
 -module(interop_signals).
 -export([new/1, add/4, trap/2, dirty/2, forget/2, check/3]).
 
--define(MOST, 20000).          % states: more than any batch has
+-define(MOST, 100000).          % states: more than any batch has
 
 -record(actor, {side,
                 alive = true,
@@ -53,7 +53,7 @@
                 fate = lives}).         % lives | {dead, Reason} | closed
 
 %% Actors; channels {From, To} => [signal], where From is {nobody, I} for what comes in
-%% place of I; channels of a connection that is being
+%% place of I ({late, I} since the last check); channels of a connection that is being
 %% lost => {by which From sends: old | new, what To knows: old | seen}
 -record(state, {eager, actors = #{}, channels = #{}, lost = #{}}).
 
@@ -81,17 +81,28 @@ forget(#state{actors = As, channels = Cs} = S, Keep) ->
 
 %% Loss: none, or the connection between the sides was lost meanwhile. Ops and
 %% Logs: what each process was to do, and has seen.
-%% {States, nodes visited}
+%% {States, nodes visited}: none, where nothing explains it with nothing under way
+%% at the end. If something does, it may still be that something is: an answer in
+%% place of a process that has ended, for which nothing tells when it must have come;
+%% until the end of the next check it has.
 check(States, {Loss, Ops}, Logs) ->
     Begin = [begin_check(S, Loss, Ops, Logs) || S <- States],
     {Ends, Seen} = explore(Begin, #{}, #{}, Loss),
-    {lists:usort([end_check(S) || S <- maps:keys(Ends)]), map_size(Seen)}.
+    Next = case lists:member(all, maps:values(Ends)) of
+               true -> lists:usort([end_check(S) || S <- maps:keys(Ends)]);
+               false -> []
+           end,
+    {Next, map_size(Seen)}.
 
-begin_check(#state{actors = As} = S, Loss, Ops, Logs) ->
+begin_check(#state{actors = As, channels = Cs} = S, Loss, Ops, Logs) ->
     As1 = maps:map(fun(I, A) ->
                            log(A, maps:get(I, Ops, []), maps:get(I, Logs, []))
                    end, As),
-    S#state{actors = As1, lost = lost(Loss, As1)}.
+    S#state{actors = As1, lost = lost(Loss, As1),
+            channels = maps:from_list([{late(C), Signals} || {C, Signals} <- maps:to_list(Cs)])}.
+
+late({{nobody, I}, To}) -> {{late, I}, To};
+late(C) -> C.
 
 lost(none, _) ->
     #{};
@@ -139,9 +150,9 @@ explore([S | Rest], Seen, Ends, Loss) ->
             Seen1 = Seen#{S => true},
             case steps(S) of
                 [] ->
-                    Ends1 = case is_end(S, Loss) of
-                                true -> Ends#{S => true};
-                                false -> Ends
+                    Ends1 = case what_end(S, Loss) of
+                                none -> Ends;
+                                What -> Ends#{S => What}
                             end,
                     explore(Rest, Seen1, Ends1, Loss);
                 Next ->
@@ -149,15 +160,24 @@ explore([S | Rest], Seen, Ends, Loss) ->
             end
     end.
 
-%% All is explained, and nothing is under way but, where a connection was lost,
-%% what the dead have sent.
-is_end(#state{actors = As, channels = Cs, lost = L}, Loss) ->
-    lists:all(fun done/1, maps:values(As))
-        andalso lists:all(fun({From, _}) ->
-                                  Loss =:= lost andalso
-                                      not (maps:get(who(From), As))#actor.alive
-                          end, maps:keys(Cs))
-        andalso lists:all(fun({_, Told}) -> Told =:= seen end, maps:values(L)).
+%% All: all is explained, and nothing is under way but, where a connection was lost,
+%% what the dead have sent. Some: what comes in place of the dead is.
+what_end(#state{actors = As, channels = Cs, lost = L} = S, Loss) ->
+    Explained = lists:all(fun done/1, maps:values(As))
+        andalso lists:all(fun({_, Told}) -> Told =:= seen end, maps:values(L)),
+    Left = [From || {From, _} <- maps:keys(Cs),
+                    not (Loss =:= lost andalso not (actor(who(From), S))#actor.alive)],
+    case Explained of
+        true when Left =:= [] -> all;
+        true -> case [From || From <- Left, not is_nobody(From)] of
+                    [] -> some;
+                    _ -> none
+                end;
+        false -> none
+    end.
+
+is_nobody({nobody, _}) -> true;
+is_nobody(_) -> false.
 
 done(#actor{alive = true, fate = lives, ops = [], got = []}) -> true;
 done(#actor{alive = false, got = []}) -> true;
@@ -182,7 +202,7 @@ steps(S) ->
 all_steps(S) ->
     lists:append([do_next(I, A, S) || {I, A} <- maps:to_list(S#state.actors)])
         ++ lists:append([deliver(C, S) || C <- maps:keys(S#state.channels)])
-        ++ lists:append([lose(C, S) || C <- maps:keys(S#state.lost)]).
+        ++ [S1 || C <- maps:keys(S#state.lost), S1 <- [lose(C, S)], S1 =/= false].
 
 safe_op(Iterator, S) ->
     case maps:next(Iterator) of
@@ -283,9 +303,9 @@ safe_loss([{{From, To} = C, {_, old}} | Rest], #state{channels = Cs} = S) ->
     Idle = not maps:is_key(C, Cs)
         andalso not lists:any(fun is_answered/1, maps:get({To, From}, Cs, []))
         andalso idle(From, To, S) andalso idle(To, From, S),
-    case Idle of
-        true -> hd(lose(C, S));
-        false -> safe_loss(Rest, S)
+    case Idle andalso lose(C, S) of
+        false -> safe_loss(Rest, S);
+        S1 -> S1
     end;
 safe_loss([_ | Rest], S) ->
     safe_loss(Rest, S).
@@ -321,18 +341,36 @@ after_loss(Other, Before, #actor{got = Got, n_got = N, monitors = Ms}) ->
 %% A connection that is lost
 %%
 
-%% To is told; what it sends goes by the new connection.
+%% To is told; what it sends goes by the new connection. When it does not read it now,
+%% it makes no difference that it is told: what it sends may go by that already, and
+%% nothing comes by that before it has read.
 lose({From, To} = C, #state{channels = Cs, lost = L} = S) ->
     case L of
         #{C := {How, old}} ->
-            Cs1 = case lists:dropwhile(fun(X) -> X =/= new_connection end, maps:get(C, Cs, [])) of
-                      [new_connection, Signal | T] -> Cs#{C => [Signal | T]};
-                      _ -> maps:remove(C, Cs)
-                  end,
-            S1 = seen(C, How, S#state{channels = Cs1}),
-            [lost(From, To, flip({To, From}, S1))];
-        _ -> []
+            reads_loss(From, actor(To, S), S) andalso lose(C, How, Cs, S);
+        _ -> false
     end.
+
+lose({From, To} = C, How, Cs, S) ->
+    Cs1 = case lists:dropwhile(fun(X) -> X =/= new_connection end, maps:get(C, Cs, [])) of
+              [new_connection, Signal | T] -> Cs#{C => [Signal | T]};
+              _ -> maps:remove(C, Cs)
+          end,
+    lost(From, To, flip({To, From}, seen(C, How, S#state{channels = Cs1}))).
+
+reads_loss(From, #actor{alive = true, fate = lives, got = Got, monitors = Ms}, S) ->
+    not (actor(From, S))#actor.alive
+        orelse case Got of
+                   [{{exit, From, noconnection}, _} | _] -> true;
+                   [{{down, N, noconnection}, _} | _] ->
+                       case Ms of
+                           #{N := {From, _}} -> true;
+                           _ -> false
+                       end;
+                   _ -> false
+               end;
+reads_loss(_, _, _) ->
+    true.
 
 %% Its sender may not have noticed: what it sends is lost.
 seen(C, new, #state{lost = L} = S) ->
@@ -382,6 +420,7 @@ put_noproc({From, To} = C, Signal, #state{channels = Cs, lost = L} = S) ->
     end.
 
 who({nobody, I}) -> I;
+who({late, I}) -> I;
 who(I) -> I.
 
 actor(I, S) ->
