@@ -33,7 +33,7 @@
 -module(interop_signals).
 -export([new/1, add/4, trap/2, dirty/2, forget/2, check/3]).
 
--define(MOST, 100000).          % states: more than any batch has
+-define(MOST, 20000).           % states: few batches have more
 
 -record(actor, {side,
                 alive = true,
@@ -335,7 +335,7 @@ after_loss(Other, Before, #actor{got = Got, n_got = N, monitors = Ms}) ->
                           _ -> false
                       end;
                  (_) -> false
-              end, lists:sublist(Got, Before - N)).
+              end, lists:sublist(Got, max(0, Before - N))).
 
 %%
 %% A connection that is lost
