@@ -57,12 +57,10 @@ run(Mode, A, B, Steps, Seed) ->
                                       {ip, {127, 0, 0, 1}}]),
     {ok, Port} = inet:port(Listen),
     [KindA, KindB] = [kind(C) || C <- Mode],
-    start_host(KindA, A, Port, a),
-    A =:= B andalso KindA =:= beam orelse start_host(KindB, B, Port, b),
-    Sockets = accept(Listen, case A =:= B andalso KindA =:= beam of
-                                 true -> 1;
-                                 false -> 2
-                             end),
+    %% One Erlang node is both sides; a native one has two programs.
+    Hosts = [{KindA, A, a}] ++ [{KindB, B, b} || A =/= B orelse KindB =:= native],
+    [start_host(Kind, Node, Port, Side) || {Kind, Node, Side} <- Hosts],
+    Sockets = accept(Listen, length(Hosts)),
     Sides = #{a => {KindA, A, maps:get(a, Sockets)},
               b => {KindB, B, maps:get(b, Sockets, maps:get(a, Sockets))}},
     Worlds = [{W, start_world(W, Sides, Seed)} || W <- lists:seq(1, ?WORLDS)],
@@ -70,8 +68,7 @@ run(Mode, A, B, Steps, Seed) ->
     Pids = [Pid || {_, Pid} <- Worlds],
     rand:seed(exsss, {Seed, 0, 0}),
     try
-        Connected = A =:= B orelse connect(Sides),
-        true = Connected,
+        true = A =:= B orelse connect(Sides),
         {N, Text} = epochs(Pids, Sides, Steps, 0, 0),
         settle(Pids),
         {io_lib:format("~b steps, ~ts", [N, Text]), ok}
@@ -148,7 +145,8 @@ epochs(Pids, _, _, Lost, Done) ->
     Counts = gather(count, Pids),
     [Batches, Nodes, Given] = [lists:sum([element(N, Count) || Count <- Counts]) || N <- [2, 3, 4]],
     %% What could not be explained within reason has to be the exception.
-    Given * 100 =< Batches orelse throw({failed, io_lib:format("~b of ~b batches given up", [Given, Batches])}),
+    Given * 100 =< Batches
+        orelse throw({failed, io_lib:format("~b of ~b batches given up", [Given, Batches])}),
     {Done, io_lib:format("~b batches, ~b of them given up, ~b states looked at, "
                          "connection lost ~b times", [Batches, Given, Nodes, Lost])}.
 
@@ -164,12 +162,14 @@ answer(Tag, Pid) ->
     receive
         {Tag, Pid, Answer} -> Answer;
         {failed, Why} -> throw({failed, Why});
-        {Port, {exit_status, N}} when is_port(Port) -> throw({failed, io_lib:format("a program ends: ~b", [N])});
+        {Port, {exit_status, N}} when is_port(Port) ->
+            throw({failed, io_lib:format("a program ends: ~b", [N])});
         {Port, {data, {_, Line}}} when is_port(Port) ->
             io:format("# ~ts~n", [Line]),
             answer(Tag, Pid)
     after ms(120000) ->
-        throw({failed, io_lib:format("a world does nothing: ~p", [process_info(Pid, [current_stacktrace, message_queue_len])])})
+        Where = process_info(Pid, [current_stacktrace, message_queue_len]),
+        throw({failed, io_lib:format("a world does nothing: ~p", [Where])})
     end.
 
 %% In rest, or while something is under way
@@ -271,7 +271,8 @@ start_world(W, Sides, Seed) ->
                        catch
                            throw:{wrong, Why} -> Main ! {failed, Why};
                            Class:Why:Stack ->
-                               Main ! {failed, io_lib:format("world ~b: ~p", [W, {Class, Why, Stack}])}
+                               Text = io_lib:format("world ~b: ~p", [W, {Class, Why, Stack}]),
+                               Main ! {failed, Text}
                        end
                end).
 
