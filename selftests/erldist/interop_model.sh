@@ -17,7 +17,7 @@
 
 SEED=${ERLDIST_SEED:-$RANDOM$RANDOM}
 STEPS=${ERLDIST_STEPS:-$(awk "BEGIN { print int(4000 * ${ERLDIST_SCALE:-1}) }")}
-BEAM_SECONDS=$((420 + STEPS / 50))
+INTEROP_TIME=${INTEROP_TIME:-$((420 + STEPS / 50))}
 # b: an Erlang node, n: a native one; 1: both are the same node
 MODES=${ERLDIST_MODES:-bb bb1 bn nn nn1}
 

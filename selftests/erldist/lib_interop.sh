@@ -12,7 +12,6 @@
 HERE=$(dirname "$(readlink -f "$0")")
 export INTEROP_BEAMS=$HERE
 COOKIE=secret
-BEAM_SECONDS=420	# that beam() may take
 number=0
 failed=0
 children=()
