@@ -33,7 +33,7 @@
 -module(interop_signals).
 -export([new/1, add/4, trap/2, dirty/2, forget/2, check/3]).
 
--define(MOST, 20000).           % states: few batches have more
+-define(MOST, 150000).          % states: hardly any batch has more
 
 -record(actor, {side,
                 alive = true,
@@ -56,6 +56,9 @@
 %% place of I ({late, I} since the last check); channels of a connection that is being
 %% lost => {by which From sends: old | new, what To knows: old | seen}
 -record(state, {eager, actors = #{}, channels = #{}, lost = #{}}).
+
+%% A check: the states to remember, those at the end, how many there were in all
+-record(search, {loss, seen = #{}, ends = #{}, n = 0}).
 
 %% Eager: the sides that are Erlang nodes
 new(Eager) ->
@@ -87,12 +90,12 @@ forget(#state{actors = As, channels = Cs} = S, Keep) ->
 %% until the end of the next check it has.
 check(States, {Loss, Ops}, Logs) ->
     Begin = [begin_check(S, Loss, Ops, Logs) || S <- States],
-    {Ends, Seen} = explore(Begin, #{}, #{}, Loss),
+    {Ends, N} = explore(Begin, #search{loss = Loss}),
     Next = case lists:member(all, maps:values(Ends)) of
                true -> lists:usort([end_check(S) || S <- maps:keys(Ends)]);
                false -> []
            end,
-    {Next, map_size(Seen)}.
+    {Next, N}.
 
 begin_check(#state{actors = As, channels = Cs} = S, Loss, Ops, Logs) ->
     As1 = maps:map(fun(I, A) ->
@@ -139,24 +142,27 @@ end_check(#state{actors = As} = S) ->
 %% The search
 %%
 
-explore(_, Seen, _, _) when map_size(Seen) > ?MOST ->
-    throw(too_many);
-explore([], Seen, Ends, _) ->
-    {Ends, Seen};
-explore([S | Rest], Seen, Ends, Loss) ->
+explore([], #search{ends = Ends, n = N}) ->
+    {Ends, N};
+explore([S | Rest], #search{seen = Seen} = X) ->
     case Seen of
-        #{S := _} -> explore(Rest, Seen, Ends, Loss);
-        _ ->
-            Seen1 = Seen#{S => true},
-            case steps(S) of
-                [] ->
-                    Ends1 = case what_end(S, Loss) of
-                                none -> Ends;
-                                What -> Ends#{S => What}
-                            end,
-                    explore(Rest, Seen1, Ends1, Loss);
-                Next ->
-                    explore(Next ++ Rest, Seen1, Ends, Loss)
+        #{S := _} -> explore(Rest, X);
+        _ -> follow(S, Rest, X#search{seen = Seen#{S => true}})
+    end.
+
+%% Where there is one way on only, what is on it is remembered after a loss alone:
+%% there many ways lead into its middle.
+follow(_, _, #search{n = N}) when N > ?MOST ->
+    throw(too_many);
+follow(S, Rest, #search{n = N, loss = Loss, ends = Ends} = X) ->
+    X1 = X#search{n = N + 1},
+    case steps(S) of
+        [Next] when Loss =:= none -> follow(Next, Rest, X1);
+        [_ | _] = Next -> explore(Next ++ Rest, X1);
+        [] ->
+            case what_end(S, Loss) of
+                none -> explore(Rest, X1);
+                What -> explore(Rest, X1#search{ends = Ends#{S => What}})
             end
     end.
 
