@@ -137,6 +137,23 @@ static int link_again(const struct erldist_ask *ask)
 	return err;
 }
 
+/* The other has ended: who is linked already is told of that, and of no more. */
+static int link_ended(const struct erldist_ask *ask,
+		      struct erldist_relation *rel)
+{
+	struct erldist_relation *old;
+
+	old = erldist_relation_find_link(ask->from, NULL, &ask->dest->pid);
+	if (old) {
+		erldist_relation_put(old);
+		return 0;
+	}
+	if (link_settles(ask))
+		return -EAGAIN;
+	tell_known(rel, KNOWN_NOPROC);
+	return 0;
+}
+
 static int link_once(const struct erldist_ask *ask, struct erldist_process *to)
 {
 	const struct erldist_relation_spec spec = {
@@ -156,10 +173,8 @@ static int link_once(const struct erldist_ask *ask, struct erldist_process *to)
 		err = send_related(ask, OP_LINK, rel);
 	else if (err == -EEXIST)
 		err = link_again(ask);
-	if (err == -ESRCH) {
-		tell_known(rel, KNOWN_NOPROC);
-		err = 0;
-	}
+	else if (err == -ESRCH)
+		err = link_ended(ask, rel);
 	erldist_relation_put(rel);
 	return err;
 }

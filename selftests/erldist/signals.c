@@ -3,6 +3,7 @@
  * What a process asks for: links, monitors, exits and aliases, of a peer's
  * processes, in the bytes of the protocol.
  */
+#include <sched.h>
 #include <sys/resource.h>
 
 #include "kselftest_harness.h"
@@ -851,6 +852,42 @@ TEST_F(local, link)
 	EXPECT_SIGNAL(self->a, ERLDIST_SIG_EXIT, 0, "{apa}", "EXIT", &self->b_pid, "noproc");
 	ASSERT_EQ(0, ask(self->a, ERLDIST_SIG_LINK, &self->to_a));
 	EXPECT_TRUE(quiet(self->a));
+}
+
+/*
+ * While the end of a process is still being told, a link to it that there was
+ * stays the only one: noproc comes after its EXIT, if at all. What tells it has to
+ * wait for this program, or does it beside it.
+ */
+TEST_F(local, link_again_to_who_is_ending)
+{
+	const struct sched_param first = { .sched_priority = 1 };
+	const int rounds = scaled(50);
+	int others[200], fd, last;
+	struct epid pid;
+	DEFINE_BUF(dest);
+	DEFINE_MSG(m);
+
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO, &first));
+	for (int i = 0; i < 200; i++)
+		others[i] = proc("", NULL);
+	for (int i = 0; i < rounds; i++) {
+		fd = proc("", NULL);
+		proc_self(fd, &pid);
+		term(&dest, "p", &pid);
+		/* told in the order of pids */
+		last = proc("", NULL);
+		proc_trap_exit(last, true);
+		for (int j = 0; j < 200; j++)
+			ASSERT_EQ(0, ask(others[j], ERLDIST_SIG_LINK, &dest));
+		ASSERT_EQ(0, ask(last, ERLDIST_SIG_LINK, &dest));
+		close(fd);
+		ASSERT_EQ(0, ask(last, ERLDIST_SIG_LINK, &dest));
+		EXPECT_SIGNAL(last, ERLDIST_SIG_EXIT, 0, "{apa}", "EXIT", &pid, "normal");
+		proc_recv(last, &m, 0);
+		EXPECT_NE(0, proc_recv(last, &m, 0));
+		close(last);
+	}
 }
 
 TEST_F(local, unlink)
