@@ -14,6 +14,8 @@ help:
 	@echo '  demo       - install what is missing, build, and show a cluster in a guest'
 	@echo '  check      - all tests: on the host, and in guests with 6.12, 6.1 and debug'
 	@echo '               (JOBS=1: one guest at a time; FULL=1: nothing is shortened)'
+	@echo '  bench      - measure it beside TIPC, TCP, ei and BEAM nodes, in guests'
+	@echo '               (QUICK=1: in 4 minutes; selftests/bench/run --help: parts of it)'
 	@echo ''
 	@echo '  all        - module and userlib'
 	@echo '  module     - erldist.ko for the kernels in KERNELS ($(KERNELS)), in the cache,'
@@ -45,6 +47,9 @@ userlib:
 check: deps
 	@selftests/check $(if $(JOBS),--jobs $(JOBS)) $(if $(FULL),--full)
 
+bench: deps
+	@selftests/bench/run $(if $(QUICK),--quick)
+
 demo: deps
 	@$(VM)/run --timeout 900 -- selftests/demo
 
@@ -66,6 +71,7 @@ clean:
 	$(MAKE) -C userlib clean
 	$(MAKE) -C packaging clean
 	$(MAKE) -C selftests/unit clean
+	$(MAKE) -C selftests/bench clean
 	@$(VM)/clean
 
-.PHONY: all help deps module userlib check demo lint ynl ynl-check install clean
+.PHONY: all help deps module userlib check bench demo lint ynl ynl-check install clean
