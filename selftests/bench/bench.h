@@ -19,6 +19,8 @@
 #define FAR_NETNS	"far"
 #define NEAR_ADDRESS	"10.7.7.1"
 #define FAR_ADDRESS	"10.7.7.2"
+#define NEAR_NODE	"near@" NEAR_ADDRESS
+#define FAR_NODE	"far@" FAR_ADDRESS
 
 /* The BEAM node in the far namespace, and where it listens */
 #define BEAM_NODE	"beam@" FAR_ADDRESS
@@ -112,7 +114,7 @@ int tcp_dial(int port);
 void ask_term(struct buf *b, const struct end *e, const struct epid *self,
 	      const char *role, const struct buf *arg);
 
-/* Node near@10.7.7.1, connected to the BEAM */
+/* The near node, connected to the BEAM */
 void node_beam(void);
 
 #endif /* ERLDIST_BENCH_H */

@@ -3,7 +3,7 @@
  * What many of something cost, --count=N of them:
  *
  *	grow memory process|unix|peer|tcp	bytes of kernel memory of each, and
- *		of which caches ("cache/NAME")
+ *		of which caches ("cache/NAME"); "more": with 8 KiB on top
  *	grow connect erldist|ei		nanoseconds of each, "ns" and, for erldist,
  *		"close": of its end
  *	grow idle			--count=N peers: busy nanoseconds a second
@@ -112,6 +112,7 @@ static void memory(void (*make)(void))
 	used = (memory_used() - used) / number;
 	m = caches(after, ARRAY_SIZE(after));
 	result("bytes", used);
+	result("more", used + 8192);
 	for (unsigned int i = 0; i < m; i++) {
 		for (unsigned int j = 0; j < n; j++) {
 			if (!strcmp(after[i].name, before[j].name))

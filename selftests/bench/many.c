@@ -195,7 +195,7 @@ int main(int argc, char **argv)
 		node_beam();
 	} else {
 		netns_enter(NEAR_NETNS);
-		node("near@h");
+		node(NEAR_NODE);
 	}
 	make(b.pairs);
 	if (!strcmp(*rest, "beam"))

@@ -12,7 +12,7 @@ static void init(struct end *e)
 {
 	struct in_addr addr;
 	const char *alive = e->far ? "far" : "near";
-	const char *name = e->far ? "far@" FAR_ADDRESS : "near@" NEAR_ADDRESS;
+	const char *name = e->far ? FAR_NODE : NEAR_NODE;
 	const char *host = e->far ? FAR_ADDRESS : NEAR_ADDRESS;
 
 	inet_aton(host, &addr);
@@ -67,7 +67,7 @@ static void join_beam(struct end *e, const char *role)
 	if (e->fd < 0)
 		die("ei: no connection to the BEAM (%d)", erl_errno);
 	ei_x_new(&e->in);
-	snprintf(self.node, sizeof(self.node), "near@" NEAR_ADDRESS);
+	snprintf(self.node, sizeof(self.node), NEAR_NODE);
 	self.id = ei_self(&e->ec)->num;
 	self.serial = ei_self(&e->ec)->serial;
 	self.creation = ei_self(&e->ec)->creation;

@@ -64,7 +64,7 @@ static void add_peers(const struct bench *b, int near)
 static void prepare_local(const struct bench *b)
 {
 	netns_enter(NEAR_NETNS);
-	node("near@h");
+	node(NEAR_NODE);
 	add_processes(b);
 }
 
@@ -73,10 +73,10 @@ static void prepare_tcp(const struct bench *b)
 	int near, far;
 
 	netns_enter(FAR_NETNS);
-	far = node("far@h");
+	far = node(FAR_NODE);
 	netns_enter(NEAR_NETNS);
-	near = node("near@h");
-	connect_nodes(near, far, "far@h");
+	near = node(NEAR_NODE);
+	connect_nodes(near, far, FAR_NODE);
 	add_processes(b);
 	add_peers(b, near);
 }
@@ -107,7 +107,7 @@ void node_beam(void)
 {
 	int fd = tcp_dial(BEAM_PORT), near;
 
-	near = node("near@" NEAR_ADDRESS);
+	near = node(NEAR_NODE);
 	if (node_dial(near, fd, BEAM_NODE, 0) || node_wait(near, ERLDIST_PENDING_UP, NULL))
 		die("no connection to the BEAM");
 	close(fd);

@@ -108,8 +108,8 @@ row('64 B round trips beside 1,000 casts to a process asleep', 'beside_casts/p99
     runs='wall', unit='us', beside=['beside_casts/idle', 'beside_casts/lost'])
 row('kernel memory of a process', 'memory_process/bytes', (1.3, 'memory_unix/bytes'), runs='icount',
     unit='bytes')
-row('kernel memory of an idle peer with its TCP connection', 'memory_peer/bytes', runs='icount',
-    unit='bytes', beside=['memory_tcp/bytes'])
+row('kernel memory of an idle peer with its TCP connection', 'memory_peer/bytes',
+    (1.0, 'memory_tcp/more'), runs='icount', unit='bytes', beside=['memory_tcp/bytes'])
 row('connecting 1,000 peers, each', 'connect_1000', (1.2, 'connect_250'), runs='icount',
     beside=['connect_ei'])
 row('closing 1,000 peers, each', 'connect_1000/close', (1.2, 'connect_250/close'), runs='icount')
