@@ -135,18 +135,33 @@ static bool utf8_next(struct etf_utf8 *u, u8 b)
 	return true;
 }
 
+/* Bytes at the start that are ASCII, in whole words: names mostly are. */
+static size_t ascii_words(const u8 *p, size_t len)
+{
+	size_t n;
+	u64 word;
+
+	for (n = 0; len - n >= sizeof(word); n += sizeof(word)) {
+		memcpy(&word, p + n, sizeof(word));
+		if (word & 0x8080808080808080ULL)
+			break;
+	}
+	return n;
+}
+
 /* Characters of an atom, or -1 when it is none */
 static int atom_chars(const struct etf_atom *a)
 {
 	struct etf_utf8 u = {};
-	int chars = 0;
+	int chars;
 	size_t i;
 
 	if (a->latin1)
 		return a->len <= ETF_ATOM_CHARS ? a->len : -1;
 	if (a->len > ETF_ATOM_BYTES)
 		return -1;
-	for (i = 0; i < a->len; i++) {
+	i = ascii_words(a->text, a->len);
+	for (chars = i; i < a->len; i++) {
 		chars += !u.left;
 		if (!utf8_next(&u, a->text[i]))
 			return -1;
@@ -595,6 +610,11 @@ u8 *etf_put_atom(u8 *p, const struct etf_atom *a)
 	if (n > 255)
 		*p++ = n >> 8;
 	*p++ = n;
+	/* Nothing is to be recoded. */
+	if (n == a->len) {
+		memcpy(p, a->text, n);
+		return p + n;
+	}
 	while ((b = atom_byte(&it)) >= 0)
 		*p++ = b;
 	return p;
