@@ -220,14 +220,6 @@ void erldist_msg_set_reason(struct erldist_msg *msg,
 	msg->len = msg->used - msg->body + reason->len;
 }
 
-static int copy_scan(struct etf_scan *scan, struct msghdr *mh, u8 *p,
-		     size_t len)
-{
-	if (!copy_from_iter_full(p, len, &mh->msg_iter))
-		return -EFAULT;
-	return etf_scan_feed(scan, p, len);
-}
-
 static int copy_pieces(struct erldist_msg *msg, struct msghdr *mh, size_t len,
 		       struct etf_scan *scan)
 {
@@ -240,7 +232,9 @@ static int copy_pieces(struct erldist_msg *msg, struct msghdr *mh, size_t len,
 		if (!piece)
 			return -ENOMEM;
 		n = min_t(size_t, len, piece->room);
-		err = copy_scan(scan, mh, piece->data, n);
+		if (!copy_from_iter_full(piece->data, n, &mh->msg_iter))
+			return -EFAULT;
+		err = etf_scan_feed(scan, piece->data, n);
 		if (err)
 			return err;
 		piece->len = n;
@@ -256,29 +250,21 @@ static int copy_all(struct erldist_msg *msg, struct msghdr *mh, size_t len,
 {
 	size_t n = min_t(size_t, len, msg->room - msg->used);
 	u8 *p = msg->data + msg->used;
-	u8 version;
+	bool version;
 	int err;
 
-	if (!copy_from_iter_full(&version, 1, &mh->msg_iter))
+	if (!copy_from_iter_full(p, n, &mh->msg_iter))
 		return -EFAULT;
-	if (version == ETF_VERSION) {
-		len--;
-		n = min_t(size_t, len, n);
-	} else {
-		iov_iter_revert(&mh->msg_iter, 1);
-	}
-	if (!len)
+	version = *p == ETF_VERSION;
+	if (len == version)
 		return -EINVAL;
-	msg->body = msg->used;
-	msg->len = len;
-	err = copy_scan(scan, mh, p, n);
-	if (err)
-		return err;
+	msg->body = msg->used + version;
 	msg->used += n;
-	err = copy_pieces(msg, mh, len - n, scan);
-	if (err)
-		return err;
-	return etf_scan_end(scan);
+	msg->len = len - version;
+	err = etf_scan_feed(scan, p + version, n - version);
+	if (!err)
+		err = copy_pieces(msg, mh, len - n, scan);
+	return err ?: etf_scan_end(scan);
 }
 
 /**
