@@ -693,9 +693,8 @@ static struct erldist_channel *channel_alloc(struct erldist_node *node)
 	INIT_DELAYED_WORK(&ch->timer, channel_timer);
 	erldist_rx_init(ch);
 	ch->hs = kzalloc(sizeof(*ch->hs), GFP_KERNEL_ACCOUNT);
-	ch->tx.buf = kmalloc(ERLDIST_TX_BUF, GFP_KERNEL_ACCOUNT);
 	ch->rx.hs_buf = kmalloc(ERLDIST_HS_MSG_MAX + 4, GFP_KERNEL_ACCOUNT);
-	if (!ch->hs || !ch->tx.buf || !ch->rx.hs_buf) {
+	if (!ch->hs || !ch->rx.hs_buf) {
 		erldist_channel_put(ch);
 		return NULL;
 	}

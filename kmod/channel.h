@@ -87,15 +87,15 @@ struct erldist_rx {
 
 /* Send state, owned by whoever has pushing. */
 struct erldist_tx {
-	u8 *buf;		/* heads and small frames, ERLDIST_TX_BUF bytes */
+	u8 *buf;		/* heads and small frames; none while idle */
+	u32 size;
+	const u8 *from;		/* buf, or a tick */
 	u32 pos;
 	u32 len;
 	struct erldist_out *item;	/* its payload is sent from where it lies */
 	size_t frame_left;	/* of the present frame, still to go */
 	size_t taken;	/* from the queue, and has not gone whole */
 };
-
-#define ERLDIST_TX_BUF		8192
 
 /*
  * One stream to a peer.

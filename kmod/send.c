@@ -22,6 +22,11 @@
  * a spawn only one atom in it can be longer.
  */
 #define HEAD_MAX		3584
+/* Bytes of frames that are gathered to be sent at once: in turns, in a stream */
+#define TX_BUF			8192
+#define TX_BUF_STREAM		32768
+/* Longest payload that is gathered; a longer one is sent from where it lies */
+#define TX_SMALL		4096
 /* Frames the work pushes before it makes room for others */
 #define PUSH_BUDGET		1024
 /* What an item counts beyond its payload: small ones are mostly this */
@@ -199,6 +204,13 @@ u32 erldist_send_drop(struct erldist_peer *peer, struct list_head *items)
 	return n;
 }
 
+static void tx_buffer_drop(struct erldist_tx *tx)
+{
+	kfree(tx->buf);
+	tx->buf = NULL;
+	tx->size = 0;
+}
+
 /**
  * erldist_tx_free() - drop what was being sent
  * @ch: the channel; nobody pushes any more
@@ -208,8 +220,7 @@ void erldist_tx_free(struct erldist_channel *ch)
 	if (ch->tx.item && out_free(ch->tx.item))
 		atomic64_inc(&ch->node->lost);
 	ch->tx.item = NULL;
-	kfree(ch->tx.buf);
-	ch->tx.buf = NULL;
+	tx_buffer_drop(&ch->tx);
 }
 
 static struct etf_pid key_pid(const struct erldist_channel *ch, u64 key)
@@ -479,7 +490,7 @@ static void tx_take(struct erldist_channel *ch, struct erldist_out *out,
 		return;
 	}
 	if (out->frag == 1 && !out->pos &&
-	    out_len(out) <= ERLDIST_TX_BUF - tx->len) {
+	    out_len(out) <= min_t(size_t, TX_SMALL, tx->size - tx->len)) {
 		put_small(ch, out);
 		out_free(out);
 		ch->tx_messages++;
@@ -512,32 +523,68 @@ static void tx_room(struct erldist_peer *peer)
 		wake_up_all(&peer->wait);
 }
 
-/* Fill the buffer. Returns false when there is nothing to send. */
-static bool tx_fill(struct erldist_channel *ch, int *budget)
+/* A buffer, if something is queued; a large one if much is. False: no memory. */
+static bool tx_buffer(struct erldist_channel *ch)
+{
+	size_t queued = READ_ONCE(ch->peer->queued);
+	u32 size = queued > TX_BUF ? TX_BUF_STREAM : TX_BUF;
+	struct erldist_tx *tx = &ch->tx;
+	u8 *buf;
+
+	if (!queued || tx->size >= size)
+		return true;
+	buf = kmalloc(size, GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY);
+	if (!buf)
+		return tx->buf;
+	kfree(tx->buf);
+	tx->buf = buf;
+	tx->size = size;
+	return true;
+}
+
+static void tx_gather(struct erldist_channel *ch, int *budget)
 {
 	struct erldist_tx *tx = &ch->tx;
 	struct erldist_out *out;
 	bool shared;
 
-	tx->pos = 0;
-	tx->len = 0;
-	/* The stream has all of it. */
-	WRITE_ONCE(tx->taken, 0);
-	while (!tx->item && tx->len <= ERLDIST_TX_BUF - HEAD_MAX &&
-	       *budget > 0) {
+	while (!tx->item && tx->len + HEAD_MAX <= tx->size && *budget > 0) {
 		out = tx_next(ch, &shared);
 		if (!out)
 			break;
 		(*budget)--;
 		tx_take(ch, out, shared);
 	}
+}
+
+/* Nothing was sent for an interval: a tick, which needs no buffer. */
+static void tx_put_tick(struct erldist_channel *ch)
+{
+	static const u8 tick[4];
+
+	tx_buffer_drop(&ch->tx);
+	ch->tx.from = tick;
+	ch->tx.len = sizeof(tick);
+	WRITE_ONCE(ch->tx_ticks, ch->tx_ticks + sizeof(tick));
+}
+
+/* Returns 1 when there is nothing to send, or -EAGAIN without memory. */
+static int tx_fill(struct erldist_channel *ch, int *budget)
+{
+	struct erldist_tx *tx = &ch->tx;
+
+	tx->pos = 0;
+	tx->len = 0;
+	/* The stream has all of it. */
+	WRITE_ONCE(tx->taken, 0);
+	if (!tx_buffer(ch))
+		return -EAGAIN;
+	tx->from = tx->buf;
+	tx_gather(ch, budget);
 	tx_room(ch->peer);
-	if (test_and_clear_bit(CHANNEL_TICK, &ch->flags) && !tx->len) {
-		put_unaligned_be32(0, tx->buf);
-		tx->len = 4;
-		WRITE_ONCE(ch->tx_ticks, ch->tx_ticks + 4);
-	}
-	return tx->len;
+	if (test_and_clear_bit(CHANNEL_TICK, &ch->flags) && !tx->len)
+		tx_put_tick(ch);
+	return !tx->len;
 }
 
 static int tx_send(struct erldist_channel *ch, const u8 *p, size_t len,
@@ -604,7 +651,7 @@ static int tx_step(struct erldist_channel *ch, int *budget)
 	int n;
 
 	if (tx->pos < tx->len) {
-		n = tx_send(ch, tx->buf + tx->pos, tx->len - tx->pos,
+		n = tx_send(ch, tx->from + tx->pos, tx->len - tx->pos,
 			    tx->item || ch->peer->n_queued);
 		if (n < 0)
 			return n;
@@ -613,7 +660,7 @@ static int tx_step(struct erldist_channel *ch, int *budget)
 	}
 	if (tx->item)
 		return tx_payload(ch);
-	return tx_fill(ch, budget) ? 0 : 1;
+	return tx_fill(ch, budget);
 }
 
 static int tx_steps(struct erldist_channel *ch, int *budget)
