@@ -136,7 +136,7 @@ static int __init protos_init(void)
 	err = proto_register(&erldist_node_proto, 0);
 	if (err)
 		return err;
-	err = proto_register(&erldist_process_proto, 0);
+	err = proto_register(&erldist_process_proto, 1);
 	if (err)
 		proto_unregister(&erldist_node_proto);
 	return err;
@@ -173,9 +173,12 @@ static int __init erldist_init(void)
 	err = erldist_blobs_init();
 	if (err)
 		return err;
-	err = workqueues_init();
+	err = erldist_processes_init();
 	if (err)
 		goto err_blobs;
+	err = workqueues_init();
+	if (err)
+		goto err_processes;
 	err = register_pernet_subsys(&erldist_net_ops);
 	if (err)
 		goto err_workqueues;
@@ -203,6 +206,8 @@ err_pernet:
 	unregister_pernet_subsys(&erldist_net_ops);
 err_workqueues:
 	workqueues_exit();
+err_processes:
+	erldist_processes_exit();
 err_blobs:
 	erldist_blobs_exit();
 	return err;
@@ -225,6 +230,7 @@ static void __exit erldist_exit(void)
 	erldist_transport_exit();
 	unregister_pernet_subsys(&erldist_net_ops);
 	rcu_barrier();
+	erldist_processes_exit();
 	erldist_blobs_exit();
 }
 

@@ -133,6 +133,8 @@ struct erldist_dest {
 };
 
 /* process.c */
+int erldist_processes_init(void);
+void erldist_processes_exit(void);
 struct erldist_process *erldist_process_new(struct erldist_node *node,
 					    struct sock *sk);
 int erldist_process_publish(struct erldist_process *proc,
