@@ -5,7 +5,9 @@
  *	message [OPTION]... PEER roundtrip|stream|back
  *
  * Two ends in processes of their own; --pairs=N such pairs at once. The near end
- * measures, nanoseconds of a round trip, or of a message. A stream goes on after
+ * measures, nanoseconds of a round trip, or of a message. All begin when the last
+ * is ready, and none ends before the last has measured: what it costs to start and
+ * to end them is not in it. A stream goes on after
  * every --batch=N messages, when one has come back: how the ends alternate does
  * not depend on luck then. For the same reason neither end interrupts the other.
  * With --beam=1 the far end is a BEAM's process; "back" is a stream from there.
@@ -21,8 +23,11 @@ static const struct peer *const peers[] = {
 static const struct peer *peer;
 static bool stream, back;
 
-/* Where ends tell what they measured */
+/* Where ends tell that they are ready, and then what they measured */
 #define RESULT_FD	200
+
+/* Pipes that ends read from until the parent closes them */
+static int begin[2], leave[2];
 
 static void echo(struct end *e, const uint8_t *message, uint8_t *in, unsigned int n)
 {
@@ -88,6 +93,22 @@ static void ready(struct end *e)
 		meet(e);
 }
 
+static void wait_for(const int gate[2])
+{
+	char none;
+
+	if (read(gate[0], &none, 1))
+		die("gate");
+}
+
+static void be_ready(struct end *e)
+{
+	ready(e);
+	if (write(RESULT_FD, "", 1) != 1)
+		die("ready");
+	wait_for(begin);
+}
+
 static int run_end(void *arg)
 {
 	struct end *e = arg;
@@ -96,6 +117,8 @@ static int run_end(void *arg)
 	void (*part)(struct end *e, const uint8_t *message, uint8_t *in, unsigned int n);
 	uint64_t ns[2];
 
+	close(begin[1]);
+	close(leave[1]);
 	if (stream) {
 		part = e->far != back ? sink : source;
 		polite();
@@ -105,13 +128,14 @@ static int run_end(void *arg)
 	join(e);
 	ready(e);
 	part(e, message, in, whole(e->bench, e->bench->warm));
-	ready(e);
+	be_ready(e);
 	ns[0] = e->far ? 0 : clock_start();
 	part(e, message, in, whole(e->bench, e->bench->count));
 	ns[1] = e->far ? 0 : clock_stop();
 	ready(e);
 	if (!e->far && write(RESULT_FD, ns, sizeof(ns)) != sizeof(ns))
 		die("result");
+	wait_for(leave);
 	return 0;
 }
 
@@ -130,6 +154,17 @@ static void start_pair(const struct bench *b, unsigned int i)
 		spawn(run_end, &e);
 	close(sv[0]);
 	close(sv[1]);
+}
+
+static void start_all(unsigned int ends, int fd)
+{
+	char one;
+
+	while (ends--) {
+		if (read(fd, &one, 1) != 1)
+			die("an end died");
+	}
+	close(begin[1]);
 }
 
 /* From the first start to the last end */
@@ -163,12 +198,14 @@ int main(int argc, char **argv)
 	struct bench b = { .size = 64, .count = 2000, .batch = 128, .pairs = 1,
 			   .warm = 256 };
 	char **rest = bench_options(&b, argv + 1);
+	unsigned int ends;
 	int p[2];
 
 	if (!rest[0])
 		die("which peer?");
 	choose(rest[0], rest[1]);
-	if (pipe(p) || dup2(p[1], RESULT_FD) < 0)
+	ends = b.beam ? b.pairs : 2 * b.pairs;
+	if (pipe(p) || dup2(p[1], RESULT_FD) < 0 || pipe(begin) || pipe(leave))
 		die("pipe");
 	close(p[1]);
 	if (peer->prepare && !b.beam)
@@ -176,8 +213,10 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < b.pairs; i++)
 		start_pair(&b, i);
 	close(RESULT_FD);
+	start_all(ends, p[0]);
 	result("ns", collect(&b, p[0]));
-	for (unsigned int i = 0; i < 2 * b.pairs; i++)
+	close(leave[1]);
+	while (ends--)
 		wait(NULL);
 	return 0;
 }
