@@ -405,8 +405,9 @@ out_of_nothing()
 	(umask 077 && echo "$COOKIE" > "$HOME/.erlang.cookie")
 	check "ping without a node" says pong erldist ping "$dest"
 	check "call" says yes erldist call "net_kernel@$dest" "{is_auth,'x@y'}"
-	check "rpc: the node is hidden, and has a name that is used again" \
-		says "['erldist-1@$HOST']" erldist rpc "$dest" erlang nodes '[hidden]'
+	check "rpc: the node is hidden, and has a name that it was given" given_by "$dest"
+	check "as all of them have: 20 leave no atom" no_atoms "$dest"
+	held "$dest"
 	# in JSON it has its creation, which nobody knows who was not connected before
 	pid=$(erldist -j rpc "$dest" erlang spawn '[timer,sleep,[100000]]' |
 		sed 's/.*"\(<[^"]*>\)".*/\1/')
@@ -417,6 +418,8 @@ out_of_nothing()
 	check "nothing of it was lost" has_messages "$dest" "$pid" 12
 	start_beam l@127.0.0.1 -setcookie "$COOKIE" || return
 	check "a node with a long name is as good" says pong erldist ping l@127.0.0.1
+	check "and gives a name, too" given_by l@127.0.0.1
+	check "who gives none there meets one of few" not_given l@127.0.0.1
 	end_child "$BEAM_PID"
 	if command -v setpriv > /dev/null; then
 		check "who may not make one is told so" says "needs CAP_NET_ADMIN" \
@@ -440,6 +443,138 @@ out_of_nothing()
 	rm -f "$HOME/.erlang.cookie"
 }
 
+# node: what the node of a command is called there, as that gives names
+given_by()
+{
+	local name
+
+	name=$(erldist rpc "$1" erlang nodes '[hidden]')
+	echo "$name"
+	[[ $name =~ ^\[\'?[0-9A-Z]+@$HOST\'?\]$ ]]
+}
+
+# node: that lets in only a name which it did not give
+not_given()
+{
+	erldist rpc "$1" net_kernel allow "[['erldist-1@$HOST']]" &&
+		says "['erldist-1@$HOST']" erldist rpc "$1" erlang nodes '[hidden]'
+}
+
+# node: a command that comes before the end of the one before was seen gets another
+# name, once
+no_atoms()
+{
+	local before after _
+
+	for _ in 1 2 3; do
+		before=$(erldist rpc "$1" erlang system_info '[atom_count]')
+		twenty "$1" || return
+		after=$(erldist rpc "$1" erlang system_info '[atom_count]')
+		echo "$before, $after"
+		[ -z "$before" ] || [ "$before" != "$after" ] || return 0
+	done
+	return 1
+}
+
+twenty()
+{
+	local _
+
+	for _ in {1..5}; do
+		erldist ping "$1" && erldist send "nobody@$1" hello &&
+			erldist call "net_kernel@$1" "{is_auth,'x@y'}" &&
+			erldist rpc "$1" erlang node '[]' || return
+	done
+}
+
+# node, file, command...: the command runs "node own", until the descriptor OWN is closed
+hold_own()
+{
+	local node=$1 file=$2
+	shift 2
+	exec {OWN}> >(exec "$@" erldist node own "$node" > "$TMP/$file")
+	wait_for 10 grep -q @ "$TMP/$file"
+}
+
+# Nodes for one program that are there for longer: node that names them
+held()
+{
+	local node=$1 first second name creation
+
+	hold_own "$node" own1 env
+	first=$OWN name=$(cat "$TMP/own1") creation=$(creation_of "$name")
+	check "its creation is what was given with the name" \
+		says ",$creation,true}" erldist rpc "$node" ets lookup "[sys_dist,'$name']"
+	check "no other program uses it" says "not used" not_used "$name" "$node"
+	if same_host; then
+		hold_own "$node" own2 ip netns exec same
+		second=$OWN
+		check "one of another machine that is called the same has another name" \
+			both_in "$node" "$name" "$(cat "$TMP/own2")"
+		check "a native node gives none: one of few" says pong native_ping_from_same
+		exec {second}>&-
+	fi
+	exec {first}>&-
+	check "they end with their programs" wait_for 10 no_nodes
+	hold_own "$node" own1 env
+	first=$OWN
+	check "the same name again, with the next creation" \
+		next_of "$name" "$creation" "$(cat "$TMP/own1")"
+	erldist rpc "$node" erlang disconnect_node "['$(cat "$TMP/own1")']" > /dev/null
+	check "without the connection it ends" wait_for 10 no_nodes
+	exec {first}>&-
+	ip netns delete same
+	rm -rf /etc/netns/same
+}
+
+creation_of()
+{
+	erldist -j node show "$1" | sed 's/.*"creation":\([0-9]*\).*/\1/'
+}
+
+# A network namespace, from which this host is reached by its name
+same_host()
+{
+	ip netns add same &&
+		ip link add same0 type veth peer name same1 netns same || return
+	mkdir -p /etc/netns/same
+	echo "10.78.0.1 $HOST" > /etc/netns/same/hosts
+	ip address add 10.78.0.1/24 dev same0
+	ip -n same address add 10.78.0.2/24 dev same1
+	ip link set same0 up
+	ip -n same link set same1 up
+}
+
+# name of the one there is, node
+not_used()
+{
+	[[ $(erldist rpc "$2" erlang nodes '[hidden]') =~ ^\[.*,.*\]$ ]] && echo "not used"
+}
+
+# node, names
+both_in()
+{
+	local nodes
+
+	nodes=$(erldist rpc --node "$2" "$1" erlang nodes '[hidden]')
+	echo "$nodes, $3"
+	[ "$2" != "$3" ] && [[ $nodes == *"$2"* && $nodes == *"$3"* ]]
+}
+
+native_ping_from_same()
+{
+	start_node svc && ip netns exec same erldist ping "svc@$HOST" &&
+		says "erldist-1@$HOST" erldist peer show
+	end_child "$NODE_PID"
+}
+
+# name, creation, name of another time
+next_of()
+{
+	echo "$1 $2, $3 $(creation_of "$3")"
+	[ "$1" = "$3" ] && [ "$(creation_of "$3")" -eq $(($2 + 1)) ]
+}
+
 # node, pid, how many
 has_messages()
 {
@@ -451,7 +586,7 @@ send_much()
 	erldist send "$1" "[$(printf '<<0:1048576>>,%.0s' {1..8})last]"
 }
 
-# Each command has a node of the same name
+# Each command has a node of the same name, as a rule
 much_again()
 {
 	local _

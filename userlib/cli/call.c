@@ -31,7 +31,7 @@ static int run(struct cli *c, bool remote)
 	int status = 1;
 	ssize_t n;
 
-	if (!parse_term(&t, c->argv[c->argc - 1]) && !local_open(c, &p, NULL)) {
+	if (!parse_term(&t, c->argv[c->argc - 1]) && !local_open(c, &p, NULL, c->argv[0])) {
 		n = ask(c, p, remote, &t, &m);
 		if (n < 0)
 			complain("%s", erldist_strerror(p, (int)n));

@@ -112,7 +112,7 @@ int hand_out_open(struct cli *c, struct erldist_broker **b, const char *node);
 int hand_out_dispatch(struct erldist_broker *b);
 
 /* local.c: acting in a local node */
-int local_open(struct cli *c, struct erldist **p, const char *name);
+int local_open(struct cli *c, struct erldist **p, const char *name, const char *dest);
 int local_reach(struct cli *c, struct erldist **p, const char *dest);
 int ask_node(struct erldist *p, const char *node, int timeout_ms);
 int parse_term(struct erldist_term *t, const char *text);

@@ -4,9 +4,10 @@
 
 #include "cli.h"
 
-int local_open(struct cli *c, struct erldist **p, const char *name)
+/* dest: whom it is about, or NULL */
+int local_open(struct cli *c, struct erldist **p, const char *name, const char *dest)
 {
-	int err = erldist_open(p, name, c->node);
+	int err = erldist_open_to(p, name, c->node, dest, c->timeout_ms);
 
 	if (err)
 		complain("%s", erldist_strerror(*p, err));
@@ -19,7 +20,7 @@ int local_open(struct cli *c, struct erldist **p, const char *name)
  */
 int local_reach(struct cli *c, struct erldist **p, const char *dest)
 {
-	int err = local_open(c, p, NULL);
+	int err = local_open(c, p, NULL, dest);
 
 	if (err)
 		return err;

@@ -52,6 +52,7 @@ static const struct option all_options[] = {
 /* Options a command takes besides -j and -h */
 static const int no_opts[] = { 0 };
 static const int in_node_opts[] = { OPT_NODE, OPT_TIMEOUT, 0 };
+static const int own_opts[] = { OPT_TIMEOUT, 0 };
 static const int recv_opts[] = { OPT_NODE, OPT_COUNT, OPT_TIMEOUT, 0 };
 static const int monitor_opts[] = { 't', OPT_COUNT, OPT_SINCE_START, 0 };
 static const int nodes_opts[] = { OPT_NODE, 0 };
@@ -92,7 +93,8 @@ static const struct command {
 	  "           [--max-connections N] [--max-per-address N] [--ticktime S]\n"
 	  "           [--mode OCTAL] [--default] [--serve-info]\n"
 	  "           [--hand-out PATH [--hand-out-mode OCTAL]]" },
-	{ "node", "own", node_own, no_opts, 0, 0, 0, "node own" },
+	{ "node", "own", node_own, own_opts, 0, 1, MILLISECONDS,
+	  "node own [--timeout MS] [NODE]" },
 	{ "node", "of", node_of, no_opts, 1, 1, 0, "node of PID" },
 	{ "nodes", NULL, nodes, nodes_opts, 0, 1, 0,
 	  "nodes [--node N] [visible | hidden | connected | this | known]" },

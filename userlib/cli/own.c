@@ -10,28 +10,82 @@
 #define NAMES_MAX	65536
 #define DRAIN_MS	5000	/* without anything moving */
 #define LOOK_MS		10
+#define LINGER_MS	1000
 
-/* Nobody connects to it, so that names of both kinds are the same to it */
-static int make(struct cli *c, struct erldist_keeper **k)
+/* The peer that gave the name, and whether it is still connected */
+struct giver {
+	const char *node;
+	bool gone;
+};
+
+static void on_event(void *user, const struct erldist_keeper_event *e)
+{
+	struct giver *g = user;
+
+	if (e->type == ERLDIST_KEEPER_DOWN && e->peer && g->node && !strcmp(e->peer, g->node))
+		g->gone = true;
+}
+
+/* A short name where the peer has one: what it knows no other of */
+static int own_host(char *host, size_t size, const char *peer)
+{
+	if (gethostname(host, size - 1))
+		return -errno;
+	if (peer && !strpbrk(peer, ".:"))
+		host[strcspn(host, ".")] = 0;
+	return 0;
+}
+
+/*
+ * Nobody connects to it, so that names of both kinds are the same to it. A name that
+ * the peer gives is the best one, as that gives it again and again, and to nobody
+ * else meanwhile. Else few names, used again and again: each stays in a table of the
+ * Erlang nodes it meets.
+ */
+static int make_named(struct erldist_keeper **k, struct erldist_keeper_options *o,
+		      const char *host)
+{
+	char name[ERLDIST_NAME_MAX + 32];
+	int i, err = -EADDRINUSE;
+	bool asked;
+
+	o->name = name;
+	for (i = 1; i <= NAMES_MAX; i++) {
+		snprintf(name, sizeof(name), "%s%d@%.200s", ERLDIST_OWN_PREFIX, i, host);
+		asked = o->named_by;
+		err = erldist_keeper_open(k, o);
+		o->named_by = NULL;
+		if (!err || (err != -EADDRINUSE && !asked))
+			break;
+		erldist_keeper_close(*k);
+		*k = NULL;
+	}
+	o->name = NULL;
+	return err;
+}
+
+static int make(struct cli *c, struct erldist_keeper **k, struct giver *g)
 {
 	struct erldist_keeper_options *o = &c->keeper;
-	char host[ERLDIST_NAME_MAX + 1] = "", name[ERLDIST_NAME_MAX + 32];
-	int i, err = -EADDRINUSE;
+	char host[ERLDIST_NAME_MAX + 1] = "";
+	int err;
 
-	if (gethostname(host, sizeof(host) - 1))
-		return -errno;
-	o->name = name;
+	g->node = c->argc ? c->argv[0] : NULL;
+	err = own_host(host, sizeof(host), g->node);
+	if (err)
+		return err;
 	o->options |= ERLDIST_KEEPER_NO_LISTEN | ERLDIST_KEEPER_ANY_NAMES;
 	if (strchr(host, '.'))
 		o->options |= ERLDIST_KEEPER_LONG_NAMES;
-	/* few names, used again and again: each stays in a table of the Erlang nodes it meets */
-	for (i = 1; err == -EADDRINUSE && i <= NAMES_MAX; i++) {
-		snprintf(name, sizeof(name), "%s%d@%.200s", ERLDIST_OWN_PREFIX, i, host);
-		err = erldist_keeper_open(k, o);
-		if (err == -EADDRINUSE)
-			erldist_keeper_close(*k);
-	}
-	o->name = NULL;
+	o->mode = 0600 | ERLDIST_MODE_OWN;
+	o->named_by = g->node;
+	o->named_within = (uint32_t)c->timeout_ms;
+	o->event = on_event;
+	o->user = g;
+	err = make_named(k, o, host);
+	if (!err && !strncmp(erldist_keeper_node(*k), ERLDIST_OWN_PREFIX,
+			     strlen(ERLDIST_OWN_PREFIX)))
+		g->node = NULL;
 	return err;
 }
 
@@ -96,17 +150,24 @@ static void drain(struct erldist_keeper *k)
 	erldist_observer_close(o);
 }
 
-static int hold(struct erldist_keeper *k)
+/*
+ * With the connection to who gave it the name is not its own any more. Those who
+ * wait for something have a moment to see why that does not come.
+ */
+static int hold(struct erldist_keeper *k, const struct giver *g)
 {
 	struct pollfd pfd[2] = {
 		{ .fd = erldist_keeper_fd(k), .events = POLLIN },
 		{ .fd = STDIN_FILENO, .events = POLLIN },
 	};
-	int err = 0;
+	int err = 0, n;
 
 	while (!err && !pfd[1].revents) {
-		if (poll(pfd, 2, -1) < 0 && errno != EINTR)
+		n = poll(pfd, 2, g->gone ? LINGER_MS : -1);
+		if (n < 0 && errno != EINTR)
 			return -errno;
+		if (!n)
+			return 0;
 		err = erldist_keeper_dispatch(k);
 	}
 	drain(k);
@@ -115,18 +176,19 @@ static int hold(struct erldist_keeper *k)
 
 int node_own(struct cli *c)
 {
+	struct giver g = { .gone = false };
 	struct erldist_keeper *k = NULL;
 	int err;
 
 	/* of the terminal they are for the program */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	err = make(c, &k);
+	err = make(c, &k, &g);
 	if (err) {
 		puts(erldist_strerror(k, err));
 	} else {
 		puts(erldist_keeper_node(k));
-		err = hold(k);
+		err = hold(k, &g);
 	}
 	erldist_keeper_close(k);
 	return err != 0;

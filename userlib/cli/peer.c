@@ -66,7 +66,7 @@ int peer_connect(struct cli *c)
 	erlang_pid self;
 	int err;
 
-	err = local_open(c, &p, NULL);
+	err = local_open(c, &p, NULL, c->argv[0]);
 	if (!err) {
 		err = erldist_connect(p, c->argv[0], c->timeout_ms);
 		if (err)

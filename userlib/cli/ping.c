@@ -13,9 +13,10 @@ static double now_ms(void)
 	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
 }
 
-static int ping_node(struct cli *c, struct erldist *p, const char *node)
+/* begin: before there was anything, as a node of its own may come with the connection */
+static int ping_node(struct cli *c, struct erldist *p, const char *node, double begin)
 {
-	double begin = now_ms(), up;
+	double up;
 	int err;
 
 	err = erldist_connect(p, node, c->timeout_ms);
@@ -34,13 +35,14 @@ static int ping_node(struct cli *c, struct erldist *p, const char *node)
 
 int ping(struct cli *c)
 {
+	double begin = now_ms();
 	struct erldist *p;
 	int status = 1;
 
 	if (strlen(c->argv[0]) > ERLDIST_NAME_MAX)
 		return complain("%s is no node name", c->argv[0]);
-	if (!local_open(c, &p, NULL))
-		status = ping_node(c, p, c->argv[0]);
+	if (!local_open(c, &p, NULL, c->argv[0]))
+		status = ping_node(c, p, c->argv[0], begin);
 	erldist_close(p);
 	return status;
 }

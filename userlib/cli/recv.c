@@ -67,7 +67,7 @@ int receive(struct cli *c)
 	struct erldist *p;
 	ssize_t n;
 
-	n = local_open(c, &p, c->argv[0]);
+	n = local_open(c, &p, c->argv[0], NULL);
 	while (n >= 0 && (!c->count || seen < c->count)) {
 		n = erldist_recv(p, &m, -1);
 		if (n >= 0) {

@@ -285,6 +285,9 @@ ERLDIST_API void erldist_msg_free(struct erldist_msg *m);
 /* What the names of nodes that belong to one program begin with; a number follows */
 #define ERLDIST_OWN_PREFIX	"erldist-"
 
+/* In the mode of such a node, as its name may have been given by a peer */
+#define ERLDIST_MODE_OWN	0100
+
 /**
  * erldist_open() - become an Erlang process
  * @p: receives the handle
@@ -305,6 +308,26 @@ ERLDIST_API void erldist_msg_free(struct erldist_msg *m);
  * says.
  */
 ERLDIST_API int erldist_open(struct erldist **p, const char *name, const char *node);
+
+/**
+ * erldist_open_to() - become an Erlang process that has to do with another node
+ * @p: receives the handle
+ * @name: as for erldist_open()
+ * @node: as for erldist_open()
+ * @dest: the other node, or a destination there, as for erldist_connect(). If a node
+ *	of its own is made, that one is asked to give it its name, and is connected
+ *	then; it ends when this connection does. NULL, or where that gives none: as
+ *	erldist_open()
+ * @timeout_ms: how long that may take; -1: until the attempt is given up
+ *
+ * A name that is given is given to others later, and so leaves no more atoms there
+ * than there are such nodes at a time, whatever host they are on.
+ *
+ * Return: as erldist_open(). That @dest cannot be reached, or is malformed, is found
+ * by what is sent there.
+ */
+ERLDIST_API int erldist_open_to(struct erldist **p, const char *name, const char *node,
+				const char *dest, int timeout_ms);
 
 /**
  * erldist_close() - end the process
@@ -1210,6 +1233,11 @@ enum erldist_auto_connect {
  * @node_fd: if not 0, the socket of the node, which another keeper had: it goes on
  *	as it is, with its creation and its connections
  * @epmd_fd: if not 0, its connection to epmd
+ * @named_by: if given, a node that is connected first, and asked to give this one
+ *	its name, on the host of @name (NAME_ME, a dynamic node name). Where it gives
+ *	none the name is @name. It is not connected again by itself, as the name is
+ *	its to give to others then. With ERLDIST_KEEPER_NO_LISTEN only
+ * @named_within: ms that this may take; 0: 7000, which is the most
  *
  * Descriptors that are given, @listens' too, become the keeper's when
  * erldist_keeper_open() succeeds.
@@ -1244,6 +1272,8 @@ struct erldist_keeper_options {
 	uint32_t per_address;
 	int node_fd;
 	int epmd_fd;
+	const char *named_by;
+	uint32_t named_within;
 };
 
 #define ERLDIST_KEEPER_OPTIONS_INIT	ERLDIST_ZERO

@@ -169,6 +169,14 @@ static const struct peer_cookie *find_cookie(const struct config *c, const char 
 	return NULL;
 }
 
+/* The one for a peer */
+const struct ed_cookie *ed_config_cookie(const struct config *c, const char *node)
+{
+	const struct peer_cookie *p = find_cookie(c, node);
+
+	return p ? &p->cookie : &c->cookie;
+}
+
 static int give_cookies(struct erldist_keeper *k, struct config *c)
 {
 	struct peer_cookie *p;

@@ -108,9 +108,8 @@ static const char *by_number(int err)
 	}
 }
 
-/* The node a destination is on; false: it is the own one, or hard to tell */
-static bool node_of(const struct erldist *p, const struct erldist_slice *to,
-		    char node[ED_NODE_SIZE])
+/* The node a destination is on; false: it is hard to tell */
+bool ed_node_of(const struct erldist_slice *to, char node[ED_NODE_SIZE])
 {
 	struct ed_atom name, at;
 	struct ed_reader r;
@@ -128,14 +127,14 @@ static bool node_of(const struct erldist *p, const struct erldist_slice *to,
 			return false;
 		memcpy(node, at.s, at.len + 1);
 	}
-	return strcmp(node, p->node);
+	return true;
 }
 
 void ed_suspect_node_of(struct erldist *p, const struct erldist_slice *to)
 {
 	char node[ED_NODE_SIZE];
 
-	if (node_of(p, to, node))
+	if (ed_node_of(to, node) && strcmp(node, p->node))
 		ed_suspect(p->node, node);
 }
 

@@ -88,6 +88,11 @@ static void hand_over(struct attempt *a)
 		return;
 	}
 	epoll_ctl(d->k->epfd, EPOLL_CTL_DEL, h.fd, NULL);
+	if (ed_naming_takes(d->k, h.fd)) {
+		a->source.fd = -1;
+		forget(d);
+		return;
+	}
 	h.tag = ++d->k->next_tag;
 	err = ed_node_channel(d->k, &h);
 	/* it may have come up by the peer's own attempt meanwhile */

@@ -51,6 +51,9 @@ static void unreachable(const struct story *s)
 		snprintf(s->text, s->size, "%s is not connected, and the keeper of %s does not "
 			 "connect it by itself (--dist-auto-connect)", peer, s->info->node);
 		return;
+	case EKEYREJECTED:
+		snprintf(s->text, s->size, "%s has another cookie; %s", peer, s->cookie);
+		return;
 	case ECONNREFUSED:
 		snprintf(s->text, s->size, "%s: nothing listens on the port it is registered with "
 			 "or configured for", peer);
@@ -162,7 +165,7 @@ void erldist_explain(char *text, size_t size, const struct erldist_peer_info *in
 	s.host = at ? at + 1 : info->name;
 	if (cookie_source)
 		snprintf(s.cookie, sizeof(s.cookie), "ours is from %s", cookie_source);
-	else if (ed_own_name(info->node))
+	else if (ed_own_node(info->node))
 		snprintf(s.cookie, sizeof(s.cookie), "ours, of a node made for this program, is "
 			 "from ~/.erlang.cookie");
 	else

@@ -183,11 +183,16 @@ int ed_process_info(struct erldist_process_info *info, struct nlattr *attrs, int
 struct ed_own {
 	pid_t child;		/* 0: none */
 	int fd;			/* it ends when this is closed; -1 */
+	char named_by[ED_NODE_SIZE];	/* who is to give it a name, or nobody */
+	int within_ms;
 };
 
-bool ed_own_name(const char *node);
+bool ed_given_name(const char *node);
+bool ed_own_node(const char *node);
+bool ed_own_info(const struct erldist_node_info *info);
 bool ed_default_node(char node[ED_NODE_SIZE]);
 int ed_own_open(struct ed_error *e, struct ed_own *own, char node[ED_NODE_SIZE]);
+void ed_own_named_by(struct ed_own *own, const char *dest, int timeout_ms);
 void ed_own_close(struct ed_own *own);
 
 /* mirror.c: what an observer has told to exist, since it was resynchronised */
@@ -283,6 +288,7 @@ int ed_reason_errno(const struct erldist_slice *reason);
 int ed_not_connected(struct erldist *p, const char *dest, const struct erldist_slice *to,
 		     int err);
 void ed_suspect_node_of(struct erldist *p, const struct erldist_slice *to);
+bool ed_node_of(const struct erldist_slice *to, char node[ED_NODE_SIZE]);
 void ed_explain_peer(struct ed_error *e, const char *node, const char *peer);
 
 /* address.c */
@@ -307,6 +313,32 @@ struct ed_cookie {
 
 int ed_cookie_get(struct ed_error *e, struct ed_cookie *c, const char *value,
 		  const char *file);
+
+/* md5.c */
+#define ED_MD5_SIZE	16
+#define ED_MD5_MAX	320
+
+void ed_md5(const void *text, size_t len, uint8_t digest[ED_MD5_SIZE]);
+
+/* shake.c: being given a name by the peer, see there */
+#define ED_SHAKE_MAX	(2 + 1 + 8 + 4 + 2 + ED_NODE_SIZE)
+
+struct ed_shake {
+	enum { ED_SHAKE_STATUS, ED_SHAKE_CHALLENGE, ED_SHAKE_ACK, ED_SHAKE_DONE } state;
+	const char *peer;
+	const char *host;	/* of the name that is wanted */
+	const struct ed_cookie *cookie;
+	uint64_t flags;		/* to offer */
+	uint32_t challenge;
+	char name[ED_NODE_SIZE];	/* given, with its creation */
+	uint32_t creation;
+	uint64_t peer_flags;
+	uint32_t peer_creation;
+};
+
+int ed_shake_hello(struct ed_shake *s, uint8_t out[ED_SHAKE_MAX]);
+int ed_shake_take(struct ed_shake *s, const uint8_t *msg, size_t len,
+		  uint8_t out[ED_SHAKE_MAX]);
 
 /* spawn.c */
 int ed_spawn(pid_t *pid, char *const argv[], int in, int out, bool quiet);

@@ -193,6 +193,25 @@ static int register_first(struct erldist_keeper *k, int epmd_fd)
 	return 0;
 }
 
+/* Until it is settled whether a peer gives the name */
+static int name_first(struct erldist_keeper *k, const struct erldist_keeper_options *o,
+		      struct config *c)
+{
+	int64_t left;
+	int n;
+
+	if (!o->named_by)
+		return 0;
+	n = ed_naming_begin(k, o, c);
+	if (n)
+		return n;
+	ed_keeper_arm(k);
+	while (n >= 0 && (left = ed_naming_left(k)))
+		n = turn(k, (int)left);
+	ed_naming_settle(k);
+	return n < 0 ? n : 0;
+}
+
 static int start(struct erldist_keeper *k, const struct erldist_keeper_options *o,
 		 struct config *c)
 {
@@ -212,13 +231,18 @@ static int start(struct erldist_keeper *k, const struct erldist_keeper_options *
 	if (!err)
 		err = register_first(k, o->epmd_fd);
 	if (!err)
+		err = name_first(k, o, c);
+	if (!err)
 		err = ed_node_bind(k, o);
 	if (!err)
 		err = ed_config_apply(k, c);
 	if (!err)
 		err = begin(k);
 	if (!err)
+		err = ed_naming_give(k);
+	if (!err)
 		ed_keeper_arm(k);
+	ed_naming_end(k);
 	return err;
 }
 

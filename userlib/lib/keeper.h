@@ -100,6 +100,7 @@ struct peer {
 	unsigned int failures;	/* in a row */
 	int err;		/* of the last one */
 	int64_t again;		/* when it may be tried again; kept: is */
+	bool named;		/* it gave us our name, which is ours while it is up */
 	uint64_t tag;		/* of the connection that was handed over last */
 	int64_t settled;	/* when the kernel knows at the latest what came of it */
 };
@@ -204,6 +205,7 @@ struct erldist_keeper {
 	struct dial *dials;
 	struct ask *asks;
 	struct child *children;
+	struct naming *naming;	/* while the node is made */
 	uint64_t next_tag;
 	int fatal;
 	void (*event)(void *user, const struct erldist_keeper_event *event);
@@ -226,6 +228,7 @@ int ed_config_apply(struct erldist_keeper *k, struct config *c);
 void ed_config_free(struct config *c);
 const struct static_peer *ed_config_static(const struct config *c, const char *node);
 bool ed_config_allows(const struct config *c, const char *node);
+const struct ed_cookie *ed_config_cookie(const struct config *c, const char *node);
 
 /* node.c: the node socket */
 struct hand_over {
@@ -245,6 +248,8 @@ int ed_node_cookie(struct erldist_keeper *k, const char *peer, const struct ed_c
 int ed_node_answer(struct erldist_keeper *k, const char *peer, uint64_t tag, bool allow,
 		   const struct ed_cookie *c);
 void ed_node_unreachable(struct erldist_keeper *k, const char *peer, int error);
+int ed_node_flags(struct erldist_keeper *k, const struct erldist_keeper_options *o,
+		  uint64_t *flags);
 void ed_node_ready(struct source *s, uint32_t events);
 
 /* listen.c */
@@ -295,6 +300,15 @@ void ed_dial_cancel(struct erldist_keeper *k, const char *peer);
 bool ed_dialing(struct erldist_keeper *k, const char *peer);
 void ed_dial_timer(struct erldist_keeper *k);
 
+/* naming.c */
+int ed_naming_begin(struct erldist_keeper *k, const struct erldist_keeper_options *o,
+		    struct config *c);
+bool ed_naming_takes(struct erldist_keeper *k, int fd);
+int64_t ed_naming_left(struct erldist_keeper *k);
+void ed_naming_settle(struct erldist_keeper *k);
+int ed_naming_give(struct erldist_keeper *k);
+void ed_naming_end(struct erldist_keeper *k);
+
 /* peers.c */
 int ed_peers_keep(struct erldist_keeper *k, const struct text_list *keep);
 void ed_peer_wanted(struct erldist_keeper *k, const char *node);
@@ -303,6 +317,7 @@ void ed_peer_handed_over(struct erldist_keeper *k, const char *node, uint64_t ta
 void ed_peer_rejected(struct erldist_keeper *k, const char *node, uint64_t tag, int err);
 void ed_peer_up(struct erldist_keeper *k, const char *node);
 void ed_peer_down(struct erldist_keeper *k, const char *node);
+void ed_peer_named_us(struct erldist_keeper *k, const char *node);
 int64_t ed_peers_next(struct erldist_keeper *k);
 void ed_peers_timer(struct erldist_keeper *k);
 void ed_peers_free(struct erldist_keeper *k);

@@ -69,6 +69,18 @@ static int set(struct erldist_keeper *k, int option, const void *value, size_t l
 	       -errno : 0;
 }
 
+/* What it is to offer */
+int ed_node_flags(struct erldist_keeper *k, const struct erldist_keeper_options *o,
+		  uint64_t *flags)
+{
+	socklen_t len = sizeof(*flags);
+
+	*flags = o->flags;
+	if (o->flags || !getsockopt(k->node_source.fd, SOL_ERLDIST, ERLDIST_FLAGS, flags, &len))
+		return 0;
+	return ed_fail(&k->error, -errno, "the flags of the node: %s", ed_errno_text(errno));
+}
+
 static int set_ticktime(struct erldist_keeper *k, uint32_t seconds)
 {
 	struct erldist_ticktime t = { 0 };

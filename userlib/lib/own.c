@@ -14,14 +14,45 @@
 #include "internal.h"
 
 #define BEGIN_MS	10000
+#define NAMED_MS	7000	/* of that, until it has its name */
 
-/* Somebody's own: not to be used by others, as it ends with its program */
-bool ed_own_name(const char *node)
+static bool own_name(const char *node)
 {
 	size_t n = strlen(ERLDIST_OWN_PREFIX);
 
 	return !strncmp(node, ERLDIST_OWN_PREFIX, n) &&
 	       node[n + strspn(node + n, "0123456789")] == '@';
+}
+
+/* Is it a name as BEAM gives them to others? */
+bool ed_given_name(const char *node)
+{
+	return node[strspn(node, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '@';
+}
+
+/* Somebody's own: not to be used by others, as it ends with its program */
+bool ed_own_info(const struct erldist_node_info *info)
+{
+	return own_name(info->name) ||
+	       (ed_given_name(info->name) && info->mode & ERLDIST_MODE_OWN);
+}
+
+static int is_own(void *user, const struct erldist_node_info *info)
+{
+	return !strcmp(info->name, user) && ed_own_info(info);
+}
+
+bool ed_own_node(const char *node)
+{
+	struct erldist_observer *o = NULL;
+	bool own = own_name(node);
+
+	if (!own && ed_given_name(node)) {
+		if (!erldist_observer_open(&o, 0))
+			own = erldist_nodes(o, is_own, (void *)(uintptr_t)node) > 0;
+		erldist_observer_close(o);
+	}
+	return own;
 }
 
 /* The node that is marked as the default one */
@@ -68,8 +99,16 @@ static int read_line(int fd, char *line, size_t size)
 /* in, out: the child's ends */
 static int begin(struct ed_own *own, int in, int out)
 {
-	char *const argv[] = { "erldist", "node", "own", NULL };
+	char *argv[] = { "erldist", "node", "own", NULL, NULL, NULL, NULL, NULL };
+	char ms[16];
 
+	if (own->named_by[0]) {
+		snprintf(ms, sizeof(ms), "%d", own->within_ms);
+		argv[3] = "--timeout";
+		argv[4] = ms;
+		argv[5] = "--";
+		argv[6] = own->named_by;
+	}
 	return ed_spawn(&own->child, argv, in, out, true);
 }
 
@@ -91,6 +130,23 @@ static int start(struct ed_own *own, int *from)
 	own->fd = in[1];
 	*from = out[0];
 	return err;
+}
+
+/* The node of dest is to give it its name, if it is a node's */
+void ed_own_named_by(struct ed_own *own, const char *dest, int timeout_ms)
+{
+	struct erldist_parse_options o = { .user = NULL };
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	struct erldist_slice s;
+
+	if (!dest || ed_address(&t, dest, &o, true))
+		return;
+	s.term = t.term;
+	s.len = t.len;
+	if (!ed_node_of(&s, own->named_by) || !ed_node_ok(own->named_by))
+		own->named_by[0] = 0;
+	own->within_ms = timeout_ms < 0 || timeout_ms > NAMED_MS ? NAMED_MS : timeout_ms;
+	erldist_term_free(&t);
 }
 
 /* Makes one; node receives its name. On error nothing is left of it */

@@ -40,7 +40,7 @@ static struct peer *make(struct erldist_keeper *k, const char *node)
 
 static bool matters(const struct peer *p, int64_t now)
 {
-	return p->keep || p->up || p->barred || p->settled > now ||
+	return p->keep || p->up || p->barred || p->named || p->settled > now ||
 	       (p->failures && p->again > now - BACK_OFF_MAX_MS);
 }
 
@@ -178,9 +178,19 @@ void ed_peer_down(struct erldist_keeper *k, const char *node)
 	if (!p)
 		return;
 	p->up = false;
-	p->barred = k->config.auto_connect == ERLDIST_AUTO_CONNECT_ONCE && !p->keep;
+	p->barred = p->named ||
+		    (k->config.auto_connect == ERLDIST_AUTO_CONNECT_ONCE && !p->keep);
 	p->again = ed_now();
 	sweep(k);
+}
+
+/* It may give the name to another one once the connection has ended */
+void ed_peer_named_us(struct erldist_keeper *k, const char *node)
+{
+	struct peer *p = make(k, node);
+
+	if (p)
+		p->named = true;
 }
 
 int erldist_keeper_connect(struct erldist_keeper *k, const char *node)

@@ -209,7 +209,7 @@ static int try_node(void *user, const struct erldist_node_info *info)
 {
 	struct choice *c = user;
 
-	if (ed_own_name(info->name))
+	if (ed_own_info(info))
 		return 0;
 	c->err = open_on(c->p, c->family, c->name, info->name);
 	if (c->err != -EACCES && c->err != -EADDRNOTAVAIL)
@@ -248,10 +248,16 @@ static int open_default(struct erldist *p, int family, const char *name)
 		undo(p);
 		return open_own(p, family, name);
 	}
-	return !err && ed_own_name(p->node) ? open_other(p, family, name) : err;
+	return !err && ed_own_node(p->node) ? open_other(p, family, name) : err;
 }
 
 int erldist_open(struct erldist **pp, const char *name, const char *node)
+{
+	return erldist_open_to(pp, name, node, NULL, 0);
+}
+
+int erldist_open_to(struct erldist **pp, const char *name, const char *node,
+		    const char *dest, int timeout_ms)
 {
 	struct erldist *p = handle_new();
 	const char *path;
@@ -260,6 +266,7 @@ int erldist_open(struct erldist **pp, const char *name, const char *node)
 	*pp = p;
 	if (!p)
 		return -ENOMEM;
+	ed_own_named_by(&p->own, dest, timeout_ms);
 	if (!node) {
 		node = getenv("ERLDIST_NODE");
 		if (node && !*node)

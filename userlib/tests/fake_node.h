@@ -19,8 +19,8 @@
 static struct {
 	unsigned int channels, unreachables, cookies, answers, told[16];
 	int role, error, fd, refuse;
-	uint64_t tag;
-	uint32_t creation;
+	uint64_t tag, flags;
+	uint32_t creation, peer_creation;
 	char peer[ED_NODE_SIZE], text[1024], cookie[300], answer[600];
 } seen;
 
@@ -39,6 +39,14 @@ int ed_node_bind(struct erldist_keeper *k, const struct erldist_keeper_options *
 	return 0;
 }
 
+int ed_node_flags(struct erldist_keeper *k, const struct erldist_keeper_options *o,
+		  uint64_t *flags)
+{
+	(void)k;
+	*flags = o->flags ? o->flags : 0x2d07df5fbcULL;
+	return 0;
+}
+
 int ed_node_change(struct erldist_keeper *k, const struct erldist_keeper_options *o)
 {
 	(void)k;
@@ -54,6 +62,8 @@ int ed_node_channel(struct erldist_keeper *k, const struct hand_over *h)
 	seen.channels++;
 	seen.role = h->role;
 	seen.tag = h->tag;
+	seen.flags = h->flags;
+	seen.peer_creation = h->creation;
 	snprintf(seen.peer, sizeof(seen.peer), "%s", h->peer ? h->peer : "");
 	seen.fd = dup(h->fd);
 	return 0;
