@@ -504,7 +504,7 @@ held()
 	hold_own "$node" own1 env
 	first=$OWN name=$(cat "$TMP/own1") creation=$(creation_of "$name")
 	check "its creation is what was given with the name" \
-		says ",$creation,true}" erldist rpc "$node" ets lookup "[sys_dist,'$name']"
+		says ",dynamic,$creation,false}" erldist rpc "$node" ets lookup "[sys_dist,'$name']"
 	check "no other program uses it" says "not used" not_used "$name" "$node"
 	if same_host; then
 		hold_own "$node" own2 ip netns exec same
@@ -516,6 +516,11 @@ held()
 	fi
 	exec {first}>&-
 	check "they end with their programs" wait_for 10 no_nodes
+	hold_own "$node" own1 env
+	first=$OWN name=$(cat "$TMP/own1") creation=$(creation_of "$name")
+	exec {first}>&-
+	wait_for 10 no_nodes
+	sleep 1
 	hold_own "$node" own1 env
 	first=$OWN
 	check "the same name again, with the next creation" \
