@@ -55,7 +55,7 @@ static int make_named(struct erldist_keeper **k, struct erldist_keeper_options *
 		asked = o->named_by;
 		err = erldist_keeper_open(k, o);
 		o->named_by = NULL;
-		if (!err || (err != -EADDRINUSE && !asked))
+		if (!err || err == -EINVAL || (err != -EADDRINUSE && !asked))
 			break;
 		erldist_keeper_close(*k);
 		*k = NULL;

@@ -139,7 +139,7 @@ void ed_own_named_by(struct ed_own *own, const char *dest, int timeout_ms)
 	struct erldist_term t = ERLDIST_TERM_INIT;
 	struct erldist_slice s;
 
-	if (!dest || ed_address(&t, dest, &o, true))
+	if (!dest || !timeout_ms || ed_address(&t, dest, &o, true))
 		return;
 	s.term = t.term;
 	s.len = t.len;

@@ -15,9 +15,13 @@
 #define TAG_REPLY	'r'
 #define TAG_ACK		'a'
 
-#define DFLAG_NAME_ME		(1ULL << 33)
-#define DFLAG_MANDATORY_25	0x01070F94ULL
-#define DFLAG_MANDATORY_25_DIGEST	0x4000000ULL
+#define DFLAG_UNLINK_ID			(1ULL << 25)
+#define DFLAG_MANDATORY_25_DIGEST	(1ULL << 26)
+#define DFLAG_NAME_ME			(1ULL << 33)
+#define DFLAG_V4_NC			(1ULL << 34)
+/* What the digest flag stands for, and what the kernel demands of a peer */
+#define DFLAG_MANDATORY_25		0x01070F94ULL
+#define DFLAG_MANDATORY			(DFLAG_MANDATORY_25 | DFLAG_V4_NC | DFLAG_UNLINK_ID)
 
 static const char named[] = "named:";
 
@@ -131,6 +135,8 @@ static int take_challenge(struct ed_shake *s, struct ed_reader *r, uint8_t *out)
 		return -EPROTO;
 	if (s->peer_flags & DFLAG_MANDATORY_25_DIGEST)
 		s->peer_flags |= DFLAG_MANDATORY_25;
+	if ((s->peer_flags & DFLAG_MANDATORY) != DFLAG_MANDATORY)
+		return -EPROTO;
 	s->peer_flags &= ~DFLAG_NAME_ME;
 	return put_reply(s, challenge, out);
 }

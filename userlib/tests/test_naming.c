@@ -17,6 +17,7 @@ static struct behaviour {
 	const char *status;	/* NULL: it closes the connection */
 	const char *given;
 	uint32_t creation;
+	uint64_t flags;
 	const char *name;	/* of its own, in the challenge */
 	const char *cookie;	/* NULL: it does not like ours, and closes */
 	const char *behind;	/* what follows the handshake at once */
@@ -25,6 +26,7 @@ static struct behaviour {
 
 static const struct behaviour erlang = {
 	.status = "named:", .given = "3INYCRSD45FFJ@host", .creation = 0xcbbbdf76,
+	.flags = PEER_FLAGS,
 	.name = PEER, .cookie = COOKIE, .behind = "",
 };
 
@@ -114,7 +116,7 @@ static void send_challenge(int fd)
 	struct bytes m = { .n = 0 };
 
 	put_text(&m, "N");
-	put(&m, PEER_FLAGS | NAME_ME, 8);
+	put(&m, peer.flags | NAME_ME, 8);
 	put(&m, 4000000000U, 4);
 	put(&m, 77, 4);
 	put_name(&m, peer.name);
@@ -252,6 +254,9 @@ static void check_not_given(void)
 	b = erlang;
 	b.name = "c@host";
 	not_given(&b, 0, 0, "another node answers");
+	b = erlang;
+	b.flags &= ~(1ULL << 34);
+	not_given(&b, 0, 0, "the peer lacks what is needed");
 	b = erlang;
 	b.cookie = NULL;
 	not_given(&b, 0, EKEYREJECTED, "the peer does not like the proof");
