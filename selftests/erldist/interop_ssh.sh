@@ -98,14 +98,6 @@ far_beam()
 	return 1
 }
 
-# key, arguments
-run_ssh()
-{
-	local key=$1
-	shift
-	ssh -F "$TMP/ssh_config" -i "$key" "$@"
-}
-
 pings()
 {
 	erldist ping --node "svc@$HOST" --timeout $((20 * SLOW)) b@far
@@ -124,7 +116,8 @@ is_good()
 	check "$1: connected" pings
 	check "$1: to the node itself" says b@far ask erlang node '[]'
 	check "$1: it pings us" says pong ask net_adm ping "['svc@$HOST']"
-	check "$1: much out" says 1000000 ask erlang byte_size '[<<0:8000000>>]'
+	check "$1: much out" says 1048576 \
+		ask erlang iolist_size "[[$(printf '<<0:1048576>>,%.0s' {1..7})<<0:1048576>>]]"
 	check "$1: much in" much_in
 	echo_program=$(echo_program) || return
 	ERLDIST_NODE=svc@$HOST start_program echo "$echo_program"
@@ -182,7 +175,8 @@ by_tunnel()
 {
 	local tunnel
 
-	run_ssh "$TMP/key" -N -L "$TUNNEL:far:$PORT" gate > "$TMP/tunnel.log" 2>&1 &
+	ssh -F "$TMP/ssh_config" -i "$TMP/key" -N -L "$TUNNEL:far:$PORT" gate \
+		> "$TMP/tunnel.log" 2>&1 &
 	tunnel=$!
 	children+=("$tunnel")
 	wait_for 20 knock
