@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* A process: open, options, close. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -96,7 +97,7 @@ static int learn_self(struct erldist *p)
 	}
 	if (err)
 		return ed_fail(&p->error, err, "the own pid is not known: %s", ed_errno_text(err));
-	memcpy(p->node, p->self.node, strnlen(p->self.node, sizeof(p->node) - 1));
+	snprintf(p->node, sizeof(p->node), "%.*s", ERLDIST_NAME_MAX, p->self.node);
 	return 0;
 }
 
