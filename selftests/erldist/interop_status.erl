@@ -147,11 +147,20 @@ rates(Node) ->
     exit(Pid, kill),
     Result.
 
+%% A second after it failed it is forgotten, which a slow guest may be too late for
 why_not(Node) ->
     Nobody = "nobody@" ++ host(Node),
+    eventually(fun() -> tells_why(Nobody) end) andalso
+        eventually(fun() -> tells_why_in_json(Nobody) =:= true end).
+
+tells_why(Nobody) ->
     {1, _} = run("erldist", ["peer", "connect", Nobody]),
     {0, Text} = run("erldist", ["status", "--interval", "0"]),
-    {match, _} = re:run(Text, ["^  ", Nobody, " .*knows no node of that name"], [multiline]),
+    match =:= re:run(Text, ["^  ", Nobody, " .*knows no node of that name"],
+                     [multiline, {capture, none}]).
+
+tells_why_in_json(Nobody) ->
+    {1, _} = run("erldist", ["peer", "connect", Nobody]),
     holds("status --interval 0", ".nodes[0].peers[] | select(.name == \"" ++ Nobody ++
               "\") | .explanation | contains(\"knows no node of that name\")").
 

@@ -320,8 +320,9 @@ ERLDIST_API int erldist_open(struct erldist **p, const char *name, const char *n
  *	erldist_open()
  * @timeout_ms: how long that may take; -1: until the attempt is given up
  *
- * A name that is given is given to others later, and so leaves no more atoms there
- * than there are such nodes at a time, whatever host they are on.
+ * A name that is given belongs to nobody else meanwhile, whatever hosts are called,
+ * and to others of that host later: there are no more atoms of them than there are
+ * such nodes at a time.
  *
  * Return: as erldist_open(). That @dest cannot be reached, or is malformed, is found
  * by what is sent there.
