@@ -6,32 +6,20 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include <erldist.h>
+#include "../shared/shared.h"
 
-#define WORDS_MAX	256
 #define TIMEOUT_MS	10000
 #define INTERVAL_MS	1000	/* of status */
 #define CALL_TIMEOUT_MS	5000	/* gen_server:call's */
 
-/* What an option that may be repeated was given; ends with NULL */
-struct words {
-	const char *word[WORDS_MAX + 1];
-	unsigned int n;
-};
-
 struct cli {
 	bool json;
 	bool stamps;
-	bool mark_default;
 	bool since_start;
 	const char *node;		/* the local node to act in, or NULL */
 	unsigned long count;
-	bool serve_info;
-	const char *hand_out;		/* path of the broker */
-	unsigned long hand_out_mode;
 	unsigned long interval_ms;
-	struct erldist_keeper_options keeper;
-	struct words listens, peers, cookies, keep, allow;
+	struct node_setup setup;	/* of node run */
 	int timeout_ms;
 	int argc;			/* what the options leave */
 	char **argv;
@@ -39,15 +27,13 @@ struct cli {
 
 /* main.c */
 enum {
-	OPT_NODE = 256, OPT_COUNT, OPT_TIMEOUT, OPT_COOKIE, OPT_COOKIE_FILE, OPT_COOKIE_FOR,
-	OPT_LISTEN, OPT_LISTEN_MIN, OPT_LISTEN_MAX, OPT_NO_LISTEN, OPT_PEER, OPT_KEEP,
-	OPT_ALLOW, OPT_ADMIT, OPT_CONNECT_WITH, OPT_AUTO_CONNECT, OPT_LONG_NAMES, OPT_EPMD,
-	OPT_EPMD_TYPE, OPT_NO_EPMD, OPT_NO_EPMD_START, OPT_DIST_PORT, OPT_HANDSHAKES,
-	OPT_CONNECTIONS, OPT_PER_ADDRESS, OPT_TICKTIME, OPT_MODE, OPT_VISIBLE, OPT_DEFAULT,
-	OPT_SERVE_INFO, OPT_HAND_OUT, OPT_HAND_OUT_MODE, OPT_SINCE_START, OPT_INTERVAL,
+	OPT_NODE = 256, OPT_COUNT, OPT_TIMEOUT, OPT_SINCE_START, OPT_INTERVAL,
+	OPT_NODE_RUN,	/* the first of node_options, and so on */
 };
 
 int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int number(const char *what, const char *text, int base, unsigned long max,
+	   unsigned long *v);
 
 /* Each returns the exit status */
 int status(struct cli *c);
@@ -94,18 +80,6 @@ void out_time(struct out *o);
 void out_pid(struct out *o, const char *key, const char *node, uint32_t id,
 	     uint32_t serial, uint32_t creation);
 void out_end(struct out *o);
-
-/* stop.c: SIGINT and SIGTERM; SIGHUP, for who asks for it */
-void stop_prepare(void);
-void stop_take_hangup(void);
-bool stop_asked(void);
-bool hangup_came(void);
-int stop_wait(const int *fds, unsigned int n);
-
-/* option.c: options of node run */
-int keeper_option(struct cli *c, int opt, char *arg);
-int number(const char *what, const char *text, int base, unsigned long max,
-	   unsigned long *v);
 
 /* hand_out.c: the broker beside a node */
 int hand_out_open(struct cli *c, struct erldist_broker **b, const char *node);

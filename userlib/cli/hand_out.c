@@ -17,10 +17,10 @@ int hand_out_open(struct cli *c, struct erldist_broker **b, const char *node)
 	struct erldist_broker_options options = ERLDIST_BROKER_OPTIONS_INIT;
 	int err;
 
-	if (!c->hand_out)
+	if (!c->setup.hand_out)
 		return 0;
-	options.path = c->hand_out;
-	options.mode = (uint32_t)c->hand_out_mode;
+	options.path = c->setup.hand_out;
+	options.mode = c->setup.hand_out_mode;
 	options.node = node;
 	options.event = on_event;
 	err = erldist_broker_open(b, &options);

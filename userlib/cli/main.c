@@ -8,46 +8,21 @@
 
 #include "cli.h"
 
-static const struct option all_options[] = {
+/* Those of node run are behind */
+static const struct option own_options[] = {
 	{ "json", no_argument, NULL, 'j' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "timestamp", no_argument, NULL, 't' },
 	{ "node", required_argument, NULL, OPT_NODE },
 	{ "count", required_argument, NULL, OPT_COUNT },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
-	{ "cookie", required_argument, NULL, OPT_COOKIE },
-	{ "cookie-file", required_argument, NULL, OPT_COOKIE_FILE },
-	{ "cookie-for", required_argument, NULL, OPT_COOKIE_FOR },
-	{ "listen", required_argument, NULL, OPT_LISTEN },
-	{ "listen-min", required_argument, NULL, OPT_LISTEN_MIN },
-	{ "listen-max", required_argument, NULL, OPT_LISTEN_MAX },
-	{ "no-listen", no_argument, NULL, OPT_NO_LISTEN },
-	{ "peer", required_argument, NULL, OPT_PEER },
-	{ "keep", required_argument, NULL, OPT_KEEP },
-	{ "allow", required_argument, NULL, OPT_ALLOW },
-	{ "admit", required_argument, NULL, OPT_ADMIT },
-	{ "connect-with", required_argument, NULL, OPT_CONNECT_WITH },
-	{ "dist-auto-connect", required_argument, NULL, OPT_AUTO_CONNECT },
-	{ "long-names", no_argument, NULL, OPT_LONG_NAMES },
-	{ "epmd", required_argument, NULL, OPT_EPMD },
-	{ "epmd-type", required_argument, NULL, OPT_EPMD_TYPE },
-	{ "no-epmd", no_argument, NULL, OPT_NO_EPMD },
-	{ "no-epmd-start", no_argument, NULL, OPT_NO_EPMD_START },
-	{ "dist-port", required_argument, NULL, OPT_DIST_PORT },
-	{ "max-handshakes", required_argument, NULL, OPT_HANDSHAKES },
-	{ "max-connections", required_argument, NULL, OPT_CONNECTIONS },
-	{ "max-per-address", required_argument, NULL, OPT_PER_ADDRESS },
-	{ "ticktime", required_argument, NULL, OPT_TICKTIME },
-	{ "mode", required_argument, NULL, OPT_MODE },
-	{ "serve-info", no_argument, NULL, OPT_SERVE_INFO },
-	{ "visible", no_argument, NULL, OPT_VISIBLE },
-	{ "default", no_argument, NULL, OPT_DEFAULT },
-	{ "hand-out", required_argument, NULL, OPT_HAND_OUT },
-	{ "hand-out-mode", required_argument, NULL, OPT_HAND_OUT_MODE },
 	{ "interval", required_argument, NULL, OPT_INTERVAL },
 	{ "since-start", no_argument, NULL, OPT_SINCE_START },
-	{ NULL, 0, NULL, 0 },
 };
+
+#define OWN_OPTIONS	(sizeof(own_options) / sizeof(own_options[0]))
+
+static struct option *all_options;
 
 /* Options a command takes besides -j and -h */
 static const int no_opts[] = { 0 };
@@ -57,14 +32,7 @@ static const int recv_opts[] = { OPT_NODE, OPT_COUNT, OPT_TIMEOUT, 0 };
 static const int monitor_opts[] = { 't', OPT_COUNT, OPT_SINCE_START, 0 };
 static const int nodes_opts[] = { OPT_NODE, 0 };
 static const int status_opts[] = { OPT_INTERVAL, 0 };
-static const int run_opts[] = {
-	OPT_COOKIE, OPT_COOKIE_FILE, OPT_COOKIE_FOR, OPT_LISTEN, OPT_LISTEN_MIN, OPT_LISTEN_MAX,
-	OPT_NO_LISTEN, OPT_PEER, OPT_KEEP, OPT_ALLOW, OPT_ADMIT, OPT_CONNECT_WITH,
-	OPT_AUTO_CONNECT, OPT_LONG_NAMES, OPT_EPMD, OPT_EPMD_TYPE, OPT_NO_EPMD,
-	OPT_NO_EPMD_START, OPT_DIST_PORT, OPT_HANDSHAKES, OPT_CONNECTIONS, OPT_PER_ADDRESS,
-	OPT_TICKTIME, OPT_MODE, OPT_VISIBLE, OPT_DEFAULT,
-	OPT_SERVE_INFO, OPT_HAND_OUT, OPT_HAND_OUT_MODE, 0,
-};
+static const int run_opts[] = { OPT_NODE_RUN, 0 };
 
 enum {
 	IN_ORDER = 1,		/* what follows the first argument is no option */
@@ -84,7 +52,7 @@ static const struct command {
 	{ "node", "show", node_show, no_opts, 0, 1, 0, "node show [NODE]" },
 	{ "node", "run", node_run, run_opts, 1, 1, 0,
 	  "node run NAME [--cookie C | --cookie-file FILE] [--cookie-for NODE=FILE]...\n"
-	  "           [--listen ADDR:PORT|unix:PATH|fd:N|systemd]... [--listen-min PORT]\n"
+	  "           [--listen ADDR:PORT|unix:PATH|fd:N|systemd[:NAME]]... [--listen-min PORT]\n"
 	  "           [--listen-max PORT] [--no-listen] [--peer NAME=HOST:PORT|unix:PATH]...\n"
 	  "           [--keep NODE]... [--allow NODE|HOST|NAME@]... [--admit PROGRAM]\n"
 	  "           [--connect-with COMMAND] [--dist-auto-connect never|once]\n"
@@ -155,10 +123,23 @@ static bool takes(const struct command *cmd, int opt)
 {
 	const int *o;
 
+	if (opt > OPT_NODE_RUN)
+		opt = OPT_NODE_RUN;
 	for (o = cmd->opts; *o; o++)
 		if (*o == opt)
 			return true;
 	return false;
+}
+
+int number(const char *what, const char *text, int base, unsigned long max,
+	   unsigned long *v)
+{
+	char *end;
+
+	*v = strtoul(text, &end, base);
+	if (!*text || *end || text[0] == '-' || *v > max)
+		return complain("%s: %s is no number up to %lu", what, text, max);
+	return 0;
 }
 
 static int take_timeout(struct cli *c, bool ms)
@@ -168,6 +149,24 @@ static int take_timeout(struct cli *c, bool ms)
 	if (number("--timeout", optarg, 10, ms ? 1000000000 : 1000000, &v))
 		return 1;
 	c->timeout_ms = (int)v * (ms ? 1 : 1000);
+	return 0;
+}
+
+/* The command line is shown to everyone by ps */
+static const char *take_secret(char *arg)
+{
+	char *copy = strdup(arg);
+
+	memset(arg, '*', strlen(arg));
+	return copy ? copy : "";
+}
+
+static int take_node_option(struct cli *c, const struct node_option *option)
+{
+	const char *value = option->how == OPTION_SECRET ? take_secret(optarg) : optarg;
+
+	if (node_option_take(&c->setup, option, value))
+		return complain("--%s: %s", option->name, c->setup.error);
 	return 0;
 }
 
@@ -187,21 +186,13 @@ static int take_option(struct cli *c, int opt, int how)
 		return number("--count", optarg, 10, 1000000000, &c->count);
 	case OPT_TIMEOUT:
 		return take_timeout(c, how & MILLISECONDS);
-	case OPT_SERVE_INFO:
-		c->serve_info = true;
-		return 0;
 	case OPT_INTERVAL:
 		return number("--interval", optarg, 10, 1000000, &c->interval_ms);
 	case OPT_SINCE_START:
 		c->since_start = true;
 		return 0;
-	case OPT_HAND_OUT:
-		c->hand_out = optarg;
-		return 0;
-	case OPT_HAND_OUT_MODE:
-		return number("--hand-out-mode", optarg, 8, 0777, &c->hand_out_mode);
 	default:
-		return keeper_option(c, opt, optarg);
+		return take_node_option(c, &node_options[opt - OPT_NODE_RUN]);
 	}
 }
 
@@ -249,6 +240,24 @@ static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
 	return cmd->run(c);
 }
 
+static void make_options(void)
+{
+	struct option *o = calloc(OWN_OPTIONS + node_options_n + 1, sizeof(*o));
+	size_t i;
+
+	if (!o)
+		exit(complain("out of memory"));
+	memcpy(o, own_options, sizeof(own_options));
+	all_options = o;
+	o += OWN_OPTIONS;
+	for (i = 0; i < node_options_n; i++, o++) {
+		o->name = node_options[i].name;
+		o->has_arg = node_option_has_value(&node_options[i]) ? required_argument :
+								       no_argument;
+		o->val = OPT_NODE_RUN + (int)i;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static struct cli c = { .interval_ms = INTERVAL_MS };
@@ -257,6 +266,7 @@ int main(int argc, char **argv)
 
 	setlocale(LC_ALL, "");
 	setlinebuf(stdout);
+	make_options();
 	while ((opt = getopt_long(argc, argv, "+jh", all_options, NULL)) != -1) {
 		if (opt == 'h')
 			return usage(stdout, NULL);

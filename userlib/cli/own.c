@@ -66,7 +66,7 @@ static int make_named(struct erldist_keeper **k, struct erldist_keeper_options *
 
 static int make(struct cli *c, struct erldist_keeper **k, struct giver *g)
 {
-	struct erldist_keeper_options *o = &c->keeper;
+	struct erldist_keeper_options *o = &c->setup.keeper;
 	char host[ERLDIST_NAME_MAX + 1] = "";
 	int err;
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* erldist node run: hold a node in the foreground. */
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli.h"
 
@@ -77,7 +75,7 @@ static int hold(struct cli *c, const struct held *h)
 		if (err)
 			return complain("poll: %s", erldist_strerror(NULL, err));
 		if (hangup_came())
-			reload(h->k, &c->keeper);
+			reload(h->k, &c->setup.keeper);
 		status = dispatch(h);
 	}
 	return status;
@@ -91,79 +89,40 @@ static int serve_info(struct held *h)
 	return err ? complain("--serve-info: %s", erldist_strerror(h->s, err)) : 0;
 }
 
-/* So that programs find it that name no node */
-static int mark_default(const struct erldist_keeper *k)
-{
-	FILE *f;
-	int bad;
-
-	if (mkdir("/run/erldist", 0755) && errno != EEXIST)
-		return complain("/run/erldist: %s", strerror(errno));
-	f = fopen(ERLDIST_DEFAULT_FILE, "we");
-	if (!f)
-		return complain("%s: %s", ERLDIST_DEFAULT_FILE, strerror(errno));
-	bad = fprintf(f, "%s\n", erldist_keeper_node(k)) < 0;
-	if (fclose(f) || bad)
-		return complain("%s: %s", ERLDIST_DEFAULT_FILE, strerror(errno));
-	return 0;
-}
-
-/* Another one may have been marked since */
-static void unmark_default(const struct erldist_keeper *k)
-{
-	char node[ERLDIST_NAME_MAX + 2] = "";
-	FILE *f = fopen(ERLDIST_DEFAULT_FILE, "re");
-
-	if (!f)
-		return;
-	if (fgets(node, sizeof(node), f))
-		node[strcspn(node, "\n")] = 0;
-	fclose(f);
-	if (!strcmp(node, erldist_keeper_node(k)))
-		unlink(ERLDIST_DEFAULT_FILE);
-}
-
 static int take_options(struct cli *c)
 {
-	struct erldist_keeper_options *o = &c->keeper;
+	struct node_setup *s = &c->setup;
 
-	if (o->cookie && o->cookie_file)
-		return complain("node run: --cookie or --cookie-file, not both");
-	if (o->options & ERLDIST_KEEPER_NO_LISTEN && c->listens.n)
-		return complain("node run: --listen or --no-listen, not both");
-	if (o->listen_max && !o->listen_min)
-		return complain("node run: --listen-max goes with --listen-min");
-	if (!o->listen_max)
-		o->listen_max = o->listen_min;
-	if (o->listen_min > o->listen_max)
-		return complain("node run: --listen-min %u is more than --listen-max %u",
-				o->listen_min, o->listen_max);
-	o->name = c->argv[0];
-	o->listens = c->listens.word;
-	o->peers = c->peers.word;
-	o->cookies = c->cookies.word;
-	o->keep = c->keep.word;
-	o->allow = c->allow.n ? c->allow.word : NULL;
-	o->event = on_event;
+	inherit();
+	if (inherited_listeners(s, "") || node_setup_finish(s, c->argv[0]))
+		return complain("node run: %s", s->error);
+	s->keeper.event = on_event;
 	return 0;
+}
+
+static int take_default(const struct cli *c, const struct held *h)
+{
+	int err = c->setup.mark_default ? mark_default(erldist_keeper_node(h->k)) : 0;
+
+	return err ? complain("%s: %s", ERLDIST_DEFAULT_FILE, strerror(-err)) : 0;
 }
 
 static int run(struct cli *c, struct held *h)
 {
 	int status = 0;
 
-	if (c->serve_info)
+	if (c->setup.serve_info)
 		status = serve_info(h);
 	if (!status)
 		status = hand_out_open(c, &h->b, erldist_keeper_node(h->k));
-	if (!status && c->mark_default)
-		status = mark_default(h->k);
+	if (!status)
+		status = take_default(c, h);
 	if (status)
 		return status;
 	tell_start(h->k);
 	status = hold(c, h);
-	if (c->mark_default)
-		unmark_default(h->k);
+	if (c->setup.mark_default)
+		unmark_default(erldist_keeper_node(h->k));
 	return status;
 }
 
@@ -176,7 +135,7 @@ int node_run(struct cli *c)
 		return 1;
 	stop_prepare();
 	stop_take_hangup();
-	err = erldist_keeper_open(&h.k, &c->keeper);
+	err = erldist_keeper_open(&h.k, &c->setup.keeper);
 	if (err)
 		complain("%s: %s", c->argv[0], erldist_strerror(h.k, err));
 	else

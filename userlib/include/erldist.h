@@ -1296,6 +1296,20 @@ ERLDIST_API int erldist_keeper_open(struct erldist_keeper **k,
 				    const struct erldist_keeper_options *options);
 
 /**
+ * erldist_keeper_check() - look for mistakes, without making a node
+ * @k: receives a handle, for erldist_keeper_node(), erldist_strerror() and
+ *	erldist_keeper_close() only; on error too (see erldist_open())
+ * @options: what a node would be like
+ *
+ * Cookie files that are named are read, the one of the home directory is neither
+ * read nor made. No module is needed.
+ *
+ * Return: 0, or what erldist_keeper_open() would.
+ */
+ERLDIST_API int erldist_keeper_check(struct erldist_keeper **k,
+				     const struct erldist_keeper_options *options);
+
+/**
  * erldist_keeper_configure() - change a node
  * @k: the keeper
  * @options: all of what it is to be like
@@ -1463,6 +1477,8 @@ struct erldist_broker_event {
  * @admit: asked about each asker, or NULL; 0: yes, or a negative errno
  * @event: called from erldist_broker_dispatch(), or NULL
  * @user: for @admit and @event
+ * @listen_fd: if not 0, the socket that another broker had at @path; it becomes the
+ *	broker's when erldist_broker_open() succeeds
  *
  * Begin with ERLDIST_BROKER_OPTIONS_INIT.
  */
@@ -1473,6 +1489,7 @@ struct erldist_broker_options {
 	int (*admit)(void *user, const struct ucred *asker);
 	void (*event)(void *user, const struct erldist_broker_event *event);
 	void *user;
+	int listen_fd;
 };
 
 #define ERLDIST_BROKER_OPTIONS_INIT	ERLDIST_ZERO
@@ -1510,6 +1527,14 @@ ERLDIST_API void erldist_broker_close(struct erldist_broker *b);
  * Return: the descriptor, or -EBADF if the handle was not opened.
  */
 ERLDIST_API int erldist_broker_fd(const struct erldist_broker *b);
+
+/**
+ * erldist_broker_listen_fd() - the socket at the path, to keep it for another broker
+ * @b: the broker
+ *
+ * Return: the descriptor, or -EBADF if the handle was not opened.
+ */
+ERLDIST_API int erldist_broker_listen_fd(const struct erldist_broker *b);
 
 /**
  * erldist_broker_dispatch() - do what there is to do, without waiting

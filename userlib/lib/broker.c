@@ -344,16 +344,42 @@ static int take_path(struct erldist_broker *b, mode_t mode)
 	return err ? ed_fail(&b->error, err, "%s: %s", path, strerror(-err)) : 0;
 }
 
-static int begin(struct erldist_broker *b, mode_t mode)
+/* Another broker had it, and its path is still there */
+static int adopt(struct erldist_broker *b, int given, mode_t mode)
+{
+	struct sockaddr_un sa = { 0 };
+	socklen_t len = sizeof(sa);
+
+	if (getsockname(given, (struct sockaddr *)&sa, &len) || sa.sun_family != AF_UNIX ||
+	    strncmp(sa.sun_path, b->path.sun_path, sizeof(sa.sun_path)))
+		return ed_fail(&b->error, -EINVAL, "descriptor %d does not listen at %s", given,
+			       b->path.sun_path);
+	if (chmod(b->path.sun_path, mode) || lstat(b->path.sun_path, &b->made))
+		return ed_fail(&b->error, -errno, "%s: %s", b->path.sun_path, strerror(errno));
+	b->listener = fcntl(given, F_DUPFD_CLOEXEC, 0);
+	if (b->listener < 0)
+		return ed_fail(&b->error, -errno, "%s: %s", b->path.sun_path,
+			       ed_errno_text(errno));
+	return 0;
+}
+
+static int open_path(struct erldist_broker *b, mode_t mode)
+{
+	b->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (b->listener < 0)
+		return ed_fail(&b->error, -errno, "socket: %s", ed_errno_text(errno));
+	return take_path(b, mode);
+}
+
+static int begin(struct erldist_broker *b, mode_t mode, int given)
 {
 	int err;
 
 	b->epfd = epoll_create1(EPOLL_CLOEXEC);
 	b->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	b->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (b->epfd < 0 || b->timer < 0 || b->listener < 0)
-		return ed_fail(&b->error, -errno, "socket: %s", ed_errno_text(errno));
-	err = take_path(b, mode);
+	if (b->epfd < 0 || b->timer < 0)
+		return ed_fail(&b->error, -errno, "epoll: %s", ed_errno_text(errno));
+	err = given ? adopt(b, given, mode) : open_path(b, mode);
 	if (err)
 		return err;
 	err = watch(b, EPOLL_CTL_ADD, b->timer, EPOLLIN, &b->timer);
@@ -381,7 +407,11 @@ int erldist_broker_open(struct erldist_broker **bp, const struct erldist_broker_
 			       o->node ? o->node : "");
 	snprintf(b->node, sizeof(b->node), "%s", o->node);
 	err = ed_broker_address(&b->error, &b->path, o->path ? o->path : "");
-	return err ? err : begin(b, o->mode ? (mode_t)o->mode : PATH_MODE);
+	if (!err)
+		err = begin(b, o->mode ? (mode_t)o->mode : PATH_MODE, o->listen_fd);
+	if (!err && o->listen_fd)
+		close(o->listen_fd);
+	return err;
 }
 
 /* Another one's path by now is not removed */
@@ -413,4 +443,9 @@ void erldist_broker_close(struct erldist_broker *b)
 int erldist_broker_fd(const struct erldist_broker *b)
 {
 	return b->epfd >= 0 ? b->epfd : -EBADF;
+}
+
+int erldist_broker_listen_fd(const struct erldist_broker *b)
+{
+	return b->listener >= 0 ? b->listener : -EBADF;
 }

@@ -135,9 +135,8 @@ static int make_lists(struct erldist_keeper *k, struct config *c,
 	return err;
 }
 
-/* On error, what was made is to be freed all the same */
-int ed_config_make(struct erldist_keeper *k, struct config *c,
-		   const struct erldist_keeper_options *o)
+static int make_settings(struct erldist_keeper *k, struct config *c,
+			 const struct erldist_keeper_options *o)
 {
 	int err;
 
@@ -156,7 +155,28 @@ int ed_config_make(struct erldist_keeper *k, struct config *c,
 		err = copy_text(k, &c->admit, o->admit);
 	if (!err)
 		err = copy_text(k, &c->connect_with, o->connect_with);
+	return err;
+}
+
+/* On error, what was made is to be freed all the same */
+int ed_config_make(struct erldist_keeper *k, struct config *c,
+		   const struct erldist_keeper_options *o)
+{
+	int err = make_settings(k, c, o);
+
 	return err ? err : ed_cookie_get(&k->error, &c->cookie, o->cookie, o->cookie_file);
+}
+
+/* Makes nothing: not even the cookie of the home directory */
+int ed_config_check(struct erldist_keeper *k, const struct erldist_keeper_options *o)
+{
+	struct config c;
+	int err = make_settings(k, &c, o);
+
+	if (!err && (o->cookie || o->cookie_file))
+		err = ed_cookie_get(&k->error, &c.cookie, o->cookie, o->cookie_file);
+	ed_config_free(&c);
+	return err;
 }
 
 static const struct peer_cookie *find_cookie(const struct config *c, const char *node)

@@ -256,15 +256,12 @@ static void take_given(const struct erldist_keeper_options *o)
 	ed_listen_take(o);
 }
 
-int erldist_keeper_open(struct erldist_keeper **kp, const struct erldist_keeper_options *options)
+static struct erldist_keeper *make(const struct erldist_keeper_options *options)
 {
 	struct erldist_keeper *k = calloc(1, sizeof(*k));
-	struct config c = { 0 };
-	int err;
 
-	*kp = k;
 	if (!k)
-		return -ENOMEM;
+		return NULL;
 	k->epfd = -1;
 	k->node_source.fd = -1;
 	k->timer.fd = -1;
@@ -278,10 +275,38 @@ int erldist_keeper_open(struct erldist_keeper **kp, const struct erldist_keeper_
 		k->options |= ERLDIST_KEEPER_WITHOUT_EPMD;
 	k->event = options->event;
 	k->user = options->user;
+	return k;
+}
+
+int erldist_keeper_open(struct erldist_keeper **kp, const struct erldist_keeper_options *options)
+{
+	struct erldist_keeper *k = make(options);
+	struct config c = { 0 };
+	int err;
+
+	*kp = k;
+	if (!k)
+		return -ENOMEM;
 	err = start(k, options, &c);
 	ed_config_free(&c);
 	if (!err)
 		take_given(options);
+	return err;
+}
+
+int erldist_keeper_check(struct erldist_keeper **kp, const struct erldist_keeper_options *options)
+{
+	struct erldist_keeper *k = make(options);
+	int err;
+
+	*kp = k;
+	if (!k)
+		return -ENOMEM;
+	err = take_name(k, options);
+	if (!err)
+		err = ed_config_check(k, options);
+	if (!err && !(options->options & ERLDIST_KEEPER_NO_LISTEN))
+		err = ed_listen_check(k, options);
 	return err;
 }
 

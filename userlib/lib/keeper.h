@@ -224,6 +224,7 @@ void ed_keeper_tell(struct erldist_keeper *k, enum erldist_keeper_event_type typ
 /* config.c */
 int ed_config_make(struct erldist_keeper *k, struct config *c,
 		   const struct erldist_keeper_options *o);
+int ed_config_check(struct erldist_keeper *k, const struct erldist_keeper_options *o);
 int ed_config_apply(struct erldist_keeper *k, struct config *c);
 void ed_config_free(struct config *c);
 const struct static_peer *ed_config_static(const struct config *c, const char *node);
@@ -254,6 +255,7 @@ void ed_node_ready(struct source *s, uint32_t events);
 
 /* listen.c */
 int ed_listen_open(struct erldist_keeper *k, const struct erldist_keeper_options *o);
+int ed_listen_check(struct erldist_keeper *k, const struct erldist_keeper_options *o);
 int ed_listen_start(struct erldist_keeper *k);
 void ed_listen_timer(struct erldist_keeper *k);
 void ed_listen_close(struct erldist_keeper *k);

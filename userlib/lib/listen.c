@@ -126,26 +126,35 @@ static int failed(struct erldist_keeper *k, const char *where, uint16_t min, uin
 		       min == max ? "the port is in use" : "all of them are in use");
 }
 
+static int resolve_place(struct erldist_keeper *k, const char *where, uint16_t *port,
+			 struct addrinfo **ai)
+{
+	struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM };
+	char host[ED_NODE_SIZE];
+	int err;
+
+	err = ed_split_place(&k->error, where, host, sizeof(host), port);
+	if (err)
+		return err;
+	if (!host[0])
+		hints.ai_family = AF_INET;
+	err = getaddrinfo(host[0] ? host : NULL, "0", &hints, ai);
+	return err ? ed_fail(&k->error, -EINVAL, "listen on %s: %s", where, gai_strerror(err)) : 0;
+}
+
 static int listen_tcp(struct erldist_keeper *k, const struct erldist_keeper_options *o,
 		      const char *where)
 {
-	struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM };
-	uint32_t min, max, port;
-	char host[ED_NODE_SIZE];
 	struct addrinfo *ai = NULL;
-	uint16_t given;
 	int err, fd = -EADDRINUSE;
+	uint32_t min, max, port;
+	uint16_t given;
 
-	err = ed_split_place(&k->error, where, host, sizeof(host), &given);
+	err = resolve_place(k, where, &given, &ai);
 	if (err)
 		return err;
 	min = given ? given : o->listen_min;
 	max = given ? given : o->listen_max;
-	if (!host[0])
-		hints.ai_family = AF_INET;
-	err = getaddrinfo(host[0] ? host : NULL, "0", &hints, &ai);
-	if (err)
-		return ed_fail(&k->error, -EINVAL, "listen on %s: %s", where, gai_strerror(err));
 	for (port = min; fd == -EADDRINUSE && port <= max; port++)
 		fd = bind_to(ai, (uint16_t)port);
 	freeaddrinfo(ai);
@@ -169,16 +178,25 @@ static void remove_stale(const struct sockaddr_un *sa)
 	close(fd);
 }
 
+static int path_address(struct erldist_keeper *k, struct sockaddr_un *sa, const char *path)
+{
+	if (!*path || strlen(path) >= sizeof(sa->sun_path))
+		return ed_fail(&k->error, -EINVAL, "listen on unix:%s: a path has 1 to %zu bytes",
+			       path, sizeof(sa->sun_path) - 1);
+	sa->sun_family = AF_UNIX;
+	strcpy(sa->sun_path, path);
+	return 0;
+}
+
 static int listen_path(struct erldist_keeper *k, const char *path)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct sockaddr_un sa = { 0 };
 	struct listener *l;
 	int fd, err;
 
-	if (!*path || strlen(path) >= sizeof(sa.sun_path))
-		return ed_fail(&k->error, -EINVAL, "listen on unix:%s: a path has 1 to %zu bytes",
-			       path, sizeof(sa.sun_path) - 1);
-	strcpy(sa.sun_path, path);
+	err = path_address(k, &sa, path);
+	if (err)
+		return err;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return ed_fail(&k->error, -errno, "socket: %s", ed_errno_text(errno));
@@ -239,6 +257,36 @@ static int listen_on(struct erldist_keeper *k, const struct erldist_keeper_optio
 	if (!strncmp(where, "fd:", 3))
 		return listen_inherited(k, where);
 	return listen_tcp(k, o, where);
+}
+
+static int check_place(struct erldist_keeper *k, const char *where)
+{
+	struct addrinfo *ai = NULL;
+	struct sockaddr_un sa;
+	uint16_t port;
+	int err;
+
+	if (!strncmp(where, "unix:", 5))
+		return path_address(k, &sa, where + 5);
+	if (!strncmp(where, "fd:", 3))
+		return 0;
+	err = resolve_place(k, where, &port, &ai);
+	if (!err)
+		freeaddrinfo(ai);
+	return err;
+}
+
+/* Are they places? */
+int ed_listen_check(struct erldist_keeper *k, const struct erldist_keeper_options *o)
+{
+	const char *const *where;
+	int err = 0;
+
+	if (o->listen)
+		err = check_place(k, o->listen);
+	for (where = o->listens; !err && where && *where; where++)
+		err = check_place(k, *where);
+	return err;
 }
 
 int ed_listen_open(struct erldist_keeper *k, const struct erldist_keeper_options *o)

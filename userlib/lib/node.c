@@ -11,6 +11,7 @@
 
 #include "keeper.h"
 
+#define MODE_DEFAULT	0600	/* the kernel's */
 #define NEWS_SIZE	8192	/* always suffices */
 #define NEWS_MAX	64	/* of one call, so that others have their turn */
 
@@ -89,10 +90,9 @@ static int set_ticktime(struct erldist_keeper *k, uint32_t seconds)
 	if (getsockopt(k->node_source.fd, SOL_ERLDIST, ERLDIST_TICKTIME, &t, &len))
 		return -errno;
 	k->setup = t.setup ? t.setup : 7000;
-	if (!seconds)
-		return 0;
 	if (seconds > UINT32_MAX / 1000)
 		return -EINVAL;
+	/* 0: the kernel's default again */
 	t.ticktime = 1000 * seconds;
 	return set(k, ERLDIST_TICKTIME, &t, sizeof(t));
 }
@@ -112,10 +112,10 @@ static int set_handshakes(struct erldist_keeper *k, uint32_t n)
 int ed_node_change(struct erldist_keeper *k, const struct erldist_keeper_options *o)
 {
 	uint32_t asks = (o->allow && *o->allow) || o->admit || o->options & ERLDIST_KEEPER_ASK;
-	int err = 0;
+	uint32_t mode = o->mode ? o->mode : MODE_DEFAULT;
+	int err;
 
-	if (o->mode)
-		err = set(k, ERLDIST_MODE, &o->mode, sizeof(o->mode));
+	err = set(k, ERLDIST_MODE, &mode, sizeof(mode));
 	if (!err)
 		err = set_ticktime(k, o->ticktime);
 	if (!err)

@@ -3,7 +3,9 @@
 #include <poll.h>
 #include <signal.h>
 
-#include "cli.h"
+#include <errno.h>
+
+#include "shared.h"
 
 static volatile sig_atomic_t stop, hangup;
 static sigset_t waiting;

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the commands erldist and erldistd share. */
+#ifndef ERLDIST_SHARED_H
+#define ERLDIST_SHARED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <erldist.h>
+
+#define WORDS_MAX	256
+
+/* What an option that may be repeated was given; ends with NULL */
+struct words {
+	const char *word[WORDS_MAX + 1];
+	unsigned int n;
+};
+
+/*
+ * setup.c: what a node is like, from the options of "erldist node run" or the lines
+ * of a file of erldistd. What was given is pointed at.
+ */
+struct node_setup {
+	struct erldist_keeper_options keeper;
+	struct words listens, peers, cookies, keep, allow;
+	bool mark_default, serve_info;
+	const char *hand_out;		/* path of the broker */
+	uint32_t hand_out_mode;
+	char error[256];		/* why the last option was not taken */
+};
+
+enum option_kind {
+	OPTION_FLAG, OPTION_BOOL, OPTION_TEXT, OPTION_LIST, OPTION_PORT, OPTION_NUMBER,
+	OPTION_OCTAL, OPTION_AUTO_CONNECT, OPTION_EPMD_TYPE,
+};
+
+struct node_option {
+	const char *name;
+	enum option_kind kind;
+	uint32_t limit;		/* of a number; a flag's bit */
+	size_t at;		/* where in struct node_setup */
+	enum { OPTION_CAN_CHANGE, OPTION_FIXED, OPTION_SECRET } how;	/* as the node runs */
+};
+
+extern const struct node_option node_options[];
+extern const size_t node_options_n;
+
+const struct node_option *node_option_find(const char *name);
+bool node_option_has_value(const struct node_option *option);
+int node_option_take(struct node_setup *s, const struct node_option *option, const char *value);
+int node_setup_finish(struct node_setup *s, const char *name);
+
+/* inherit.c: descriptors that a service manager hands over */
+struct inherited {
+	int fd;			/* -1: it was taken */
+	char *name;
+};
+
+extern struct inherited *inherited;
+extern unsigned int inherited_n;
+
+void inherit(void);
+int inherited_listeners(struct node_setup *s, const char *not_these);
+
+/* mark.c: the default node of the machine */
+int mark_default(const char *node);
+void unmark_default(const char *node);
+
+/* stop.c: SIGINT and SIGTERM; SIGHUP, for who asks for it */
+void stop_prepare(void);
+void stop_take_hangup(void);
+bool stop_asked(void);
+bool hangup_came(void);
+int stop_wait(const int *fds, unsigned int n);
+
+#endif /* ERLDIST_SHARED_H */
