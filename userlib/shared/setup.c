@@ -172,7 +172,20 @@ int node_option_take(struct node_setup *s, const struct node_option *option, con
 	return refuse(s, "it is not known");
 }
 
-/* All options were taken: do they go together? The keeper's options are whole then */
+/* The keeper's options are whole then */
+void node_setup_point(struct node_setup *s, const char *name)
+{
+	struct erldist_keeper_options *o = &s->keeper;
+
+	o->name = name;
+	o->listens = s->listens.word;
+	o->peers = s->peers.word;
+	o->cookies = s->cookies.word;
+	o->keep = s->keep.word;
+	o->allow = s->allow.n ? s->allow.word : NULL;
+}
+
+/* All options were taken: do they go together? */
 int node_setup_finish(struct node_setup *s, const char *name)
 {
 	struct erldist_keeper_options *o = &s->keeper;
@@ -190,11 +203,6 @@ int node_setup_finish(struct node_setup *s, const char *name)
 	if (o->listen_min > o->listen_max)
 		return refuse(s, "listen-min %u is more than listen-max %u", o->listen_min,
 			      o->listen_max);
-	o->name = name;
-	o->listens = s->listens.word;
-	o->peers = s->peers.word;
-	o->cookies = s->cookies.word;
-	o->keep = s->keep.word;
-	o->allow = s->allow.n ? s->allow.word : NULL;
+	node_setup_point(s, name);
 	return 0;
 }

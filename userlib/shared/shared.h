@@ -48,6 +48,7 @@ extern const size_t node_options_n;
 const struct node_option *node_option_find(const char *name);
 bool node_option_has_value(const struct node_option *option);
 int node_option_take(struct node_setup *s, const struct node_option *option, const char *value);
+void node_setup_point(struct node_setup *s, const char *name);
 int node_setup_finish(struct node_setup *s, const char *name);
 
 /* inherit.c: descriptors that a service manager hands over */

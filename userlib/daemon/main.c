@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* erldistd: holds the nodes that the files of a directory describe. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "erldistd.h"
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "check", no_argument, NULL, 'k' },
+	{ "log-level", required_argument, NULL, 'l' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int usage(FILE *f)
+{
+	fputs("usage: erldistd [--config DIR] [--check] [--log-level err|warning|notice|info|debug]\n"
+	      "Holds a node for each *.conf in DIR, " NODES_DIR " if not given.\n"
+	      "--check: says what is wrong with them, and ends\n"
+	      "See erldistd(8).\n", f);
+	return f == stderr;
+}
+
+/* The exit status */
+static int check(const char *dir)
+{
+	struct mistakes m = { .tell = true };
+	struct conf *list = conf_read(dir, &m), *c;
+
+	for (c = list; c && !m.n; c = c->next)
+		printf("%s: %s\n", c->path, c->node);
+	if (!list && !m.n)
+		printf("there is no node in %s\n", dir);
+	conf_free(list);
+	return m.n ? 1 : 0;
+}
+
+static void reload(const char *dir)
+{
+	struct timespec now;
+	int err;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	notify(-1, "RELOADING=1\nMONOTONIC_USEC=%lld%06ld", (long long)now.tv_sec,
+	       now.tv_nsec / 1000);
+	err = nodes_reload(dir);
+	notify(-1, "READY=1\nSTATUS=%s%s", err ? "the last configuration was refused; " : "",
+	       nodes_text());
+}
+
+static int hold(const char *dir, int epfd, int watchdog)
+{
+	int err = 0;
+
+	while (!err && !stop_asked()) {
+		err = stop_wait(&epfd, 1);
+		if (err) {
+			say(LOG_ERR, "poll: %s", strerror(-err));
+			break;
+		}
+		if (hangup_came())
+			reload(dir);
+		if (watchdog >= 0)
+			watchdog_ping(watchdog);
+		err = nodes_dispatch();
+	}
+	return err ? 1 : 0;
+}
+
+/* Told to end: the service manager ends the nodes, unless it starts us again */
+static void end(void)
+{
+	notify(-1, "STOPPING=1");
+	if (notify_wanted())
+		nodes_leave();
+	else
+		nodes_close();
+}
+
+static int run(const char *dir)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int epfd = epoll_create1(EPOLL_CLOEXEC), watchdog, status;
+
+	notify_open();
+	inherit();
+	watchdog = watchdog_open();
+	if (epfd < 0 || (watchdog >= 0 && epoll_ctl(epfd, EPOLL_CTL_ADD, watchdog, &ev))) {
+		say(LOG_ERR, "epoll: %s", strerror(errno));
+		return 1;
+	}
+	if (nodes_open(epfd) || nodes_start(dir)) {
+		if (!notify_wanted())
+			nodes_close();
+		return 1;
+	}
+	notify(-1, "READY=1\nSTATUS=%s", nodes_text());
+	status = hold(dir, epfd, watchdog);
+	end();
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const char *dir = NODES_DIR;
+	bool only_check = false;
+	int opt;
+
+	log_open();
+	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			dir = optarg;
+			break;
+		case 'k':
+			only_check = true;
+			break;
+		case 'l':
+			if (log_level(optarg) < 0) {
+				say(LOG_ERR, "--log-level: %s is no level", optarg);
+				return usage(stderr);
+			}
+			log_set_level(log_level(optarg));
+			break;
+		case 'h':
+			return usage(stdout);
+		default:
+			return usage(stderr);
+		}
+	}
+	if (optind < argc)
+		return usage(stderr);
+	if (only_check)
+		return check(dir);
+	stop_prepare();
+	stop_take_hangup();
+	return run(dir);
+}

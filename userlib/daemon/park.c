@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The descriptor store of the service manager: node sockets, connections to epmd
+ * and listening sockets live there while no erldistd does. A name says what each is.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "erldistd.h"
+
+#define NAME_SIZE	256	/* sd_pid_notify_with_fds(3) */
+#define HASHED		16
+
+static const char *const kinds[] = {
+	[PARK_NODE] = "node", [PARK_EPMD] = "epmd", [PARK_LISTEN] = "listen",
+	[PARK_HAND_OUT] = "hand-out",
+};
+
+/* No colon, and nothing but what is printable */
+static size_t escape(char *to, const char *s)
+{
+	size_t n = 0;
+
+	for (; *s; s++) {
+		if (*s > ' ' && *s < 127 && *s != ':' && *s != '%')
+			to[n++] = *s;
+		else
+			n += (size_t)sprintf(to + n, "%%%02X", (unsigned char)*s);
+	}
+	to[n] = 0;
+	return n;
+}
+
+static unsigned long long hash(const char *s)
+{
+	unsigned long long h = 0xcbf29ce484222325;	/* FNV-1a */
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 0x100000001b3;
+	return h;
+}
+
+/* "erldist listen svc@host [%3A%3A1]%3A4400". One that is too long ends with a hash of it */
+static void name_of(char name[NAME_SIZE], const struct park *p)
+{
+	char node[3 * ERLDIST_NAME_MAX + 1], place[3 * NAME_SIZE + 1], all[2048], part[NAME_SIZE];
+
+	escape(node, p->node);
+	snprintf(part, sizeof(part), "%s", p->place);
+	escape(place, part);
+	snprintf(all, sizeof(all), PARK_PREFIX "%s %s%s%s", kinds[p->kind], node,
+		 *place ? " " : "", place);
+	if (strlen(all) < NAME_SIZE)
+		strcpy(name, all);
+	else
+		snprintf(name, NAME_SIZE, "%.*s%016llx", NAME_SIZE - 1 - HASHED, all, hash(all));
+}
+
+static void drop(const char *name)
+{
+	notify(-1, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+}
+
+/* One that an erldistd before us had, or 0. The manager has one of it all the same */
+int park_take(const struct park *p)
+{
+	char name[NAME_SIZE];
+	unsigned int i;
+	int fd;
+
+	name_of(name, p);
+	for (i = 0; i < inherited_n; i++) {
+		fd = inherited[i].fd;
+		if (fd < 0 || strcmp(inherited[i].name, name))
+			continue;
+		inherited[i].fd = -1;
+		return fd;
+	}
+	return 0;
+}
+
+/* In place of what was there by this name */
+void park_put(const struct park *p, int fd)
+{
+	char name[NAME_SIZE];
+
+	if (fd < 0 || !notify_wanted())
+		return;
+	name_of(name, p);
+	drop(name);
+	notify(fd, "FDSTORE=1\nFDNAME=%s", name);
+}
+
+void park_drop(const struct park *p)
+{
+	char name[NAME_SIZE];
+
+	name_of(name, p);
+	drop(name);
+}
+
+static bool parked(const struct inherited *h)
+{
+	return h->fd >= 0 && !strncmp(h->name, PARK_PREFIX, strlen(PARK_PREFIX));
+}
+
+bool park_any(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < inherited_n; i++)
+		if (parked(&inherited[i]))
+			return true;
+	return false;
+}
+
+/* What nobody has taken is of no use any more */
+void park_drop_rest(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < inherited_n; i++) {
+		if (!parked(&inherited[i]))
+			continue;
+		say(LOG_NOTICE, "not configured any more: %s",
+		    inherited[i].name + strlen(PARK_PREFIX));
+		close(inherited[i].fd);
+		inherited[i].fd = -1;
+		drop(inherited[i].name);
+	}
+}

@@ -1,0 +1,162 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What erldistd says of its configuration: no module, no root.
+build=$(realpath "$1")
+n=0 bad=0
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+ok()
+{
+	n=$((n + 1))
+	if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi
+}
+check()
+{
+	"$build/erldistd" --check --config "$dir" > "$dir/said" 2>&1
+}
+# file, content: all there is
+only()
+{
+	rm -rf "$dir"/*.conf
+	also "$@"
+}
+also()
+{
+	printf "$2" > "$dir/$1"
+	chmod 600 "$dir/$1"
+}
+# text: the one thing that is wrong
+says()
+{
+	check
+	[ $? -eq 1 ] && [ "$(wc -l < "$dir/said")" -eq 1 ] && grep -qF -- "$1" "$dir/said"
+	ok $? "$(cat "$dir/said")"
+}
+good()
+{
+	check && grep -qF -- "$1" "$dir/said"
+	ok $? "$2: $(cat "$dir/said")"
+}
+
+only x.txt 'nothing'
+good "there is no node in" "no file"
+host=$(hostname | cut -d. -f1)
+only svc.conf ''
+good "svc.conf: svc@$host" "named by the file"
+only svc.conf '# one\n\n ; two\n\tname = other@here \r\nkeep=b\nkeep = c@there\nno-epmd = yes\nno-listen = no'
+good "svc.conf: other@here" "blanks, comments, lists, flags, no line end"
+only svc.conf 'long-names = yes\nname = svc@a.example.org\n'
+good "svc@a.example.org" "a long name"
+also .svc.conf 'nonsense'
+also svc.conf.old 'nonsense'
+good "svc@a.example.org" "other files are not read"
+rm "$dir/.svc.conf" "$dir/svc.conf.old"
+
+only svc.conf 'keep = b\nkeeps = c\n'
+says "svc.conf:2: keeps is no key"
+only svc.conf 'keep = b\ncookie topsecret\n'
+says "svc.conf:2: expected KEY = VALUE"
+! grep -q topsecret "$dir/said"
+ok $? "what may be a cookie is not shown"
+only svc.conf 'cookie = topsecret\xff\n'
+says "svc.conf:1: cookie: "
+! grep -q topsecret "$dir/said"
+ok $? "nor what is none"
+only svc.conf 'keep =\n'
+says "svc.conf:1: keep: it has no value"
+only svc.conf '\nno-epmd = true\n'
+says "svc.conf:2: no-epmd: true is neither yes nor no"
+only svc.conf 'mode = 0600\n\nmode = 0660\n'
+says "svc.conf:3: mode: it is given in line 1 already"
+only svc.conf 'name = a\nname = b\n'
+says "svc.conf:2: name: it is given in line 1 already"
+only svc.conf 'mode = rw\n'
+says "svc.conf:1: mode: rw is no mode"
+only svc.conf 'ticktime = -1\n'
+says "svc.conf:1: ticktime: -1 is no number"
+only svc.conf 'dist-port = 0\n'
+says "svc.conf:1: dist-port: 0 is no port"
+only svc.conf 'listen-min = 5\nlisten-max = 4\n'
+says "svc.conf: listen-min 5 is more than listen-max 4"
+only svc.conf 'listen = 127.0.0.1:70000\n'
+says "svc.conf:1: listen: 127.0.0.1:70000: expected ADDRESS:PORT"
+only svc.conf 'listen = nowhere.invalid:0\n'
+says "svc.conf:1: listen: listen on nowhere.invalid:0"
+only svc.conf 'epmd = x:1\n'
+says "svc.conf:1: epmd: "
+only svc.conf 'peer = b=nowhere\n'
+says "svc.conf:1: peer: b=nowhere: expected NODE=HOST:PORT"
+only svc.conf 'allow = @host\n'
+says 'svc.conf:1: allow: "@host": expected a node'
+only svc.conf 'keep = svc\n'
+says "svc.conf:1: keep: svc@$host is this node"
+only svc.conf 'visible = yes\n'
+says "svc.conf:1: visible: svc@$host cannot be visible"
+only svc.conf 'cookie-file = /no/file\n'
+says "svc.conf:1: cookie-file: there is no cookie file /no/file"
+only svc.conf 'keep = b\ncookie-for = b=/no/file\n'
+says "svc.conf:2: cookie-for: there is no cookie file /no/file"
+also cookie.txt x
+only svc.conf "cookie = c\ncookie-file = $dir/cookie.txt\n"
+says "svc.conf: cookie or cookie-file, not both"
+only svc.conf 'cookie = topsecret\n'
+good "svc@$host" "a cookie, in a file of one's own"
+chmod 644 "$dir/svc.conf"
+says "svc.conf:1: cookie: the file must be accessible by its owner only"
+only svc.conf 'listen = :1\nno-listen = yes\n'
+says "svc.conf: listen or no-listen, not both"
+only svc.conf 'hand-out-mode = 0660\n'
+says "svc.conf: hand-out-mode goes with hand-out"
+only svc.conf 'name = a b@c\n'
+says "svc.conf:1: name: "
+only svc.conf 'name = svc@a.example.org\n'
+says "svc.conf:1: name: svc@a.example.org is a long name"
+only a.conf 'name = svc\n'
+also b.conf '#\nname = svc\n'
+says "b.conf:2: name: svc@$host is the node of $dir/a.conf"
+only a.conf 'default = yes\n'
+also b.conf 'default = yes\n'
+says "b.conf: default: the default is the node of $dir/a.conf"
+only a.conf 'x\0y'
+says "a.conf: it is no text"
+rm "$dir/a.conf"
+ln -s /no/file "$dir/a.conf"
+says "a.conf: No such file or directory"
+rm "$dir/a.conf"
+mkdir "$dir/a.conf"
+says "a.conf: it is no regular file"
+rmdir "$dir/a.conf"
+
+only a.conf 'one\ntwo = 2\nkeep = "\n'
+also b.conf 'three'
+check
+[ $? -eq 1 ] && [ "$(wc -l < "$dir/said")" -eq 4 ]
+ok $? "each mistake of each file is told: $(wc -l < "$dir/said")"
+"$build/erldistd" --config "$dir/none" --check > "$dir/said" 2>&1
+[ $? -eq 1 ] && grep -qF "$dir/none: No such file" "$dir/said"
+ok $? "no directory: $(cat "$dir/said")"
+"$build/erldistd" --config "$dir" > "$dir/said" 2>&1
+[ $? -eq 1 ] && [ "$(wc -l < "$dir/said")" -eq 4 ]
+ok $? "it does not start with mistakes"
+"$build/erldistd" --log-level loud > "$dir/said" 2>&1
+[ $? -eq 1 ] && grep -qF "loud is no level" "$dir/said"
+ok $? "no level"
+"$build/erldistd" extra > "$dir/said" 2>&1
+[ $? -eq 1 ] && grep -q '^usage' "$dir/said"
+ok $? "no argument is taken"
+
+# The table is that of erldist node run
+missing=
+for option in $("$build/erldist" node help | grep -o -- '--[a-z-]*' | sort -u); do
+	case $option in
+	--node) continue ;;
+	esac
+	key=${option#--}
+	only svc.conf "$key = yes\n"
+	check
+	! grep -q 'is no key' "$dir/said" || missing="$missing $key"
+done
+[ -z "$missing" ]
+ok $? "each option of erldist node run is a key$missing"
+echo "1..$n"
+exit $bad
