@@ -20,7 +20,7 @@ help:
 	@echo '  all        - module and userlib'
 	@echo '  module     - erldist.ko for the kernels in KERNELS ($(KERNELS)), in the cache,'
 	@echo '               or here, with KDIR=<kernel build directory>'
-	@echo '  userlib    - the library, the command erldist and the examples'
+	@echo '  userlib    - the library, the commands erldist and erldistd, the examples'
 	@echo '  install    - userlib and packaging, to PREFIX, DESTDIR; with KDIR= the module too'
 	@echo '  lint       - checkpatch, sparse, W=1, shellcheck'
 	@echo '  ynl        - generate the netlink files from the specification'

@@ -354,6 +354,8 @@ static struct node *open_node(struct conf *c, struct mistakes *m)
 	struct node *n = calloc(1, sizeof(*n));
 	int err;
 
+	/* epmd may take its time with each */
+	notify(-1, "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=30000000");
 	c->next = NULL;
 	if (!n) {
 		mistake(m, c, 0, "out of memory");

@@ -22,6 +22,7 @@ only()
 }
 also()
 {
+	# shellcheck disable=SC2059
 	printf "$2" > "$dir/$1"
 	chmod 600 "$dir/$1"
 }
@@ -58,7 +59,7 @@ only svc.conf 'keep = b\ncookie topsecret\n'
 says "svc.conf:2: expected KEY = VALUE"
 ! grep -q topsecret "$dir/said"
 ok $? "what may be a cookie is not shown"
-only svc.conf 'cookie = topsecret\xff\n'
+only svc.conf 'cookie = topsecret\377\n'
 says "svc.conf:1: cookie: "
 ! grep -q topsecret "$dir/said"
 ok $? "nor what is none"
@@ -144,6 +145,17 @@ ok $? "no level"
 "$build/erldistd" extra > "$dir/said" 2>&1
 [ $? -eq 1 ] && grep -q '^usage' "$dir/said"
 ok $? "no argument is taken"
+
+
+# The journal is who says so: then a line has its level in front
+: > "$dir/journal"
+JOURNAL_STREAM=$(stat -c %d:%i "$dir/journal") "$build/erldistd" --check --config "$dir/none" \
+	2> "$dir/journal"
+grep -q "^<3>$dir/none: " "$dir/journal"
+ok $? "to the journal: $(cat "$dir/journal")"
+JOURNAL_STREAM=1:1 "$build/erldistd" --check --config "$dir/none" 2> "$dir/said"
+grep -q "^erldistd: $dir/none: " "$dir/said"
+ok $? "to a person: $(cat "$dir/said")"
 
 # The table is that of erldist node run
 missing=

@@ -1,0 +1,194 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# erldistd with two nodes: its files read again, good ones and broken ones; with
+# Erlang nodes on the other side.
+# shellcheck source=selftests/erldist/lib_interop.sh disable=SC2317
+. "$(dirname "$(readlink -f "$0")")/lib_interop.sh"
+
+# file, lines...
+conf()
+{
+	local file=$TMP/nodes/$1.conf
+	shift
+	printf '%s\n' "$@" > "$file"
+	chmod 600 "$file"
+}
+
+start_daemon()
+{
+	erldistd --config "$TMP/nodes" > "$TMP/erldistd.log" 2>&1 &
+	DAEMON=$!
+	children+=("$DAEMON")
+	wait_for 20 grep -q 'two.* is running' "$TMP/erldistd.log" && return
+	sed 's/^/# /' "$TMP/erldistd.log"
+	report 1 "erldistd starts"
+	return 1
+}
+
+# text: SIGHUP makes it say that, from now on
+reload_says()
+{
+	local before
+
+	before=$(wc -l < "$TMP/erldistd.log")
+	kill -HUP "$DAEMON"
+	wait_for 15 said_since "$before" "$1" && return
+	cat "$TMP/erldistd.log"
+	return 1
+}
+
+said_since()
+{
+	tail -n "+$(($1 + 1))" "$TMP/erldistd.log" | grep -qF -- "$2"
+}
+
+# node, Erlang node: the number of their connection
+connection()
+{
+	erldist -j peer show "$2@$HOST" | jq -c "select(.node == \"$1@$HOST\" and .state == \"up\") |
+		.connection"
+}
+
+is_connection()
+{
+	local now
+	now=$(connection "$1" "$2")
+	echo "connection $now, was $3"
+	[ -n "$now" ] && [ "$now" = "$3" ]
+}
+
+beam_pings()
+{
+	says "$1" erldist rpc --node "one@$HOST" --timeout $((20000 * SLOW)) "b@$HOST" \
+		net_adm ping "['$2@$HOST']"
+}
+
+native_pings()
+{
+	erldist ping --node "$1@$HOST" --timeout $((10 * SLOW)) "b@$HOST"
+}
+
+# node, mode
+mode_is()
+{
+	says "mode $2" erldist node show "$1@$HOST"
+}
+
+no_node()
+{
+	! erldist node show "$1@$HOST"
+}
+
+refused()
+{
+	local first=$1
+
+	conf two "cookie = $COOKIE" "kep = b"
+	check "a broken line is refused, by file and line" \
+		reload_says "two.conf:2: kep is no key"
+	check "and it says what that means" reload_says "; nothing is changed"
+	conf two "cookie-file = $TMP/none"
+	check "an unreadable cookie" reload_says "two.conf:1: cookie-file: there is no cookie file"
+	conf two "cookie = $COOKIE" "listen = 127.0.0.1:14700"
+	check "what cannot change is named" \
+		reload_says "two.conf:2: listen: it cannot change while two@$HOST runs"
+	conf two "name = other" "cookie = $COOKIE"
+	check "nor can the name" reload_says "two.conf:1: name: it cannot change from two@$HOST"
+	conf two "cookie = $COOKIE" "mode = 0660"
+	conf three "cookie = $COOKIE" "listen = :14701"
+	conf four "cookie = $COOKIE" "listen = :14701"
+	check "a port in use" reload_says "port 14701: the port is in use; nothing is changed"
+	check "nothing of that is left: no node" no_node "three"
+	wait_for 5 not_in_epmd three
+	check "no name" not_in_epmd three
+	check "nor a change" mode_is two 0600
+	rm "$TMP/nodes/three.conf" "$TMP/nodes/four.conf"
+	check "the connection stayed up" is_connection one b "$first"
+	check "and works" beam_pings pong one
+}
+
+not_in_epmd()
+{
+	! in_epmd "$1"
+}
+
+accepted()
+{
+	local first=$1
+
+	conf three "cookie = $COOKIE"
+	check "a new file is a new node" reload_says "three@$HOST is running"
+	check "which is connected" beam_pings pong three
+	check "another one has changed" mode_is two 0660
+	rm "$TMP/nodes/three.conf"
+	check "a file that is gone is the end of its node" reload_says "three@$HOST ends"
+	check "of its name, too" wait_for 5 not_in_epmd three
+	check "there is no node" no_node three
+	conf three "cookie = $COOKIE"
+	check "it can come back at once" reload_says "three@$HOST is running"
+	rm "$TMP/nodes/three.conf"
+	conf two "cookie = $COOKIE"
+	check "all is well" reload_says "two@$HOST is configured again"
+	check "what is not said any more is as at first" mode_is two 0600
+	conf two "cookie = another"
+	check "another cookie" reload_says "two@$HOST is configured again"
+	erldist peer disconnect --node "two@$HOST" "b@$HOST"
+	sleep 2
+	check "and it is used" says "cookie" native_pings two
+	conf two "cookie = $COOKIE" "serve-info = yes" "hand-out = $TMP/two.sock"
+	check "a path cannot be added" reload_says "two.conf:3: hand-out: it cannot change"
+	conf two "cookie = $COOKIE" "serve-info = yes"
+	check "but what is served can" reload_says "two@$HOST is configured again"
+	check "it is" says "two@$HOST" erldist rpc --node "one@$HOST" "b@$HOST" rpc call \
+		"['two@$HOST', erlang, node, []]"
+	check "the connection stayed up all the while" is_connection one b "$first"
+}
+
+ends()
+{
+	local status
+
+	kill "$DAEMON"
+	wait "$DAEMON"
+	status=$?
+	check "SIGTERM: status 0" [ "$status" -eq 0 ]
+	check "no node" no_node one
+	check "no name" wait_for 5 not_in_epmd one
+	check "its cookie is not in the log" says 0 grep -c "$COOKIE" "$TMP/erldistd.log"
+}
+
+cannot_start()
+{
+	conf two "name = b" "cookie = $COOKIE"
+	check "a name that epmd has given away" \
+		says "two.conf: epmd knows another node b on this host" \
+		timeout 30 erldistd --config "$TMP/nodes"
+	conf two "cookie = $COOKIE" "listen = 192.0.2.1:0"
+	check "an address of another host" says "two.conf: listen on 192.0.2.1:0" \
+		timeout 30 erldistd --config "$TMP/nodes"
+	check "a node that could run does not" no_node one
+}
+
+daemon()
+{
+	local first
+
+	rm -rf "$TMP/nodes"
+	mkdir "$TMP/nodes"
+	start_beam b -setcookie "$COOKIE" || return
+	conf one "cookie = $COOKIE" "keep = b"
+	conf two "cookie = $COOKIE"
+	cannot_start
+	conf two "cookie = $COOKIE"
+	start_daemon || return
+	check "two nodes: Erlang finds the one" beam_pings pong one
+	check "and the other" beam_pings pong two
+	first=$(connection one b)
+	refused "$first"
+	accepted "$first"
+	ends
+	end_child "$BEAM_PID"
+}
+
+command -v erldistd > /dev/null || skip "no erldistd in PATH"
+interop daemon

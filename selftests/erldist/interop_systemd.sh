@@ -1,0 +1,287 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# erldistd under systemd, with the unit it comes with: killed and restarted again
+# and again under traffic with an Erlang node, which must not notice.
+# shellcheck source=selftests/erldist/lib_interop.sh disable=SC2317
+. "$(dirname "$(readlink -f "$0")")/lib_interop.sh"
+
+UNIT=${ERLDIST_UNIT:-$HERE/../../packaging/erldistd.service.in}
+RESTARTS=${RESTARTS:-50}
+SYSTEMD=
+
+# In the namespaces where systemd is the first process
+inside()
+{
+	nsenter --target "$SYSTEMD" --pid --mount --cgroup --ipc "$@"
+}
+
+systemctl()
+{
+	inside /bin/systemctl --no-pager "$@"
+}
+
+# Nothing but what the unit needs is started: no udev, no journal
+install_unit()
+{
+	local dir=/run/systemd/system
+
+	mkdir -p "$dir"/erldistd.service.d /etc/erldist/nodes.d /usr/local/sbin
+	install -m 755 "$(command -v erldistd)" /usr/local/sbin/erldistd
+	sed 's|@SBINDIR@|/usr/local/sbin|' "$UNIT" > "$dir"/erldistd.service
+	cat > "$dir"/erldistd.service.d/test.conf <<-END
+		[Unit]
+		DefaultDependencies=no
+		Wants=
+		After=
+		[Service]
+		RestartSec=100ms
+		Environment=ERL_EPMD_PORT=$ERL_EPMD_PORT
+		StandardOutput=append:/run/erldistd.log
+		StandardError=append:/run/erldistd.log
+	END
+	printf '[Unit]\nDescription=Nothing\nDefaultDependencies=no\n' > "$dir"/nothing.target
+	getent passwd erldist > /dev/null ||
+		useradd --system --home-dir /var/lib/erldist --user-group erldist
+}
+
+boot()
+{
+	container=erldist unshare --pid --mount --cgroup --ipc --fork --kill-child --mount-proc \
+		--propagation private /lib/systemd/systemd --system --unit=nothing.target \
+		--show-status=no > "$TMP/systemd.log" 2>&1 &
+	wait_for 10 pgrep -P $!
+	SYSTEMD=$(pgrep -P $!)
+	wait_for 60 runs && return
+	systemctl is-system-running 2>&1 | sed 's/^/# /'
+	return 1
+}
+
+runs()
+{
+	[[ $(systemctl is-system-running 2> /dev/null) =~ ^(running|degraded)$ ]]
+}
+
+conf()
+{
+	local file=/etc/erldist/nodes.d/$1.conf
+	shift
+	rm -f "$file"
+	printf '%s\n' "$@" > "$file"
+	chmod 400 "$file"
+	chown erldist "$file"
+}
+
+show_log()
+{
+	sed 's/^/# /' /run/erldistd.log
+	systemctl status erldistd.service | sed 's/^/# /'
+}
+
+main_pid()
+{
+	systemctl show -P MainPID erldistd.service
+}
+
+# pid of the one before
+another_runs()
+{
+	local state
+	state=$(systemctl show -p ActiveState -p MainPID erldistd.service)
+	[[ $state == *ActiveState=active* && $state == *MainPID=[1-9]* ]] &&
+		! grep -qx "MainPID=$1" <<< "$state"
+}
+
+creation()
+{
+	erldist -j node show "svc@$HOST" | jq .creation
+}
+
+connection()
+{
+	erldist -j peer show "b@$HOST" | jq -c "select(.node == \"svc@$HOST\" and
+		.state == \"up\") | .connection"
+}
+
+# Until the file is there: a line for each time that epmd did not list the name
+poll_names()
+{
+	local polls=0
+
+	while [ ! -e "$TMP/stop" ]; do
+		in_epmd svc || echo missing
+		polls=$((polls + 1))
+		sleep 0.05
+	done
+	echo "$polls polls"
+}
+
+# Each fifth time as an operator restarts it, else by SIGKILL
+restart_once()
+{
+	local pid
+	pid=$(main_pid)
+	if (($1 % 5)); then
+		systemctl kill -s KILL erldistd.service
+	else
+		systemctl restart erldistd.service
+	fi
+	wait_for 30 another_runs "$pid"
+}
+
+restart_all()
+{
+	local i
+
+	for ((i = 1; i <= RESTARTS; i++)); do
+		restart_once "$i" || return
+	done
+}
+
+stored()
+{
+	local n
+	n=$(systemctl show -P NFileDescriptorStore erldistd.service)
+	echo "$n descriptors are stored"
+	[ "$n" = "$1" ]
+}
+
+restarts()
+{
+	local first_creation first traffic polls
+
+	start_program echo "$(echo_program)" || return
+	first_creation=$(creation)
+	rm -f "$TMP/stop" "$TMP/going"
+	beam traffic -- interop_daemon "svc@$HOST" "$TMP/stop" "$TMP/going" > "$TMP/traffic" &
+	traffic=$!
+	wait_for 60 test -e "$TMP/going"
+	first=$(connection)
+	poll_names > "$TMP/polls" &
+	polls=$!
+	check "killed or restarted $RESTARTS times, it is there again each time" restart_all
+	: > "$TMP/stop"
+	wait "$polls"
+	wait "$traffic"
+	number_results < <(sed -n 's/^\(\(not \)\?ok\) [0-9]* - OTP [^:]*:/\1 -/p; /^#/p' \
+		"$TMP/traffic")
+	check "epmd listed the name all the while" says "polls" cat "$TMP/polls"
+	check "without exception" says 0 grep -c missing "$TMP/polls"
+	check "the creation is the same" [ "$first_creation" = "$(creation)" ]
+	check "the connection is the same" [ "$first" = "$(connection)" ]
+	check "node, registration, place and path are stored, each once" stored 4
+	end_child "$PROGRAM_PID"
+}
+
+# What still works after all that
+afterwards()
+{
+	check "it accepts" says pong erldist rpc --node "svc@$HOST" "b@$HOST" net_adm ping \
+		"['svc@$HOST']"
+	check "it hands out" says pong erldist ping --node unix:/run/erldist/svc.sock "b@$HOST"
+	end_child "$BEAM_PID"
+	start_beam b -setcookie "$COOKIE" || return
+	check "it connects who is kept" wait_for 20 connected
+}
+
+connected()
+{
+	[ -n "$(connection)" ]
+}
+
+broken()
+{
+	local pid first
+	first=$(connection)
+	pid=$(main_pid)
+	conf svc "cookie = $COOKIE" "kep = b"
+	check "a reload with a broken file fails" fails systemctl reload erldistd.service
+	check "and tells why" logged "svc.conf:2: kep is no key" /run/erldistd.log
+	check "the daemon goes on" [ "$pid" = "$(main_pid)" ]
+	check "so does a restart" fails systemctl restart erldistd.service
+	sleep 3
+	check "with the node still there, and its connection" [ "$first" = "$(connection)" ]
+	check "epmd has its name" in_epmd svc
+	good_conf
+	check "a file that is put right is taken" wait_for 30 another_runs "$pid"
+	check "with the same connection" [ "$first" = "$(connection)" ]
+	good_conf "mode = 0660"
+	check "a reload" systemctl reload erldistd.service
+	check "changes what it says" wait_for 10 says "mode 0660" erldist node show "svc@$HOST"
+	check "status tells what it holds" wait_for 10 says "1 node: svc@$HOST" \
+		systemctl show -P StatusText erldistd.service
+	check "and the same connection is up" [ "$first" = "$(connection)" ]
+}
+
+fails()
+{
+	! "$@"
+}
+
+# Places, and a registration, that are not the ones before
+changed()
+{
+	good_conf "listen = 127.0.0.1:14800"
+	check "another place" systemctl restart erldistd.service
+	check "which epmd is told" wait_for 10 says "name svc at port 14800" epmd -names
+	check "the old one is forgotten" stored 4
+	check "a node without a file" rm /etc/erldist/nodes.d/svc.conf
+	conf other "cookie = $COOKIE" "no-epmd = yes" "no-listen = yes"
+	check "is gone with a restart" systemctl restart erldistd.service
+	check "that is: no node" wait_for 10 fails erldist node show "svc@$HOST"
+	check "no name" wait_for 10 fails in_epmd svc
+	check "nothing stored but the other one" stored 1
+	rm /etc/erldist/nodes.d/other.conf
+}
+
+stops()
+{
+	good_conf
+	check "a stop" systemctl stop erldistd.service
+	check "is the end of a node" wait_for 10 fails erldist node show "other@$HOST"
+	check "a start" systemctl start erldistd.service
+	check "is the begin of another one" wait_for 10 in_epmd svc
+	check "a stop of that, too" systemctl stop erldistd.service
+	check "no name" wait_for 10 fails in_epmd svc
+}
+
+good_conf()
+{
+	conf svc "cookie = $COOKIE" "keep = b" "hand-out = /run/erldist/svc.sock" "$@"
+}
+
+under_systemd()
+{
+	: > /run/erldistd.log
+	rm -f /etc/erldist/nodes.d/*
+	good_conf
+	start_beam b -setcookie "$COOKIE" || return
+	check "it starts" systemctl start erldistd.service || return
+	check "and connects" wait_for 20 connected || { show_log && return; }
+	check "as a user of its own" says erldist ps -o user= -C erldistd
+	restarts
+	afterwards
+	broken
+	changed
+	stops
+	check "its cookie is not in the log" says 0 grep -c "$COOKIE" /run/erldistd.log
+	[ -z "$VERBOSE" ] || show_log
+}
+
+systemd_tests()
+{
+	if [ -z "$SYSTEMD" ]; then
+		install_unit
+		boot || { report 1 "systemd starts" && return; }
+	fi
+	under_systemd
+}
+
+ends()
+{
+	[ -z "$SYSTEMD" ] || kill -KILL "$SYSTEMD"
+}
+
+[ -x /lib/systemd/systemd ] || skip "there is no systemd"
+[ -r "$UNIT" ] || skip "there is no unit $UNIT"
+command -v erldistd > /dev/null || skip "no erldistd in PATH"
+interop systemd_tests ends
