@@ -106,39 +106,52 @@ static int run(const char *dir)
 	return status;
 }
 
+struct args {
+	const char *dir;
+	bool check, help;
+};
+
+static int take_level(const char *name)
+{
+	if (log_level(name) < 0) {
+		say(LOG_ERR, "--log-level: %s is no level", name);
+		return -1;
+	}
+	log_set_level(log_level(name));
+	return 0;
+}
+
+static int parse(struct args *a, int argc, char **argv)
+{
+	int opt, err = 0;
+
+	while (!err && (opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (opt == 'c')
+			a->dir = optarg;
+		else if (opt == 'k')
+			a->check = true;
+		else if (opt == 'l')
+			err = take_level(optarg);
+		else if (opt == 'h')
+			a->help = true;
+		else
+			err = -1;
+	}
+	return err || optind < argc ? -1 : 0;
+}
+
 int main(int argc, char **argv)
 {
-	const char *dir = NODES_DIR;
-	bool only_check = false;
-	int opt;
+	struct args a = { .dir = NODES_DIR };
 
 	log_open();
-	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (opt) {
-		case 'c':
-			dir = optarg;
-			break;
-		case 'k':
-			only_check = true;
-			break;
-		case 'l':
-			if (log_level(optarg) < 0) {
-				say(LOG_ERR, "--log-level: %s is no level", optarg);
-				return usage(stderr);
-			}
-			log_set_level(log_level(optarg));
-			break;
-		case 'h':
-			return usage(stdout);
-		default:
-			return usage(stderr);
-		}
-	}
-	if (optind < argc)
+	if (parse(&a, argc, argv))
 		return usage(stderr);
-	if (only_check)
-		return check(dir);
+	if (a.help)
+		return usage(stdout);
+	if (a.check)
+		return check(a.dir);
 	stop_prepare();
 	stop_take_hangup();
-	return run(dir);
+	return run(a.dir);
 }

@@ -149,7 +149,8 @@ ok $? "no argument is taken"
 
 # The journal is who says so: then a line has its level in front
 : > "$dir/journal"
-JOURNAL_STREAM=$(stat -c %d:%i "$dir/journal") "$build/erldistd" --check --config "$dir/none" \
+stream=$(stat -c %d:%i "$dir/journal")
+JOURNAL_STREAM=$stream "$build/erldistd" --check --config "$dir/none" \
 	2> "$dir/journal"
 grep -q "^<3>$dir/none: " "$dir/journal"
 ok $? "to the journal: $(cat "$dir/journal")"
