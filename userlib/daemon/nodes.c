@@ -107,7 +107,10 @@ static void on_event(void *user, const struct erldist_keeper_event *e)
 	if (e->type == ERLDIST_KEEPER_REGISTERED || e->type == ERLDIST_KEEPER_NO_EPMD)
 		n->registration = true;
 	/* with several nodes it matters which one */
-	say(level_of(n, e), "%s: %s", n->conf->node, e->text);
+	if (!strncmp(e->text, n->conf->node, strlen(n->conf->node)))
+		say(level_of(n, e), "%s", e->text);
+	else
+		say(level_of(n, e), "%s: %s", n->conf->node, e->text);
 }
 
 static void on_hand_out(void *user, const struct erldist_broker_event *e)
@@ -116,10 +119,25 @@ static void on_hand_out(void *user, const struct erldist_broker_event *e)
 	say(e->error ? LOG_NOTICE : LOG_INFO, "%s", e->text);
 }
 
-static int failed(struct mistakes *m, const struct node *n, const char *what, const void *handle,
+/* The line whose value the text speaks of, or 0 */
+static unsigned int line_of(const struct conf *c, const char *text)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->n; i++)
+		if (c->lines[i].option->how != OPTION_SECRET &&
+		    c->lines[i].option->kind <= OPTION_LIST && strlen(c->lines[i].value) > 3 &&
+		    strstr(text, c->lines[i].value))
+			return c->lines[i].number;
+	return 0;
+}
+
+static int failed(struct mistakes *m, const struct conf *c, const char *what, const void *handle,
 		  int err)
 {
-	mistake(m, n->conf, 0, "%s%s", what, erldist_strerror(handle, err));
+	const char *text = erldist_strerror(handle, err);
+
+	mistake(m, c, line_of(c, text), "%s%s", what, text);
 	return -1;
 }
 
@@ -252,7 +270,7 @@ static int open_keeper(struct node *n, struct mistakes *m)
 	o.listens = s.listens.word;
 	err = erldist_keeper_open(&n->k, &o);
 	if (err)
-		return failed(m, n, "", n->k, err);
+		return failed(m, n->conf, "", n->k, err);
 	park_node(n, &s.listens);
 	return 0;
 }
@@ -270,7 +288,7 @@ static int open_broker(struct node *n, struct mistakes *m)
 	o.listen_fd = park_take(&p);
 	err = erldist_broker_open(&n->b, &o);
 	if (err)
-		return failed(m, n, "hand-out: ", n->b, err);
+		return failed(m, n->conf, "hand-out: ", n->b, err);
 	if (!o.listen_fd)
 		park_put(&p, erldist_broker_listen_fd(n->b));
 	return 0;
@@ -280,7 +298,7 @@ static int open_server(struct node *n, struct mistakes *m)
 {
 	int err = erldist_server_open(&n->s, n->conf->node, NULL, 0);
 
-	return err ? failed(m, n, "serve-info: ", n->s, err) : 0;
+	return err ? failed(m, n->conf, "serve-info: ", n->s, err) : 0;
 }
 
 static int take_default(struct node *n, struct mistakes *m)
@@ -376,7 +394,6 @@ static struct node *open_node(struct conf *c, struct mistakes *m)
 		close_node(n);
 		return NULL;
 	}
-	tell_start(n);
 	return n;
 }
 
@@ -403,8 +420,10 @@ int nodes_start(const char *dir)
 	while (!m.n && (c = list)) {
 		list = c->next;
 		n = open_node(c, &m);
-		if (n)
-			append(&nodes, n);
+		if (!n)
+			break;
+		tell_start(n);
+		append(&nodes, n);
 	}
 	conf_free(list);
 	if (m.n)
@@ -512,7 +531,7 @@ static void configure_all(const struct conf *list, struct mistakes *m)
 		err = configure(n, c);
 		if (!err)
 			continue;
-		mistake(m, c, 0, "%s", erldist_strerror(n->k, err));
+		failed(m, c, "", n->k, err);
 		for (done = list; done != c; done = done->next) {
 			n = running(done->node);
 			if (configure(n, n->conf))
@@ -576,6 +595,8 @@ static void put_in_place(struct conf *list, struct node *new)
 		conf_free(was);
 	}
 	append(&nodes, new);
+	for (n = new; n; n = n->next)
+		tell_start(n);
 }
 
 static void tell_refused(const struct mistakes *m)
