@@ -35,6 +35,7 @@ install_unit()
 		After=
 		[Service]
 		RestartSec=100ms
+		WatchdogSec=15s
 		Environment=ERL_EPMD_PORT=$ERL_EPMD_PORT
 		StandardOutput=append:/run/erldistd.log
 		StandardError=append:/run/erldistd.log
@@ -193,6 +194,17 @@ connected()
 	[ -n "$(connection)" ]
 }
 
+# One that does nothing any more is not missed either
+hangs()
+{
+	local first before
+	first=$(connection)
+	before=$(grep -c "svc@$HOST goes on" /run/erldistd.log)
+	kill -STOP "$(pidof erldistd)"
+	check "one that hangs is replaced by the watchdog" wait_for 60 followed $((before + 1))
+	check "and its connection is up" [ "$first" = "$(connection)" ]
+}
+
 broken()
 {
 	local pid first
@@ -238,6 +250,7 @@ changed()
 	check "a node without a file" rm /etc/erldist/nodes.d/svc.conf
 	conf other "cookie = $COOKIE" "no-epmd = yes" "no-listen = yes"
 	check "is gone with a restart" systemctl restart erldistd.service
+	check "which tells so" logged "svc@$HOST ends: there is no file for it" /run/erldistd.log
 	check "that is: no node" wait_for 10 fails erldist node show "svc@$HOST"
 	check "no name" wait_for 10 fails in_epmd svc
 	check "nothing stored but the other one" stored 1
@@ -271,6 +284,7 @@ under_systemd()
 	check "as a user of its own" says erldist ps -o user= -C erldistd
 	restarts
 	afterwards
+	hangs
 	broken
 	changed
 	stops

@@ -37,7 +37,6 @@ int park_take(const struct park *p);
 void park_put(const struct park *p, int fd);
 void park_drop(const struct park *p);
 void park_drop_rest(void);
-bool park_any(void);
 
 #define PARK_PREFIX	"erldist "
 

@@ -356,6 +356,12 @@ static int watch_all(struct node *n, struct mistakes *m)
 	return err;
 }
 
+/* A cookie in the file itself is the library's options to the library */
+static const char *cookie_source(const struct node *n)
+{
+	return n->conf->setup.keeper.cookie ? n->conf->path : erldist_keeper_cookie_source(n->k);
+}
+
 static void tell_start(const struct node *n)
 {
 	char port[32] = "";
@@ -363,7 +369,7 @@ static void tell_start(const struct node *n)
 	if (erldist_keeper_port(n->k))
 		snprintf(port, sizeof(port), ", port %d", erldist_keeper_port(n->k));
 	say(LOG_NOTICE, "%s %s%s, cookie from %s", n->conf->node,
-	    n->adopted ? "goes on" : "is running", port, erldist_keeper_cookie_source(n->k));
+	    n->adopted ? "goes on" : "is running", port, cookie_source(n));
 }
 
 /* Takes the configuration, also if it fails */
@@ -591,7 +597,7 @@ static void put_in_place(struct conf *list, struct node *new)
 		n->conf->next = NULL;
 		change_rest(n, &was->setup);
 		say(LOG_INFO, "%s is configured again, cookie from %s", n->conf->node,
-		    erldist_keeper_cookie_source(n->k));
+		    cookie_source(n));
 		conf_free(was);
 	}
 	append(&nodes, new);

@@ -106,14 +106,15 @@ static bool parked(const struct inherited *h)
 	return h->fd >= 0 && !strncmp(h->name, PARK_PREFIX, strlen(PARK_PREFIX));
 }
 
-bool park_any(void)
+/* What else is a node's matters to nobody but the node */
+static void tell_end(const char *what)
 {
-	unsigned int i;
+	size_t len = strlen(kinds[PARK_NODE]);
 
-	for (i = 0; i < inherited_n; i++)
-		if (parked(&inherited[i]))
-			return true;
-	return false;
+	if (!strncmp(what, kinds[PARK_NODE], len) && what[len] == ' ')
+		say(LOG_NOTICE, "%s ends: there is no file for it", what + len + 1);
+	else
+		say(LOG_DEBUG, "not needed any more: %s", what);
 }
 
 /* What nobody has taken is of no use any more */
@@ -124,8 +125,7 @@ void park_drop_rest(void)
 	for (i = 0; i < inherited_n; i++) {
 		if (!parked(&inherited[i]))
 			continue;
-		say(LOG_NOTICE, "not configured any more: %s",
-		    inherited[i].name + strlen(PARK_PREFIX));
+		tell_end(inherited[i].name + strlen(PARK_PREFIX));
 		close(inherited[i].fd);
 		inherited[i].fd = -1;
 		drop(inherited[i].name);
