@@ -4,12 +4,14 @@
 -export([main/0]).
 
 -define(PIPELINE, 10).
+-define(LIMIT, 1200000).
 
 %% Arguments: the native node, the file, where to tell that it goes well
 main() ->
     Node = list_to_atom(interop:node_arg(1)),
     [_, Stop, Going | _] = init:get_plain_arguments(),
-    interop:main([{"no message is lost, no node is down", fun() -> traffic(Node, Stop, Going) end}]).
+    interop:main([{"no message is lost, no node is down",
+                   fun() -> traffic(Node, Stop, Going) end, ?LIMIT}]).
 
 traffic(Node, Stop, Going) ->
     {hello, 0} = gen_server:call({echo, Node}, {hello, 0}, 60000),

@@ -33,6 +33,8 @@ struct park {
 	const char *place;	/* "", but of the last two */
 };
 
+bool park_has(const struct park *p);
+unsigned int park_nodes(void);
 int park_take(const struct park *p);
 void park_put(const struct park *p, int fd);
 void park_drop(const struct park *p);
@@ -74,8 +76,32 @@ void conf_free(struct conf *list);
 void mistake(struct mistakes *m, const struct conf *c, unsigned int line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* nodes.c: the nodes that run */
-int nodes_open(int epfd);
+/* node.c: one that runs */
+struct node {
+	struct node *next;
+	struct conf *conf;
+	int epfd;
+	struct erldist_keeper *k;
+	struct erldist_server *s;
+	struct erldist_broker *b;
+	struct trouble *troubles;
+	unsigned int n_troubles;
+	bool registration;	/* with epmd: it is another one */
+	bool adopted;		/* its paths are not the library's to remove */
+};
+
+struct node *node_open(int epfd, struct conf *c, struct mistakes *m);
+void node_close(struct node *n);
+int node_configure(struct node *n, const struct conf *c);
+void node_change_rest(struct node *n, const struct node_setup *was);
+int node_dispatch(struct node *n);
+void node_tell_start(const struct node *n);
+const char *node_cookie_source(const struct node *n);
+int node_failed(struct mistakes *m, const struct conf *c, const char *what, const void *handle,
+		int err);
+
+/* nodes.c: all of them */
+void nodes_open(int epfd);
 int nodes_start(const char *dir);
 int nodes_reload(const char *dir);
 int nodes_dispatch(void);

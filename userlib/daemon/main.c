@@ -95,7 +95,8 @@ static int run(const char *dir)
 		say(LOG_ERR, "epoll: %s", strerror(errno));
 		return 1;
 	}
-	if (nodes_open(epfd) || nodes_start(dir)) {
+	nodes_open(epfd);
+	if (nodes_start(dir)) {
 		if (!notify_wanted())
 			nodes_close();
 		return 1;

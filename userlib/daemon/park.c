@@ -63,22 +63,32 @@ static void drop(const char *name)
 	notify(-1, "FDSTOREREMOVE=1\nFDNAME=%s", name);
 }
 
-/* One that an erldistd before us had, or 0. The manager has one of it all the same */
-int park_take(const struct park *p)
+static struct inherited *find(const struct park *p)
 {
 	char name[NAME_SIZE];
 	unsigned int i;
-	int fd;
 
 	name_of(name, p);
-	for (i = 0; i < inherited_n; i++) {
-		fd = inherited[i].fd;
-		if (fd < 0 || strcmp(inherited[i].name, name))
-			continue;
-		inherited[i].fd = -1;
-		return fd;
-	}
-	return 0;
+	for (i = 0; i < inherited_n; i++)
+		if (inherited[i].fd >= 0 && !strcmp(inherited[i].name, name))
+			return &inherited[i];
+	return NULL;
+}
+
+bool park_has(const struct park *p)
+{
+	return find(p);
+}
+
+/* One that an erldistd before us had, or 0. The manager has one of it all the same */
+int park_take(const struct park *p)
+{
+	struct inherited *h = find(p);
+	int fd = h ? h->fd : 0;
+
+	if (h)
+		h->fd = -1;
+	return fd;
 }
 
 /* In place of what was there by this name */
@@ -106,15 +116,32 @@ static bool parked(const struct inherited *h)
 	return h->fd >= 0 && !strncmp(h->name, PARK_PREFIX, strlen(PARK_PREFIX));
 }
 
-/* What else is a node's matters to nobody but the node */
-static void tell_end(const char *what)
+/* What a parked node is called, or NULL: it is something else */
+static const char *node_of(const struct inherited *h)
 {
+	const char *what = h->name + strlen(PARK_PREFIX);
 	size_t len = strlen(kinds[PARK_NODE]);
 
-	if (!strncmp(what, kinds[PARK_NODE], len) && what[len] == ' ')
-		say(LOG_NOTICE, "%s ends: there is no file for it", what + len + 1);
+	return parked(h) && !strncmp(what, kinds[PARK_NODE], len) && what[len] == ' ' ?
+	       what + len + 1 : NULL;
+}
+
+/* How many are there */
+unsigned int park_nodes(void)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < inherited_n; i++)
+		n += node_of(&inherited[i]) != NULL;
+	return n;
+}
+
+static void tell_end(const struct inherited *h)
+{
+	if (node_of(h))
+		say(LOG_NOTICE, "%s ends: there is no file for it", node_of(h));
 	else
-		say(LOG_DEBUG, "not needed any more: %s", what);
+		say(LOG_DEBUG, "not needed any more: %s", h->name);
 }
 
 /* What nobody has taken is of no use any more */
@@ -125,7 +152,7 @@ void park_drop_rest(void)
 	for (i = 0; i < inherited_n; i++) {
 		if (!parked(&inherited[i]))
 			continue;
-		tell_end(inherited[i].name + strlen(PARK_PREFIX));
+		tell_end(&inherited[i]);
 		close(inherited[i].fd);
 		inherited[i].fd = -1;
 		drop(inherited[i].name);
