@@ -213,10 +213,10 @@ saved()
 	local first before file=/etc/erldist/nodes.d/svc.conf
 	first=$(connection)
 	before=$(grep -c "svc@$HOST goes on" /run/erldistd.log)
-	mv $file $file~
+	mv "$file" "$file~"
 	kill -KILL "$(pidof erldistd)"
 	check "a file that is not there at a start" logged "looking again in" /run/erldistd.log
-	mv $file~ $file
+	mv "$file~" "$file"
 	check "but a moment later" wait_for 20 followed $((before + 1))
 	check "does not end a node" [ "$first" = "$(connection)" ]
 }
