@@ -423,6 +423,38 @@ static void check_impostors(void)
 	unlink(path);
 }
 
+/* Another broker goes on, as when the first was killed and its socket kept */
+static void check_handed_on(void)
+{
+	struct erldist_broker_options o = ERLDIST_BROKER_OPTIONS_INIT;
+	struct erldist_broker *first = open_broker(0), *b;
+	int fd, err, wrong = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	struct question q;
+
+	fd = fcntl(erldist_broker_listen_fd(first), F_DUPFD_CLOEXEC, 3);
+	o.path = path;
+	o.node = NODE;
+	o.mode = 0660;
+	o.listen_fd = wrong;
+	err = erldist_broker_open(&b, &o);
+	ok(err == -EINVAL && fcntl(wrong, F_GETFD) >= 0 && mode_of_path() == 0600,
+	   "a socket of something else: %s", erldist_strerror(b, err));
+	erldist_broker_close(b);
+	ok(mode_of_path() == 0600, "takes no path away");
+	close(wrong);
+	o.listen_fd = fd;
+	err = erldist_broker_open(&b, &o);
+	ok(!err && fcntl(fd, F_GETFD) < 0, "the socket of a broker is taken: %s",
+	   erldist_strerror(b, err));
+	ok(mode_of_path() == 0660, "with the mode that is asked for: %o", mode_of_path());
+	err = asked(b, &q);
+	ok(err >= 0, "and served");
+	close(err);
+	erldist_broker_close(b);
+	ok(!mode_of_path() && errno == ENOENT, "the path goes with the last");
+	erldist_broker_close(first);
+}
+
 int main(void)
 {
 	struct erldist_broker *b;
@@ -438,5 +470,6 @@ int main(void)
 	check_exhausted(b);
 	erldist_broker_close(b);
 	check_impostors();
+	check_handed_on();
 	return tap_end();
 }
