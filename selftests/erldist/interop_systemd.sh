@@ -164,7 +164,7 @@ restarts()
 	first=$(connection)
 	poll_names > "$TMP/polls" &
 	polls=$!
-	[ "$OTP" = "${ERLDIST_OTP##* }" ] || times=$((RESTARTS / 5))
+	[ "$OTP" = "${ERLDIST_OTP##* }" ] || times=$(((RESTARTS + 9) / 10))
 	check "killed or restarted $times times, it is there again each time" restart_all "$times"
 	check "it is running in the end" wait_for 20 another_runs 0
 	: > "$TMP/stop"
@@ -256,6 +256,60 @@ fails()
 	! "$@"
 }
 
+# A path is listened at by who made it, and by who comes after him
+paths()
+{
+	good_conf "listen = 127.0.0.1:14800" "listen = unix:/run/erldist/svc.node"
+	check "a path to listen at" systemctl restart erldistd.service
+	check "is stored, too" stored 5
+	check "another restart" systemctl restart erldistd.service
+	start_node by_path --no-epmd --no-listen --peer "svc=unix:/run/erldist/svc.node"
+	check "the path works" says pong erldist ping --node "by_path@$HOST" \
+		--timeout $((10 * SLOW)) "svc@$HOST"
+	end_child "$NODE_PID"
+	conf other "cookie = $COOKIE" "no-epmd = yes" "no-listen = yes"
+	rm /etc/erldist/nodes.d/svc.conf
+	check "a node that ends" systemctl reload erldistd.service
+	check "is gone" wait_for 10 fails erldist node show "svc@$HOST"
+	check "takes its paths with it" fails ls /run/erldist/svc.node
+	check "that to hand out, too" fails ls /run/erldist/svc.sock
+	check "nothing stored but the other one's" wait_for 10 stored 1
+}
+
+# A socket unit's sockets, which systemd hands over again each time
+activated()
+{
+	local first
+	cat > /run/systemd/system/erldistd.socket <<-END
+		[Unit]
+		DefaultDependencies=no
+		[Socket]
+		ListenStream=127.0.0.1:14801
+		FileDescriptorName=dist
+	END
+	systemctl daemon-reload
+	good_conf "listen = systemd:nothing"
+	check "a socket unit" systemctl start erldistd.socket
+	check "that is not the one of the file" fails systemctl start erldistd.service
+	check "told by its line" logged "svc.conf:4: listen systemd:nothing: systemd has handed" \
+		/run/erldistd.log
+	systemctl stop erldistd.service
+	good_conf "listen = systemd:dist"
+	check "that is" systemctl start erldistd.service
+	check "epmd is told its port" wait_for 10 says "name svc at port 14801" epmd -names
+	wait_for 20 connected
+	first=$(connection)
+	check "a restart" systemctl restart erldistd.service
+	check "with the same connection" [ "$first" = "$(connection)" ]
+	check "and the port" says "name svc at port 14801" epmd -names
+	check "that works" says pong erldist rpc --node "svc@$HOST" "b@$HOST" net_adm ping \
+		"['svc@$HOST']"
+	check "node, registration and path are stored" stored 3
+	check "a stop" systemctl stop erldistd.service erldistd.socket
+	rm /run/systemd/system/erldistd.socket
+	systemctl daemon-reload
+}
+
 # Places, and a registration, that are not the ones before
 changed()
 {
@@ -275,6 +329,7 @@ changed()
 
 stops()
 {
+	rm /etc/erldist/nodes.d/other.conf
 	good_conf
 	check "a stop" systemctl stop erldistd.service
 	check "is the end of a node" wait_for 10 fails erldist node show "other@$HOST"
@@ -304,7 +359,9 @@ under_systemd()
 	saved
 	broken
 	changed
+	paths
 	stops
+	activated
 	check "its cookie is not in the log" no_cookie /run/erldistd.log
 	[ -z "$VERBOSE" ] || show_log
 }

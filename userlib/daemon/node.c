@@ -136,6 +136,9 @@ static bool adopt_listeners(const struct node *n, struct words *places, char (*f
 	if (!places->n)
 		places->word[places->n++] = DEFAULT_PLACE;
 	for (i = 0; i < places->n; i++) {
+		/* a socket unit's are handed over each time */
+		if (!strncmp(places->word[i], "systemd", 7))
+			continue;
 		p = park_of(n, PARK_LISTEN, places->word[i]);
 		fd = park_take(&p);
 		all = all && fd;
@@ -246,7 +249,7 @@ static int open_keeper(struct node *n, struct mistakes *m)
 	o.user = n;
 	take_parked(n, &o, &s.listens, fds);
 	if (inherited_listeners(&s, PARK_PREFIX)) {
-		mistake(m, n->conf, 0, "%s", s.error);
+		mistake(m, n->conf, line_of(n->conf, s.error), "%s", s.error);
 		return -1;
 	}
 	o.listens = s.listens.word;
