@@ -317,13 +317,14 @@ changed()
 	check "another place" systemctl restart erldistd.service
 	check "which epmd is told" wait_for 10 says "name svc at port 14800" epmd -names
 	check "the old one is forgotten" stored 4
-	check "a node without a file" rm /etc/erldist/nodes.d/svc.conf
-	conf other "cookie = $COOKIE" "no-epmd = yes" "no-listen = yes"
-	check "is gone with a restart" systemctl restart erldistd.service
+	rm /etc/erldist/nodes.d/svc.conf
+	conf other "cookie = $COOKIE" "no-epmd = yes" "listen = 127.0.0.1:14800"
+	check "another node takes its place" systemctl restart erldistd.service
 	check "which tells so" logged "svc@$HOST ends: there is no file for it" /run/erldistd.log
 	check "that is: no node" wait_for 10 fails erldist node show "svc@$HOST"
 	check "no name" wait_for 10 fails in_epmd svc
-	check "nothing stored but the other one" stored 1
+	check "nothing stored but the other one, and its place" stored 2
+	check "nor a path" fails ls /run/erldist/svc.sock
 	rm /etc/erldist/nodes.d/other.conf
 }
 

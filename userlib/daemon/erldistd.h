@@ -35,6 +35,7 @@ struct park {
 
 bool park_has(const struct park *p);
 unsigned int park_nodes(void);
+void park_want(const struct park *p);
 int park_take(const struct park *p);
 void park_put(const struct park *p, int fd);
 void park_drop(const struct park *p);
@@ -90,6 +91,7 @@ struct node {
 	bool adopted;		/* its paths are not the library's to remove */
 };
 
+void node_want_parked(const struct conf *c);
 struct node *node_open(int epfd, struct conf *c, struct mistakes *m);
 void node_close(struct node *n);
 int node_configure(struct node *n, const struct conf *c);

@@ -173,7 +173,8 @@ static void take_parked(struct node *n, struct erldist_keeper_options *o, struct
 	o->epmd_fd = park_take(&epmd);
 	all = adopt_listeners(n, places, fds);
 	n->adopted = o->node_fd;
-	if (!all || !o->node_fd || o->options & ERLDIST_KEEPER_WITHOUT_EPMD)
+	if (!all || !o->node_fd || o->dist_port ||
+	    o->options & (ERLDIST_KEEPER_WITHOUT_EPMD | ERLDIST_KEEPER_NO_LISTEN))
 		drop_registration(n, o);
 	if (places->n == 1 && !strcmp(places->word[0], DEFAULT_PLACE)) {
 		places->n = 0;
@@ -236,6 +237,30 @@ static void unpark_node(const struct node *n)
 	}
 	p = park_of(n, PARK_NODE, "");
 	park_drop(&p);
+}
+
+/* All that a node of this file can go on with */
+void node_want_parked(const struct conf *c)
+{
+	const struct words *places = &c->setup.listens;
+	struct park p = { .kind = PARK_NODE, .node = c->node, .place = "" };
+	unsigned int i;
+
+	park_want(&p);
+	p.kind = PARK_EPMD;
+	park_want(&p);
+	p.kind = PARK_LISTEN;
+	for (i = 0; i < places->n; i++) {
+		p.place = places->word[i];
+		park_want(&p);
+	}
+	p.place = DEFAULT_PLACE;
+	if (!places->n && !(c->setup.keeper.options & ERLDIST_KEEPER_NO_LISTEN))
+		park_want(&p);
+	p.kind = PARK_HAND_OUT;
+	p.place = c->setup.hand_out;
+	if (p.place)
+		park_want(&p);
 }
 
 static int open_keeper(struct node *n, struct mistakes *m)

@@ -60,6 +60,10 @@ int nodes_start(const char *dir)
 	struct conf *list = read_at_start(dir, &m), *c;
 	struct node *n;
 
+	for (c = list; c && !m.n; c = c->next)
+		node_want_parked(c);
+	if (!m.n)
+		park_drop_rest();
 	while (!m.n && (c = list)) {
 		list = c->next;
 		n = node_open(epfd, c, &m);
@@ -71,7 +75,6 @@ int nodes_start(const char *dir)
 	conf_free(list);
 	if (m.n)
 		return -1;
-	park_drop_rest();
 	if (!nodes)
 		say(LOG_NOTICE, "there is no node in %s", dir);
 	return 0;

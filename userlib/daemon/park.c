@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "erldistd.h"
@@ -80,6 +82,15 @@ bool park_has(const struct park *p)
 	return find(p);
 }
 
+/* So that it is not dropped before it is taken */
+void park_want(const struct park *p)
+{
+	struct inherited *h = find(p);
+
+	if (h)
+		h->wanted = true;
+}
+
 /* One that an erldistd before us had, or 0. The manager has one of it all the same */
 int park_take(const struct park *p)
 {
@@ -144,17 +155,36 @@ static void tell_end(const struct inherited *h)
 		say(LOG_DEBUG, "not needed any more: %s", h->name);
 }
 
-/* What nobody has taken is of no use any more */
+static void remove_path(int fd)
+{
+	struct sockaddr_un sa = { 0 };
+	socklen_t len = sizeof(sa) - 1;
+
+	if (!getsockname(fd, (struct sockaddr *)&sa, &len) && sa.sun_family == AF_UNIX &&
+	    sa.sun_path[0])
+		unlink(sa.sun_path);
+}
+
+static void drop_inherited(struct inherited *h)
+{
+	tell_end(h);
+	remove_path(h->fd);
+	close(h->fd);
+	h->fd = -1;
+	drop(h->name);
+}
+
+/* Names, ports and paths of what nobody wants are free afterwards */
 void park_drop_rest(void)
 {
-	unsigned int i;
+	unsigned int i, n = 0;
 
 	for (i = 0; i < inherited_n; i++) {
-		if (!parked(&inherited[i]))
+		if (!parked(&inherited[i]) || inherited[i].wanted)
 			continue;
-		tell_end(&inherited[i]);
-		close(inherited[i].fd);
-		inherited[i].fd = -1;
-		drop(inherited[i].name);
+		drop_inherited(&inherited[i]);
+		n++;
 	}
+	if (n)
+		notify_barrier();
 }

@@ -54,6 +54,7 @@ int node_setup_finish(struct node_setup *s, const char *name);
 /* inherit.c: descriptors that a service manager hands over */
 struct inherited {
 	int fd;			/* -1: it was taken */
+	bool wanted;		/* by somebody who has yet to take it */
 	char *name;
 };
 
