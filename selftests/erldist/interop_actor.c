@@ -18,6 +18,7 @@
  *	alias N M	M is explicit or reply
  *	unalias N
  *	trap N
+ *	hold N		nothing is read before N operations have been done
  *	die T M		ends with the reason M: T is exit (exit/1) or close, which is
  *			answered with {I, closed, 0}: whether an exit signal came
  *			before it is not known
@@ -51,6 +52,8 @@ struct actor {
 		uint64_t ref;
 	} *asked;
 	unsigned int n_asked;
+	unsigned int held;	/* operations until what has come is read */
+	unsigned int unread;	/* that were done meanwhile */
 };
 
 struct command {
@@ -428,6 +431,29 @@ static int obey(struct actor *a, const struct command *c)
 	return -EOPNOTSUPP;
 }
 
+static void tell_drained(int64_t id, unsigned int n)
+{
+	if (drain(id) < 0)
+		return;
+	while (n--)
+		tell(id, "drained", NULL);
+}
+
+/* An operation has returned. Of several the last is done when something may be there. */
+static void returned(struct actor *a)
+{
+	unsigned int n = ++a->unread;
+
+	tell(a->id, "op", NULL);
+	if (a->held && --a->held) {
+		if (a->held == 1)
+			poll_for(a->fd, POLLIN, 10);
+		return;
+	}
+	a->unread = 0;
+	tell_drained(a->id, n);
+}
+
 static void serve(const struct command *c)
 {
 	struct actor *a = *find(c->id);
@@ -440,6 +466,10 @@ static void serve(const struct command *c)
 		return;
 	if (!strcmp(c->op, "stop"))
 		return drop(c->id);
+	if (!strcmp(c->op, "hold")) {
+		a->held = c->n;
+		return;
+	}
 	err = obey(a, c);
 	if (!*find(c->id))
 		return;
@@ -449,9 +479,7 @@ static void serve(const struct command *c)
 		drain(c->id);
 		return;
 	}
-	tell(c->id, "op", NULL);
-	if (drain(c->id) >= 0)
-		tell(c->id, "drained", NULL);
+	returned(a);
 }
 
 /* The controller */

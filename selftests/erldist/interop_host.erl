@@ -62,15 +62,32 @@ serve(Command, {Actors, Out}) ->
 
 actor(I, Host) ->
     receive
+        {command, {_, hold, _, N, _}} ->
+            hold(I, Host, N, N);
         {command, Command} ->
             do(I, Host, Command),
             Host ! {tell, {I, op, 0}},
-            drain(I, Host),
-            Host ! {tell, {I, drained, 0}};
+            drained(I, Host, 1);
         Message ->
             got(I, Host, Message)
     end,
     actor(I, Host).
+
+%% N operations, before the last of them some time
+hold(I, Host, 0, N) ->
+    drained(I, Host, N);
+hold(I, Host, Left, N) ->
+    Left =/= 1 orelse timer:sleep(10),
+    receive {command, Command} ->
+        do(I, Host, Command),
+        Host ! {tell, {I, op, 0}}
+    end,
+    hold(I, Host, Left - 1, N).
+
+drained(I, Host, N) ->
+    drain(I, Host),
+    [Host ! {tell, {I, drained, 0}} || _ <- lists:seq(1, N)],
+    ok.
 
 drain(I, Host) ->
     receive

@@ -7,7 +7,8 @@
 # between a native and an Erlang node, and two native ones; between Erlang nodes,
 # which says whether the model is right.
 #
-# ERLDIST_STEPS: operations in each mode (else 4000 times ERLDIST_SCALE).
+# ERLDIST_STEPS: operations in each mode (else 2800 times ERLDIST_SCALE, and half
+# of that between Erlang nodes).
 # ERLDIST_SEED: what to draw them from (else random; it is printed). ERLDIST_MODES:
 # some of the modes below. To replay what failed, run it with the same seed and
 # mode; what is done at once may go another way. The history of the processes
@@ -16,7 +17,7 @@
 . "$(dirname "$(readlink -f "$0")")/lib_interop.sh"
 
 SEED=${ERLDIST_SEED:-$RANDOM$RANDOM}
-STEPS=${ERLDIST_STEPS:-$(awk "BEGIN { print int(4000 * ${ERLDIST_SCALE:-1}) }")}
+STEPS=${ERLDIST_STEPS:-$(awk "BEGIN { print int(2800 * ${ERLDIST_SCALE:-1}) }")}
 INTEROP_TIME=${INTEROP_TIME:-$((420 + STEPS / 50))}
 # b: an Erlang node, n: a native one; 1: both are the same node
 MODES=${ERLDIST_MODES:-bb bb1 bn nn nn1}
@@ -24,10 +25,11 @@ MODES=${ERLDIST_MODES:-bb bb1 bn nn nn1}
 # mode, node, node
 model()
 {
-	local mode=$1
+	local mode=$1 steps=$STEPS
 	[[ " $MODES " == *" $mode "* ]] || return
+	[[ $mode != bb* || -n $ERLDIST_STEPS ]] || steps=$((STEPS / 2))
 	beam "model$mode$OTP" -- interop_model "${mode:0:2}" "$2@$HOST" "$3@$HOST" \
-		"$STEPS" "$SEED"
+		"$steps" "$SEED"
 }
 
 with_release()

@@ -651,12 +651,12 @@ do(I, {link, To}, #actor{side = Side} = A, #state{eager = Eager} = S) ->
                                     end;
         _ -> link_to(I, To, A, S)
     end;
-do(I, {unlink, To}, #actor{links = Ls, unlinking = Us, unlinks = Id} = A, S) ->
+do(I, {unlink, To}, #actor{links = Ls} = A, S) ->
     case Ls of
-        #{To := _} ->
-            A1 = A#actor{links = maps:remove(To, Ls), unlinks = Id + 1,
-                         unlinking = Us#{To => {Id, tag(I, To, S)}}},
-            [put_signal({I, To}, {unlink, Id}, put_actor(I, A1, S))];
+        %% The exit signal is under way: where that is known, nothing is to be asked.
+        #{To := lost} -> [put_actor(I, A#actor{links = maps:remove(To, Ls)}, S),
+                          unlink_from(I, To, A, S)];
+        #{To := _} -> [unlink_from(I, To, A, S)];
         _ -> [put_actor(I, A, S)]
     end;
 do(I, {monitor, To, _, N, Mode}, #actor{monitors = Ms, aliases = Al} = A, S) ->
@@ -677,6 +677,11 @@ do(I, {trap, Trap}, A, S) ->
     [put_actor(I, A#actor{trap = Trap}, S)];
 do(I, {die, _, R}, A, S) ->
     die(I, A, R, S).
+
+unlink_from(I, To, #actor{links = Ls, unlinking = Us, unlinks = Id} = A, S) ->
+    A1 = A#actor{links = maps:remove(To, Ls), unlinks = Id + 1,
+                 unlinking = Us#{To => {Id, tag(I, To, S)}}},
+    put_signal({I, To}, {unlink, Id}, put_actor(I, A1, S)).
 
 link_to(I, To, #actor{links = Ls, unlinking = Us} = A, S) ->
     case Ls of
