@@ -5,6 +5,7 @@
 #include "serve.h"
 
 #define ARITY_MAX	1023	/* of apply/3 */
+#define APPLIES_MAX	16	/* one in another: each takes the rest apart again */
 
 static bool one_of(const char *word, const char *const *words, size_t n)
 {
@@ -183,20 +184,21 @@ static int unwrap(struct asked *a)
 
 /*
  * The function that is meant, and how many arguments it has. -EINVAL: apply/3
- * would fail with badarg; -E2BIG: with system_limit; -EOPNOTSUPP: it is a fun.
+ * would fail with badarg; -E2BIG: with system_limit, as do too many in each
+ * other; -EOPNOTSUPP: it is a fun.
  */
 int ed_asked_resolve(struct asked *a)
 {
-	int err;
+	int i, err = 0;
 
-	do {
+	for (i = 0; !err && i <= APPLIES_MAX; i++) {
 		if (!is_any_atom(&a->module) || !is_any_atom(&a->function) ||
 		    list_length(&a->args, &a->arity))
 			return -EINVAL;
 		err = unwrap(a);
-	} while (!err);
+	}
 	if (err != -ENOENT)
-		return err;
+		return err ? err : -E2BIG;
 	return a->arity <= ARITY_MAX ? 0 : -E2BIG;
 }
 

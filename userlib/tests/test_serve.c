@@ -2,6 +2,7 @@
 /* Functions served, without anybody to serve: what is asked for, what is answered. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "serve.h"
 #include "tap.h"
@@ -96,6 +97,46 @@ static void check_fun(void)
 	erldist_term_free(&t);
 }
 
+static int put_applies(struct erldist_term *t, int n)
+{
+	static const uint8_t three[] = { ERL_LIST_EXT, 0, 0, 0, 3 }, nil = ERL_NIL_EXT;
+	int i, err = 0;
+
+	for (i = 0; !err && i < n; i++)
+		err = ed_put(t, three, sizeof(three)) || ed_put_atom(t, "erlang", 6) ||
+		      ed_put_atom(t, "apply", 5);
+	err = err || ed_put(t, three, sizeof(three)) || ed_put_atom(t, "m", 1) ||
+	      ed_put_atom(t, "f", 1);
+	for (i = 0; !err && i < n + 2; i++)
+		err = ed_put(t, &nil, 1);
+	return err;
+}
+
+/* erlang:apply(erlang, apply, [erlang, apply, ... [m, f, []]]), n in each other */
+static int applies(int n)
+{
+	struct asked a = { .door = DOOR_SPAWN };
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	int err = put_applies(&t, n);
+
+	a.module = ed_slice("w\6erlang", 8);
+	a.function = ed_slice("w\5apply", 7);
+	a.args = ed_slice(t.term, t.len);
+	if (!err)
+		err = ed_asked_spawn(&a);
+	erldist_term_free(&t);
+	return err;
+}
+
+static void check_applies(void)
+{
+	clock_t begin = clock();
+
+	ok(!applies(10), "an apply in another, ten times");
+	ok(applies(100000) == -E2BIG && clock() - begin < 2 * CLOCKS_PER_SEC,
+	   "100000 times is refused at once");
+}
+
 static void check_all_asked(void)
 {
 	char many[4096] = "{m,f,[";
@@ -120,6 +161,7 @@ static void check_all_asked(void)
 	strcat(many, "]}");
 	check_refused(many, -E2BIG);
 	check_fun();
+	check_applies();
 }
 
 static void check_ending(enum door door, enum erldist_end how, bool with_args, const char *want)
