@@ -63,7 +63,9 @@ static int turn(struct erldist_server *s)
 	n = epoll_wait(s->epfd, &ev, 1, 0);
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
-	if (n && ev.data.ptr) {
+	if (n && ev.data.ptr == &s->timer) {
+		ed_answers_again(s);
+	} else if (n && ev.data.ptr) {
 		ed_request_ready(ev.data.ptr);
 	} else if (n) {
 		err = take(s);
@@ -101,7 +103,7 @@ static int open_loop(struct erldist_server *s)
 	struct epoll_event ev = { .events = EPOLLIN };
 
 	s->epfd = epoll_create1(EPOLL_CLOEXEC);
-	if (s->epfd < 0 || epoll_ctl(s->epfd, EPOLL_CTL_ADD, s->p->fd, &ev))
+	if (s->epfd < 0 || epoll_ctl(s->epfd, EPOLL_CTL_ADD, s->p->fd, &ev) || ed_answers_open(s))
 		return ed_fail(&s->error, -errno, "epoll: %s", ed_errno_text(errno));
 	return 0;
 }
@@ -130,6 +132,7 @@ int erldist_server_open(struct erldist_server **sp, const char *node,
 	if (!s)
 		return -ENOMEM;
 	s->epfd = -1;
+	s->timer = -1;
 	s->functions = functions;
 	s->n = n;
 	return start(s, node);
@@ -159,6 +162,7 @@ void erldist_server_close(struct erldist_server *s)
 {
 	if (!s)
 		return;
+	ed_answers_close(s);
 	end_all(s);
 	erldist_close(s->p);
 	erldist_observer_close(s->observer);

@@ -35,6 +35,8 @@ struct request {
 	bool ended;
 	bool watched;			/* its process, by the server's epoll */
 	bool cancelled;
+	bool waiting;			/* for room: it counts */
+	int why;			/* it fails when it begins: an errno, or 0 */
 	char module[ERLDIST_ATOM_SIZE];
 	char function[ERLDIST_ATOM_SIZE];
 };
@@ -47,6 +49,10 @@ struct erldist_server {
 	const struct erldist_function *functions;
 	unsigned int n;
 	struct request *requests;
+	unsigned int waiting;		/* requests whose reply waits for room */
+	int timer;			/* of answers */
+	struct answer *answers;		/* that wait for room, the oldest first */
+	unsigned int answers_n;
 };
 
 /* How a function ended */
@@ -72,9 +78,17 @@ int ed_request_fail(struct request *rq, int err);
 int ed_request_undef(struct request *rq);
 int ed_request_send(struct request *rq);
 
+/* serve_answer.c: the answers to spawn requests */
+int ed_answers_open(struct erldist_server *s);
+int ed_answer(struct erldist_server *s, const struct erldist_slice *ref,
+	      const struct erldist_slice *what, struct request *rq);
+void ed_answers_again(struct erldist_server *s);
+void ed_answers_close(struct erldist_server *s);
+
 /* serve_run.c: the requests */
 void ed_request_start(struct erldist_server *s, struct erldist_msg *m, const struct asked *a,
 		      const struct erldist_slice *spawn, int why);
+void ed_request_begin(struct request *rq);
 void ed_request_ready(struct request *rq);
 void ed_request_cancel(struct request *rq);
 void ed_request_free(struct request *rq);

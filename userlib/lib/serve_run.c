@@ -112,22 +112,6 @@ static void run(struct request *rq)
 		ed_request_fail(rq, err);
 }
 
-/* The link and the monitor that were asked for hold from then on */
-static int answer_spawn(struct erldist_server *s, const struct erldist_slice *ref,
-			const struct erldist_slice *answer)
-{
-	const struct ed_out out = {
-		.fd = s->p->fd, .dest = *ref, .pieces = answer, .n = 1,
-		.signal = { .op = ERLDIST_SIG_SPAWN_ANSWER, .flags = ERLDIST_SIG_F_CANCEL },
-	};
-	int err;
-
-	do {
-		err = ed_send(s->p, &out);
-	} while (err == -EINTR);
-	return err;
-}
-
 static void refuse_spawn(struct erldist_server *s, const struct erldist_slice *ref,
 			 const char *why)
 {
@@ -136,7 +120,7 @@ static void refuse_spawn(struct erldist_server *s, const struct erldist_slice *r
 
 	if (!ed_put_atom(&t, why, strlen(why))) {
 		answer = ed_slice(t.term, t.len);
-		answer_spawn(s, ref, &answer);
+		ed_answer(s, ref, &answer, NULL);
 	}
 	erldist_term_free(&t);
 }
@@ -149,7 +133,7 @@ static int accept_spawn(struct request *rq, const struct erldist_slice *ref)
 
 	if (!err) {
 		answer = ed_slice(t.term, t.len);
-		err = answer_spawn(rq->server, ref, &answer);
+		err = ed_answer(rq->server, ref, &answer, rq);
 	}
 	erldist_term_free(&t);
 	return err;
@@ -169,6 +153,18 @@ static void no_room(struct erldist_server *s, struct erldist_msg *m, const struc
 	erldist_term_free(&rq.out);
 }
 
+/* After it the request may be gone */
+void ed_request_begin(struct request *rq)
+{
+	rq->running = true;
+	if (rq->why)
+		ed_request_fail(rq, rq->why);
+	else
+		run(rq);
+	rq->running = false;
+	ed_request_finish(rq);
+}
+
 /*
  * Runs what is asked for, or tells why not, if why is an errno; -EBADR: its options.
  * spawn: the reference of a spawn request. The message is taken over.
@@ -178,6 +174,7 @@ void ed_request_start(struct erldist_server *s, struct erldist_msg *m, const str
 {
 	struct request *rq;
 	erlang_pid caller;
+	int err = 0;
 
 	if (spawn && (why == -EOPNOTSUPP || why == -EBADR)) {
 		refuse_spawn(s, spawn, why == -EBADR ? "badopt" : "notsup");
@@ -193,17 +190,13 @@ void ed_request_start(struct erldist_server *s, struct erldist_msg *m, const str
 	if (!rq)
 		return;
 	rq->open.caller = caller;
-	if (spawn && accept_spawn(rq, spawn)) {
+	rq->why = why;
+	if (spawn)
+		err = accept_spawn(rq, spawn);
+	if (!err)
+		ed_request_begin(rq);
+	else if (err != -EAGAIN)
 		ed_request_free(rq);
-		return;
-	}
-	rq->running = true;
-	if (why)
-		ed_request_fail(rq, why);
-	else
-		run(rq);
-	rq->running = false;
-	ed_request_finish(rq);
 }
 
 /* After it the request may be gone */

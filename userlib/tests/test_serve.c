@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Functions served, without anybody to serve: what is asked for, what is answered. */
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "serve.h"
 #include "tap.h"
@@ -201,10 +206,76 @@ static void check_all_endings(void)
 		     "{badrpc,{'EXIT',{v,[{m,f,[1,x],[]}]}}}");
 }
 
+/* A peer without room for anything, or one with */
+static struct {
+	bool full;
+	unsigned int sent, tried, waited;
+} peer;
+
+ssize_t sendmsg(int fd, const struct msghdr *mh, int flags)
+{
+	(void)fd;
+	(void)mh;
+	peer.tried++;
+	peer.waited += !(flags & MSG_DONTWAIT);
+	if (!peer.full)
+		peer.sent++;
+	else
+		errno = EAGAIN;
+	return peer.full ? -1 : 0;
+}
+
+/* A spawn request of f:m/0 with options that are none */
+static void spawn_badopt(struct erldist_server *s)
+{
+	struct erldist_term ref = ERLDIST_TERM_INIT;
+	erlang_ref r = { .node = "b@host", .len = 3, .creation = 5 };
+	struct erldist_msg m = ERLDIST_MSG_INIT;
+	struct asked a = { .door = DOOR_SPAWN };
+	struct erldist_slice slice;
+
+	if (!erldist_format(&ref, "~r", &r)) {
+		slice = ed_slice(ref.term, ref.len);
+		ed_request_start(s, &m, &a, &slice, -EBADR);
+	}
+	erldist_term_free(&ref);
+}
+
+static void check_answers(void)
+{
+	struct erldist p = { .fd = eventfd(0, EFD_CLOEXEC), .family = 45 };
+	struct erldist_server s = { .epfd = epoll_create1(EPOLL_CLOEXEC), .p = &p, .timer = -1 };
+	struct pollfd pfd = { .fd = s.epfd, .events = POLLIN };
+	unsigned int i;
+
+	ok(!ed_answers_open(&s), "a server");
+	spawn_badopt(&s);
+	ok(peer.sent == 1 && !peer.waited && !s.answers, "an answer is sent at once");
+	peer.full = true;
+	spawn_badopt(&s);
+	spawn_badopt(&s);
+	ok(peer.tried == 3 && !peer.waited && s.answers_n == 2, "without room it is not waited for");
+	ok(poll(&pfd, 1, 2000) == 1 && !erldist_server_dispatch(&s) && peer.tried == 5 &&
+	   s.answers_n == 2, "but tried again");
+	peer.full = false;
+	ok(poll(&pfd, 1, 2000) == 1 && !erldist_server_dispatch(&s) && peer.sent == 3 &&
+	   !s.answers, "until there is");
+	ok(!poll(&pfd, 1, 200), "and not any more");
+	peer.full = true;
+	for (i = 0; i < 1100; i++)
+		spawn_badopt(&s);
+	ok(s.answers_n == 1024, "%u are kept of 1100", s.answers_n);
+	ed_answers_close(&s);
+	ok(!s.answers_n && !s.answers, "which go with the server");
+	close(s.epfd);
+	close(p.fd);
+}
+
 int main(void)
 {
 	check_all_options();
 	check_all_asked();
 	check_all_endings();
+	check_answers();
 	return tap_end();
 }
