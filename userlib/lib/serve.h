@@ -35,7 +35,8 @@ struct request {
 	bool ended;
 	bool watched;			/* its process, by the server's epoll */
 	bool cancelled;
-	bool waiting;			/* for room: it counts */
+	bool waiting;			/* for room, since then */
+	int64_t since;
 	int why;			/* it fails when it begins: an errno, or 0 */
 	char module[ERLDIST_ATOM_SIZE];
 	char function[ERLDIST_ATOM_SIZE];

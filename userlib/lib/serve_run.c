@@ -11,6 +11,9 @@
 
 #include "serve.h"
 
+#define SIGNALS_MAX	16	/* that are read of one process at a time */
+#define REPLIES_MAX	1024	/* that wait for room; then the oldest is given up */
+
 static struct request *request_new(struct erldist_server *s, struct erldist_msg *m,
 				   const struct asked *a)
 {
@@ -47,6 +50,7 @@ void ed_request_free(struct request *rq)
 	if (rq->next)
 		rq->next->link = rq->link;
 	unwatch(rq);
+	rq->server->waiting -= rq->waiting;
 	erldist_close(rq->open.process);
 	erldist_term_free(&rq->out);
 	erldist_msg_free(&rq->m);
@@ -61,13 +65,39 @@ static void watch(struct request *rq, uint32_t events)
 	rq->watched = !epoll_ctl(rq->server->epfd, EPOLL_CTL_ADD, rq->open.process->fd, &ev);
 }
 
+/* Who does not read what he asked for is to cost no more than so much */
+static void give_up_oldest(struct erldist_server *s)
+{
+	struct request *rq, *oldest = NULL;
+
+	for (rq = s->requests; rq; rq = rq->next)
+		if (rq->waiting && (!oldest || rq->since <= oldest->since))
+			oldest = rq;
+	if (oldest)
+		ed_request_free(oldest);
+}
+
+static void wait_for_room(struct request *rq)
+{
+	struct erldist_server *s = rq->server;
+
+	if (!rq->waiting) {
+		if (s->waiting >= REPLIES_MAX)
+			give_up_oldest(s);
+		rq->waiting = true;
+		rq->since = ed_now();
+		s->waiting++;
+	}
+	watch(rq, EPOLLOUT);
+}
+
 /* After it the request may be gone */
 void ed_request_finish(struct request *rq)
 {
 	if (rq->running)
 		return;
 	if (rq->ended && rq->out.len)
-		watch(rq, EPOLLOUT);
+		wait_for_room(rq);
 	else if (rq->ended)
 		ed_request_free(rq);
 	else if (!rq->watched && !rq->cancelled)
@@ -217,14 +247,17 @@ void ed_request_cancel(struct request *rq)
 static void hear(struct request *rq)
 {
 	struct erldist_msg m = ERLDIST_MSG_INIT;
-	ssize_t n;
-	int op;
+	ssize_t n = -EAGAIN;
+	int op = ERLDIST_SIG_MESSAGE, i;
 
-	do {
+	/* whoever sends more and more to it is not all that there is to do */
+	for (i = 0; i < SIGNALS_MAX && op != ERLDIST_SIG_SPAWN_CANCEL; i++) {
 		n = ed_recv_signal(rq->open.process->fd, &m, MSG_DONTWAIT, &op);
-	} while (n == -EINTR || (n >= 0 && op != ERLDIST_SIG_SPAWN_CANCEL));
+		if (n < 0 && n != -EINTR)
+			break;
+	}
 	erldist_msg_free(&m);
-	if (n != -EAGAIN)
+	if (op == ERLDIST_SIG_SPAWN_CANCEL || (n < 0 && n != -EAGAIN && n != -EINTR))
 		ed_request_cancel(rq);
 }
 

@@ -271,11 +271,77 @@ static void check_answers(void)
 	close(p.fd);
 }
 
+/* As serve_run.c makes it, of a socket */
+static struct request *request(struct erldist_server *s, int fd)
+{
+	struct request *rq = calloc(1, sizeof(*rq));
+	struct erldist *p = calloc(1, sizeof(*p));
+
+	if (!rq || !p)
+		exit(1);
+	p->fd = fd;
+	rq->server = s;
+	rq->open.process = p;
+	rq->next = s->requests;
+	rq->link = &s->requests;
+	if (rq->next)
+		rq->next->link = &rq->next;
+	s->requests = rq;
+	return rq;
+}
+
+static void check_replies(void)
+{
+	struct erldist_server s = { .epfd = epoll_create1(EPOLL_CLOEXEC), .timer = -1 };
+	struct request *rq, *first = NULL;
+	unsigned int i, n = 0;
+	bool lost = true;
+
+	for (i = 0; i < 1025; i++) {
+		rq = request(&s, -1);
+		first = i ? first : rq;
+		rq->ended = true;
+		ed_put(&rq->out, "j", 1);
+		ed_request_finish(rq);
+	}
+	for (rq = s.requests; rq; rq = rq->next, n++)
+		lost = lost && rq != first;
+	ok(n == 1024 && s.waiting == 1024 && lost, "of 1025 replies that wait the oldest is lost");
+	while (s.requests)
+		ed_request_free(s.requests);
+	ok(!s.waiting, "none waits any more");
+	close(s.epfd);
+}
+
+static void check_talk(void)
+{
+	struct erldist_server s = { .epfd = epoll_create1(EPOLL_CLOEXEC), .timer = -1 };
+	struct request *rq;
+	int fds[2], i, left = 0;
+	char byte;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		exit(1);
+	for (i = 0; i < 100; i++)
+		if (send(fds[1], "j", 1, MSG_DONTWAIT) != 1)
+			ok(false, "send: %s", strerror(errno));
+	rq = request(&s, fds[0]);
+	ed_request_ready(rq);
+	while (recv(fds[0], &byte, 1, MSG_DONTWAIT) == 1)
+		left++;
+	ok(!rq->cancelled && left > 0 && left < 100, "%d of 100 messages are left for later", left);
+	ed_request_free(rq);
+	close(fds[1]);
+	close(s.epfd);
+}
+
 int main(void)
 {
 	check_all_options();
 	check_all_asked();
 	check_all_endings();
 	check_answers();
+	check_replies();
+	check_talk();
 	return tap_end();
 }
