@@ -323,6 +323,30 @@ static int bind_path(struct erldist_broker *b)
 	return -errno;
 }
 
+/*
+ * Of what we made, not of what somebody puts in its place or has it lead to: who
+ * may write the directory can.
+ */
+static int finish_path(struct erldist_broker *b, mode_t mode)
+{
+	int fd = open(b->path.sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC), err = 0;
+	char proc[32];
+
+	if (fd < 0)
+		return -errno;
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	if (fstat(fd, &b->made))
+		err = -errno;
+	else if (!S_ISSOCK(b->made.st_mode))
+		err = -EADDRINUSE;
+	else if ((b->made.st_mode & 0777) != mode && chmod(proc, mode))
+		err = -errno;
+	if (err)
+		memset(&b->made, 0, sizeof(b->made));
+	close(fd);
+	return err;
+}
+
 /* Never wider than the mode, not for a moment: the path is made with that of the socket */
 static int take_path(struct erldist_broker *b, mode_t mode)
 {
@@ -338,8 +362,9 @@ static int take_path(struct erldist_broker *b, mode_t mode)
 			return err;
 		err = bind_path(b);
 	}
-	if (!err && (chmod(path, mode) || lstat(path, &b->made) ||
-		     listen(b->listener, BACKLOG)))
+	if (!err)
+		err = finish_path(b, mode);
+	if (!err && listen(b->listener, BACKLOG))
 		err = -errno;
 	return err ? ed_fail(&b->error, err, "%s: %s", path, strerror(-err)) : 0;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "broker.h"
@@ -207,6 +208,37 @@ static void check_path(void)
 	err = erldist_broker_open(&b, &o);
 	ok(err == -EINVAL, "no path: %s", erldist_strerror(b, err));
 	erldist_broker_close(b);
+}
+
+/* What bind() has just made is replaced by a link to this; NULL: it is not */
+static const char *victim;
+
+int bind(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	long ret = syscall(SYS_bind, fd, sa, len);
+
+	if (!ret && victim && (unlink(path) || symlink(victim, path)))
+		printf("# no link: %s\n", strerror(errno));
+	return (int)ret;
+}
+
+static void check_swapped(void)
+{
+	char file[] = "/tmp/erldist-victim-XXXXXX";
+	int fd = mkstemp(file);
+	struct erldist_broker *b;
+	struct stat st;
+
+	victim = file;
+	b = open_broker(0666);
+	victim = NULL;
+	ok(!fstat(fd, &st) && (st.st_mode & 0777) == 0600,
+	   "a path that is swapped for a link: the file it leads to keeps its mode");
+	erldist_broker_close(b);
+	ok(!lstat(path, &st) && S_ISLNK(st.st_mode), "and the link is left alone");
+	unlink(path);
+	unlink(file);
+	close(fd);
 }
 
 static void check_asking(struct erldist_broker *b)
@@ -461,6 +493,7 @@ int main(void)
 
 	snprintf(path, sizeof(path), "/tmp/erldist-broker-%d", (int)getpid());
 	check_path();
+	check_swapped();
 	b = open_broker(0);
 	check_asking(b);
 	erldist_broker_close(b);
