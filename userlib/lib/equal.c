@@ -171,11 +171,17 @@ static int equal_lists(struct ed_reader *a, struct ed_reader *b, unsigned int de
 static int equal_pair(struct ed_reader *a, const struct ed_reader *pairs, uint32_t n,
 		      struct ed_reader *at, unsigned int depth)
 {
+	const uint8_t *first = at->p;
 	struct ed_reader key, other;
 	uint32_t i;
 	int same;
 
 	for (i = 0; i <= n; i++) {
+		/* what was tried is not again: keys may be maps, and so on */
+		if (i && at->p == first && (ed_skip(at) || ed_skip(at)))
+			return -EBADMSG;
+		if (at->p == at->end)
+			break;
 		key = *a;
 		other = *at;
 		same = equal(&key, &other, depth);

@@ -243,6 +243,36 @@ static void check_long(void)
 	free(text);
 }
 
+/* #{#{...} => V} in each other, n times, the last one with the key given */
+static size_t nested_keys(char *t, int n, char key)
+{
+	char *p = t;
+	int i;
+
+	for (i = 0; i < n; i++, p += 5)
+		memcpy(p, "t\0\0\0\1", 5);
+	*p++ = 'a';
+	*p++ = key;
+	for (i = 0; i < n; i++, p += 2)
+		memcpy(p, "a\1", 2);
+	return (size_t)(p - t);
+}
+
+static void check_nested_keys(void)
+{
+	char a[512], b[512];
+	size_t len = nested_keys(a, 40, 1);
+	clock_t begin = clock();
+
+	nested_keys(b, 40, 2);
+	ok(!erldist_equal(a, len, b, len) && erldist_equal(a, len, a, len) == 1 &&
+	   clock() - begin < CLOCKS_PER_SEC, "maps that are keys of maps");
+	ok(erldist_equal("t\0\0\0\3a\1a\1a\2a\2a\3a\3", 17,
+			 "t\0\0\0\3a\3a\3a\1a\1a\2a\2", 17) == 1 &&
+	   !erldist_equal("t\0\0\0\3a\1a\1a\2a\2a\4a\3", 17,
+			  "t\0\0\0\3a\3a\3a\1a\1a\2a\2", 17), "keys in any order");
+}
+
 int main(void)
 {
 	size_t i;
@@ -258,6 +288,7 @@ int main(void)
 	check_creations();
 	check_damage();
 	check_depth();
+	check_nested_keys();
 	check_encodings();
 	check_long();
 	return tap_end();
