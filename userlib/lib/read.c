@@ -583,8 +583,39 @@ static int skip_ref(struct ed_reader *r, size_t creation)
 	return skip_id(r, creation + 4 * (size_t)words);
 }
 
-/* A term's own bytes. *more is the number of terms that follow as its parts */
-static int skip_one(struct ed_reader *r, uint64_t *more)
+static int skip(struct ed_reader *r, unsigned int funs);
+
+/* Its size is that of what it says it has: ei goes by the one and by the other */
+static int skip_fun(struct ed_reader *r, unsigned int funs)
+{
+	struct ed_reader in;
+	uint32_t size, free_vars, number;
+
+	if (++funs > ED_DEPTH_MAX || ed_read_u32(r, &size) || size < 4 ||
+	    ed_read_bytes(r, size - 4, &in.p))
+		return -EBADMSG;
+	in.end = r->p;
+	/* arity, MD5, index, free variables; module, old index, old uniq, pid */
+	if (ed_read_bytes(&in, 1 + 16 + 4, NULL) || ed_read_u32(&in, &free_vars) ||
+	    skip_atom(&in) || read_fun_number(&in, &number) || read_fun_number(&in, &number) ||
+	    !ed_is_pid(ed_peek(&in)) || skip(&in, funs) || free_vars > ed_left(&in))
+		return -EBADMSG;
+	while (free_vars--)
+		if (skip(&in, funs))
+			return -EBADMSG;
+	return ed_left(&in) ? -EBADMSG : 0;
+}
+
+/* 31 bytes, of which a string is to end within */
+static int skip_text_float(struct ed_reader *r)
+{
+	const uint8_t *text;
+
+	return ed_read_bytes(r, 31, &text) || !memchr(text, 0, 31) ? -EBADMSG : 0;
+}
+
+/* A term's own bytes; funs: that it is in, one in another. *more is the number of terms that follow as its parts */
+static int skip_one(struct ed_reader *r, uint64_t *more, unsigned int funs)
 {
 	uint32_t n;
 	uint8_t tag;
@@ -602,7 +633,7 @@ static int skip_one(struct ed_reader *r, uint64_t *more)
 	case NEW_FLOAT_EXT:
 		return ed_read_bytes(r, 8, NULL);
 	case ERL_FLOAT_EXT:
-		return ed_read_bytes(r, 31, NULL);
+		return skip_text_float(r);
 	case ERL_SMALL_ATOM_UTF8_EXT:
 	case ERL_SMALL_ATOM_EXT:
 		return skip_counted(r, 1, 0);
@@ -632,7 +663,7 @@ static int skip_one(struct ed_reader *r, uint64_t *more)
 	case ERL_NEW_REFERENCE_EXT:
 		return skip_ref(r, 1);
 	case ERL_NEW_FUN_EXT:
-		return ed_read_u32(r, &n) || n < 4 ? -EBADMSG : ed_read_bytes(r, n - 4, NULL);
+		return skip_fun(r, funs);
 	case ERL_EXPORT_EXT:
 		*more = 3;
 		return 0;
@@ -658,13 +689,13 @@ static int skip_one(struct ed_reader *r, uint64_t *more)
 	}
 }
 
-/* Step over a term, without recursion */
-int ed_skip(struct ed_reader *r)
+/* Without recursion but for funs */
+static int skip(struct ed_reader *r, unsigned int funs)
 {
 	uint64_t todo = 1, more;
 
 	for (; todo; todo += more) {
-		if (skip_one(r, &more))
+		if (skip_one(r, &more, funs))
 			return -EBADMSG;
 		todo--;
 		/* each part has a byte at least, so the sum cannot overflow */
@@ -672,6 +703,12 @@ int ed_skip(struct ed_reader *r)
 			return -EBADMSG;
 	}
 	return 0;
+}
+
+/* Step over a term */
+int ed_skip(struct ed_reader *r)
+{
+	return skip(r, 0);
 }
 
 int ed_read_slice(struct ed_reader *r, struct erldist_slice *s)

@@ -273,6 +273,58 @@ static void check_nested_keys(void)
 			  "t\0\0\0\3a\3a\3a\1a\1a\2a\2", 17), "keys in any order");
 }
 
+/* fun of a module m with two free variables, its size as given */
+static size_t fun(uint8_t *t, uint32_t size, const char *last, size_t last_len)
+{
+	uint8_t *p = t;
+
+	*p++ = ERL_NEW_FUN_EXT;
+	*p++ = 0;
+	*p++ = 0;
+	*p++ = 0;
+	*p++ = (uint8_t)size;
+	memset(p, 0, 1 + 16 + 4 + 4);
+	p += 1 + 16 + 4;
+	p[3] = 2;
+	p += 4;
+	memcpy(p, "w\1ma\0a\0Xw\1n\0\0\0\1\0\0\0\0\0\0\0\1a\7", 25);
+	p += 25;
+	memcpy(p, last, last_len);
+	return (size_t)(p - t) + last_len;
+}
+
+static void check_funs(void)
+{
+	uint8_t t[256], in[256];
+	uint32_t body = 4 + 25 + 25;
+	bool cut = true;
+	size_t i, len;
+
+	len = fun(t, body + 1, "j", 1);
+	ok(!erldist_check(t, len), "a fun");
+	for (i = 0; i < len - 5; i++) {
+		memcpy(in, t, len);
+		in[4] = (uint8_t)(4 + i);
+		cut = cut && erldist_check(in, 5 + i);
+	}
+	ok(cut, "each that is cut short is refused");
+	ok(erldist_check(t, fun(t, body, "j", 1)), "as is one with a smaller size");
+	ok(erldist_check(t, fun(t, body + 3, "jjj", 3)), "and with one that is larger");
+	ok(erldist_check(t, fun(t, body + 3, "m\0\377", 3)), "and with a broken variable");
+	len = fun(in, body + 1, "j", 1);
+	ok(!erldist_check(t, fun(t, body + (uint32_t)len, (char *)in, len)), "a fun in a fun");
+	ok(erldist_check("p\0\0\0\4", 5), "no fun without a body");
+}
+
+static void check_float(void)
+{
+	char t[32] = "c1.5";
+
+	ok(!erldist_check(t, sizeof(t)), "a float in text");
+	memset(t + 1, '1', 31);
+	ok(erldist_check(t, sizeof(t)), "which has an end within");
+}
+
 int main(void)
 {
 	size_t i;
@@ -289,6 +341,8 @@ int main(void)
 	check_damage();
 	check_depth();
 	check_nested_keys();
+	check_funs();
+	check_float();
 	check_encodings();
 	check_long();
 	return tap_end();
