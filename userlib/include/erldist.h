@@ -1427,6 +1427,8 @@ ERLDIST_API int erldist_keeper_epmd_fd(const struct erldist_keeper *k);
  * @k: the keeper
  * @n: which one, 0 is the first
  *
+ * Where it is a path, that stays when this keeper is closed.
+ *
  * Return: the descriptor, or -ENOENT: there are no more.
  */
 ERLDIST_API int erldist_keeper_listen_fd(const struct erldist_keeper *k, unsigned int n);

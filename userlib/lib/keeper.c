@@ -391,11 +391,14 @@ int erldist_keeper_epmd_fd(const struct erldist_keeper *k)
 
 int erldist_keeper_listen_fd(const struct erldist_keeper *k, unsigned int n)
 {
-	const struct listener *l;
+	struct listener *l;
 
 	for (l = k->listeners; l && n; l = l->next)
 		n--;
-	return l ? l->source.fd : -ENOENT;
+	if (!l)
+		return -ENOENT;
+	l->kept = true;
+	return l->source.fd;
 }
 
 int erldist_keeper_port(const struct erldist_keeper *k)

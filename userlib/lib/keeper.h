@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "internal.h"
@@ -148,6 +149,8 @@ struct listener {
 	struct listener *next;
 	struct erldist_keeper *k;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];	/* ours to remove */
+	struct stat made;	/* of the path */
+	bool kept;		/* the socket goes on without us, and so does the path */
 };
 
 /* A connection that was accepted and counts: by a duplicate that tells its end */

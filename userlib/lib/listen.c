@@ -214,8 +214,19 @@ static int listen_path(struct erldist_keeper *k, const char *path)
 	}
 	for (l = k->listeners; l->next; l = l->next)
 		;
-	strcpy(l->path, path);
+	if (!lstat(path, &l->made))
+		strcpy(l->path, path);
 	return 0;
+}
+
+/* Nobody listens there any more, unless it is another's path by now, or kept by one */
+static void leave_path(const struct listener *l)
+{
+	struct stat st;
+
+	if (l->path[0] && !l->kept && !lstat(l->path, &st) && st.st_ino == l->made.st_ino &&
+	    st.st_dev == l->made.st_dev)
+		unlink(l->path);
 }
 
 /* A socket that whoever started us made, and which is ours now */
@@ -424,9 +435,8 @@ void ed_listen_close(struct erldist_keeper *k)
 
 	while ((l = k->listeners)) {
 		k->listeners = l->next;
+		leave_path(l);
 		ed_source_close(k, &l->source);
-		if (l->path[0])
-			unlink(l->path);
 		free(l);
 	}
 }

@@ -186,6 +186,35 @@ static void check_places(void)
 	refused(&o, -EADDRNOTAVAIL, "no address of this host");
 }
 
+/* A keeper that comes after another has its socket, and who connects its path */
+static void check_path_kept(void)
+{
+	struct erldist_keeper_options o = options();
+	char by_path[160], inherited[16];
+	struct erldist_keeper *k;
+	int fd, a;
+
+	snprintf(by_path, sizeof(by_path), "unix:%s", path("socket"));
+	o.listen = by_path;
+	k = open_keeper(&o);
+	fd = fcntl(erldist_keeper_listen_fd(k, 0), F_DUPFD_CLOEXEC, 0);
+	erldist_keeper_close(k);
+	snprintf(inherited, sizeof(inherited), "fd:%d", fd);
+	o.listen = inherited;
+	k = open_keeper(&o);
+	a = connect_path(path("socket"));
+	ok(a >= 0 && wait_for(k, &seen.channels, 1, 3000), "a path whose socket is kept stays");
+	close(seen.fd);
+	close(a);
+	erldist_keeper_close(k);
+	o.listen = by_path;
+	k = open_keeper(&o);
+	put_file("socket", "another's", 0600);
+	erldist_keeper_close(k);
+	ok(!access(path("socket"), F_OK), "another's path is not removed");
+	unlink(path("socket"));
+}
+
 static void check_limits(void)
 {
 	struct erldist_keeper_options o = options();
@@ -549,6 +578,7 @@ int main(void)
 	check_cookies();
 	check_range();
 	check_places();
+	check_path_kept();
 	check_limits();
 	check_allow();
 	check_admit();
