@@ -1315,7 +1315,8 @@ ERLDIST_API int erldist_keeper_check(struct erldist_keeper **k,
  * @options: all of what it is to be like
  *
  * Name, places, epmd, and distribution flags stay what they were. Cookies are read
- * again; connections stay up. After an error everything is as before.
+ * again; connections stay up. After an error everything is as before, but for the
+ * cookies that the kernel had taken when it refused one for lack of memory.
  *
  * Return: 0 or a negative errno.
  */

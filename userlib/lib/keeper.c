@@ -313,14 +313,20 @@ int erldist_keeper_check(struct erldist_keeper **kp, const struct erldist_keeper
 int erldist_keeper_configure(struct erldist_keeper *k,
 			     const struct erldist_keeper_options *options)
 {
+	struct node_settings old;
 	struct config c;
 	int err;
 
 	err = ed_config_make(k, &c, options);
 	if (!err)
-		err = ed_node_change(k, options);
+		err = ed_node_settings(k, &old);
 	if (!err)
+		err = ed_node_change(k, options);
+	if (!err) {
 		err = ed_config_apply(k, &c);
+		if (err)
+			ed_node_restore(k, &old);
+	}
 	ed_config_free(&c);
 	if (!err)
 		ed_keeper_arm(k);

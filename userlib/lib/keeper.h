@@ -184,6 +184,14 @@ struct child {
 	pid_t pid;
 };
 
+/* What of the node itself can be changed, as the kernel has it */
+struct node_settings {
+	uint32_t mode;
+	uint32_t admit;
+	struct erldist_ticktime tick;
+	struct erldist_limits limits;
+};
+
 struct erldist_keeper {
 	struct ed_error error;	/* first */
 	int epfd;
@@ -246,6 +254,8 @@ struct hand_over {
 
 int ed_node_open(struct erldist_keeper *k, int given);
 int ed_node_bind(struct erldist_keeper *k, const struct erldist_keeper_options *o);
+int ed_node_settings(struct erldist_keeper *k, struct node_settings *s);
+void ed_node_restore(struct erldist_keeper *k, const struct node_settings *s);
 int ed_node_change(struct erldist_keeper *k, const struct erldist_keeper_options *o);
 int ed_node_channel(struct erldist_keeper *k, const struct hand_over *h);
 int ed_node_cookie(struct erldist_keeper *k, const char *peer, const struct ed_cookie *c);

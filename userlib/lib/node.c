@@ -82,48 +82,69 @@ int ed_node_flags(struct erldist_keeper *k, const struct erldist_keeper_options 
 	return ed_fail(&k->error, -errno, "the flags of the node: %s", ed_errno_text(errno));
 }
 
-static int set_ticktime(struct erldist_keeper *k, uint32_t seconds)
+static int get(struct erldist_keeper *k, int option, void *value, socklen_t len)
 {
-	struct erldist_ticktime t = { 0 };
-	socklen_t len = sizeof(t);
-
-	if (getsockopt(k->node_source.fd, SOL_ERLDIST, ERLDIST_TICKTIME, &t, &len))
-		return -errno;
-	k->setup = t.setup ? t.setup : 7000;
-	if (seconds > UINT32_MAX / 1000)
-		return -EINVAL;
-	/* 0: the kernel's default again */
-	t.ticktime = 1000 * seconds;
-	return set(k, ERLDIST_TICKTIME, &t, sizeof(t));
+	return getsockopt(k->node_source.fd, SOL_ERLDIST, option, value, &len) ? -errno : 0;
 }
 
-static int set_handshakes(struct erldist_keeper *k, uint32_t n)
+static int refused(struct erldist_keeper *k, int err)
 {
-	struct erldist_limits limits = { 0 };
-	socklen_t len = sizeof(limits);
-
-	if (getsockopt(k->node_source.fd, SOL_ERLDIST, ERLDIST_LIMITS, &limits, &len))
-		return -errno;
-	limits.handshakes = n;
-	return set(k, ERLDIST_LIMITS, &limits, sizeof(limits));
+	return ed_fail(&k->error, err, "the kernel refuses an option of the node: %s",
+		       ed_errno_text(err));
 }
 
-/* What can be changed at any time */
+/* What the node is like now */
+int ed_node_settings(struct erldist_keeper *k, struct node_settings *s)
+{
+	int err = get(k, ERLDIST_MODE, &s->mode, sizeof(s->mode));
+
+	if (!err)
+		err = get(k, ERLDIST_TICKTIME, &s->tick, sizeof(s->tick));
+	if (!err)
+		err = get(k, ERLDIST_LIMITS, &s->limits, sizeof(s->limits));
+	if (!err)
+		err = get(k, ERLDIST_ADMIT, &s->admit, sizeof(s->admit));
+	return err ? refused(k, err) : 0;
+}
+
+static int put_settings(struct erldist_keeper *k, const struct node_settings *s)
+{
+	int err = set(k, ERLDIST_MODE, &s->mode, sizeof(s->mode));
+
+	if (!err)
+		err = set(k, ERLDIST_TICKTIME, &s->tick, sizeof(s->tick));
+	if (!err)
+		err = set(k, ERLDIST_LIMITS, &s->limits, sizeof(s->limits));
+	return err ? err : set(k, ERLDIST_ADMIT, &s->admit, sizeof(s->admit));
+}
+
+/* As it was: the kernel had that before */
+void ed_node_restore(struct erldist_keeper *k, const struct node_settings *s)
+{
+	put_settings(k, s);
+}
+
+/* What can be changed at any time: all of it, or nothing. 0 is the kernel's default */
 int ed_node_change(struct erldist_keeper *k, const struct erldist_keeper_options *o)
 {
-	uint32_t asks = (o->allow && *o->allow) || o->admit || o->options & ERLDIST_KEEPER_ASK;
-	uint32_t mode = o->mode ? o->mode : MODE_DEFAULT;
-	int err;
+	struct node_settings old, new;
+	int err = ed_node_settings(k, &old);
 
-	err = set(k, ERLDIST_MODE, &mode, sizeof(mode));
+	if (err)
+		return err;
+	k->setup = old.tick.setup ? old.tick.setup : 7000;
+	if (o->ticktime > UINT32_MAX / 1000)
+		return refused(k, -EINVAL);
+	new = old;
+	new.mode = o->mode ? o->mode : MODE_DEFAULT;
+	new.tick.ticktime = 1000 * o->ticktime;
+	new.limits.handshakes = o->handshakes;
+	new.admit = (o->allow && *o->allow) || o->admit || o->options & ERLDIST_KEEPER_ASK;
+	err = put_settings(k, &new);
 	if (!err)
-		err = set_ticktime(k, o->ticktime);
-	if (!err)
-		err = set_handshakes(k, o->handshakes);
-	if (!err)
-		err = set(k, ERLDIST_ADMIT, &asks, sizeof(asks));
-	return err ? ed_fail(&k->error, err, "the kernel refuses an option of the node: %s",
-			     ed_errno_text(err)) : 0;
+		return 0;
+	ed_node_restore(k, &old);
+	return refused(k, err);
 }
 
 static int set_options(struct erldist_keeper *k, const struct erldist_keeper_options *o)
@@ -134,8 +155,7 @@ static int set_options(struct erldist_keeper *k, const struct erldist_keeper_opt
 		err = set(k, ERLDIST_CREATION, &k->reg.creation, sizeof(k->reg.creation));
 	if (!err && o->flags)
 		err = set(k, ERLDIST_FLAGS, &o->flags, sizeof(o->flags));
-	return err ? ed_fail(&k->error, err, "the kernel refuses an option of the node: %s",
-			     ed_errno_text(err)) : ed_node_change(k, o);
+	return err ? refused(k, err) : ed_node_change(k, o);
 }
 
 static int bind_name(struct erldist_keeper *k, int family)

@@ -18,7 +18,8 @@
 
 static struct {
 	unsigned int channels, unreachables, cookies, answers, told[16];
-	int role, error, fd, refuse;
+	unsigned int restored;
+	int role, error, fd, refuse, cookie_refused;
 	uint64_t tag, flags;
 	uint32_t creation, peer_creation;
 	char peer[ED_NODE_SIZE], text[1024], cookie[300], answer[600];
@@ -47,6 +48,20 @@ int ed_node_flags(struct erldist_keeper *k, const struct erldist_keeper_options 
 	return 0;
 }
 
+int ed_node_settings(struct erldist_keeper *k, struct node_settings *s)
+{
+	(void)k;
+	memset(s, 0, sizeof(*s));
+	return 0;
+}
+
+void ed_node_restore(struct erldist_keeper *k, const struct node_settings *s)
+{
+	(void)k;
+	(void)s;
+	seen.restored++;
+}
+
 int ed_node_change(struct erldist_keeper *k, const struct erldist_keeper_options *o)
 {
 	(void)k;
@@ -72,6 +87,8 @@ int ed_node_channel(struct erldist_keeper *k, const struct hand_over *h)
 int ed_node_cookie(struct erldist_keeper *k, const char *peer, const struct ed_cookie *c)
 {
 	(void)k;
+	if (seen.cookie_refused)
+		return seen.cookie_refused;
 	seen.cookies++;
 	snprintf(seen.cookie, sizeof(seen.cookie), "%s=%s", peer ? peer : "", c ? c->value : "-");
 	return 0;

@@ -103,6 +103,11 @@ static void check_cookies(void)
 	ok(erldist_keeper_set_cookie(k, NULL, NULL) == -EINVAL, "a node has to have one");
 	ok(!memmem(k, sizeof(*k), "new", 3) && !memmem(k, sizeof(*k), "secret", 6),
 	   "the keeper keeps none");
+	seen.cookie_refused = -ENOMEM;
+	err = erldist_keeper_configure(k, &o);
+	ok(err == -ENOMEM && seen.restored == 1, "a cookie refused: the node is what it was: %s",
+	   erldist_strerror(k, err));
+	seen.cookie_refused = 0;
 	put_file("c", "c's own", 0440);
 	seen.cookies = 0;
 	err = erldist_keeper_configure(k, &o);
