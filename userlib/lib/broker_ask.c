@@ -116,6 +116,9 @@ static int take(struct ed_error *e, const char *path, int sock)
 	if (n < 0)
 		return not_there(e, -errno, path);
 	fd = passed(&m);
+	if (fd < 0 && m.msg_flags & MSG_CTRUNC)
+		return ed_fail(e, -EMFILE, "%s: there is no descriptor left for the process",
+			       path);
 	err = judge(e, path, &a, n, fd);
 	if (err < 0 && fd >= 0)
 		close(fd);

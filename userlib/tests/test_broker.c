@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "broker.h"
@@ -356,6 +357,28 @@ static void check_exhausted(struct erldist_broker *b)
 	close(sock);
 }
 
+/* Who asks has one descriptor left: for the connection, not for the process */
+static void check_asker_full(struct erldist_broker *b)
+{
+	struct ed_error e = { 0 };
+	struct rlimit limit;
+	int next, status = 0;
+	pid_t child = fork();
+
+	if (!child) {
+		next = dup(0);
+		close(next);
+		getrlimit(RLIMIT_NOFILE, &limit);
+		limit.rlim_cur = (rlim_t)next + 1;
+		setrlimit(RLIMIT_NOFILE, &limit);
+		_exit(-ed_broker_ask(&e, path));
+	}
+	serve(b, 500);
+	waitpid(child, &status, 0);
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == EMFILE,
+	   "who has no descriptor left for it is told so: %s", strerror(WEXITSTATUS(status)));
+}
+
 /* What answers instead of a broker: bytes, and so many descriptors */
 struct impostor {
 	pthread_t thread;
@@ -501,6 +524,7 @@ int main(void)
 	check_many(b);
 	check_places(b);
 	check_exhausted(b);
+	check_asker_full(b);
 	erldist_broker_close(b);
 	check_impostors();
 	check_handed_on();
