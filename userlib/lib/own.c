@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -116,7 +117,8 @@ static int start(struct ed_own *own, int *from)
 {
 	int in[2], out[2], err;
 
-	if (pipe2(in, O_CLOEXEC))
+	/* a stream, not a pipe: it is written to without SIGPIPE */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in))
 		return -errno;
 	if (pipe2(out, O_CLOEXEC)) {
 		err = -errno;
@@ -173,11 +175,22 @@ int ed_own_open(struct ed_error *e, struct ed_own *own, char node[ED_NODE_SIZE])
 		       ed_errno_text(err));
 }
 
-/* It ends with its input, when what was sent has arrived */
+/* Without SIGPIPE: the child may have ended */
+static void tell_end(int fd)
+{
+	send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/*
+ * It ends when its input has something, or ends: that alone need not come, as who
+ * was forked from us may hold it open as well. What was sent has arrived by then.
+ */
 void ed_own_close(struct ed_own *own)
 {
-	if (own->fd >= 0)
+	if (own->fd >= 0) {
+		tell_end(own->fd);
 		close(own->fd);
+	}
 	own->fd = -1;
 	while (own->child > 0 && waitpid(own->child, NULL, 0) < 0 && errno == EINTR)
 		;
