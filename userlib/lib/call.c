@@ -21,6 +21,7 @@ struct call {
 	int64_t deadline;
 	bool delayed;			/* the request had to wait for room */
 	bool alone;			/* the process is of this call only */
+	bool left;			/* something is still asked for */
 	struct ed_port *port;
 	uint64_t ref;
 };
@@ -109,7 +110,7 @@ static ssize_t await(struct call *c)
 static ssize_t give_up(struct call *c, ssize_t why)
 {
 	const struct ed_out out = {
-		.fd = c->port->fd,
+		.fd = c->port->fd, .flags = MSG_DONTWAIT,
 		.signal = {
 			.op = ERLDIST_SIG_DEMONITOR, .flags = ERLDIST_SIG_F_FLUSH,
 			.ref = c->ref,
@@ -117,6 +118,7 @@ static ssize_t give_up(struct call *c, ssize_t why)
 	};
 	ssize_t n = ed_send(c->p, &out);
 
+	c->left = n;
 	if (!n)
 		n = ed_recv(c->port->fd, c->m, MSG_DONTWAIT);
 	return n == -EAGAIN ? why : n;
@@ -142,7 +144,7 @@ static ssize_t talk(struct call *c)
 	if (sent)
 		n = outcome(c);
 	/* closing undoes whatever is still asked for */
-	if (n >= 0 || (sent && (n == -ETIMEDOUT || n == -EINTR)))
+	if (n >= 0 || (sent && !c->left && (n == -ETIMEDOUT || n == -EINTR)))
 		ed_port_put(c->p, c->port);
 	else
 		ed_port_close(c->port);
