@@ -5,6 +5,9 @@
 
 #include "internal.h"
 
+/* Quadratic time: this many take a moment */
+#define DIGITS_MAX	65536
+
 static int digit_value(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -53,6 +56,8 @@ static int parse_digits(struct ed_parser *ps, struct ed_big *b, uint32_t base)
 			continue;
 		if (digit_value(*ps->p) >= (int)base)
 			break;
+		if (ps->p - begin >= DIGITS_MAX)
+			return ed_syntax(ps, "too many digits");
 		err = ed_big_mul_add(b, base, (uint32_t)digit_value(*ps->p));
 	}
 	return err ? err : ps->p > begin ? 0 : ed_syntax(ps, "expected digits");

@@ -325,6 +325,25 @@ static void check_float(void)
 	ok(erldist_check(t, sizeof(t)), "which has an end within");
 }
 
+static void check_digits(void)
+{
+	const size_t len = 1000000;
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	char *text = malloc(len + 1);
+	clock_t begin = clock();
+
+	if (!text)
+		exit(1);
+	memset(text, '7', len);
+	text[len] = 0;
+	ok(erldist_parse(&t, text, NULL) == -EINVAL && clock() - begin < 5 * CLOCKS_PER_SEC,
+	   "a million digits are refused");
+	text[20000] = 0;
+	ok(!erldist_parse(&t, text, NULL) && t.len > 8000, "20000 are read");
+	erldist_term_free(&t);
+	free(text);
+}
+
 int main(void)
 {
 	size_t i;
@@ -343,6 +362,7 @@ int main(void)
 	check_nested_keys();
 	check_funs();
 	check_float();
+	check_digits();
 	check_encodings();
 	check_long();
 	return tap_end();
