@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* erldist: look at and use the Erlang nodes and processes of this machine. */
 #include <getopt.h>
+#include <limits.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -119,6 +120,76 @@ static int usage(FILE *f, const char *object)
 	return f == stderr;
 }
 
+static bool known(const char *object)
+{
+	size_t i;
+
+	for (i = 0; i < COMMANDS; i++)
+		if (!strcmp(object, commands[i].object))
+			return true;
+	return false;
+}
+
+static int help(const char *object)
+{
+	if (!object || known(object))
+		return usage(stdout, object);
+	complain("no such command: %s", object);
+	return usage(stderr, NULL);
+}
+
+static bool known_value(int opt)
+{
+	const struct option *o;
+
+	for (o = all_options; o->name && o->val != opt; o++)
+		;
+	return o->name;
+}
+
+/* What getopt did not like: the option, never its value, which may be a secret */
+static void bad_option(int opt, char *word)
+{
+	char letter[] = { '-', (char)optopt, 0 };
+
+	if (!optopt || optopt > UCHAR_MAX || strchr(word, '='))
+		word = strndup(word, strcspn(word, "="));
+	else
+		word = strdup(letter);
+	complain(opt == ':' ? "%s wants a value" : optopt && known_value(optopt) ?
+		 "%s takes no value" : "no such option: %s", word ? word : "");
+	free(word);
+}
+
+static void not_taken(const char *object, int opt)
+{
+	const struct option *o;
+
+	for (o = all_options; o->name && o->val != opt; o++)
+		;
+	complain("%s does not take --%s", object, o->name);
+}
+
+/* The arguments are the words of the usage that are in no brackets */
+static void wrong_arguments(const struct cli *c, const struct command *cmd)
+{
+	const char *p = cmd->usage + strlen(cmd->object);
+	int depth = 0, n = 0;
+	size_t len;
+
+	if (c->argc > cmd->max) {
+		complain("%s: there is no place for %s", cmd->object, c->argv[cmd->max]);
+		return;
+	}
+	for (p += cmd->verb ? strlen(cmd->verb) + 1 : 0; *p; p += len) {
+		len = strcspn(p, "[] \n");
+		if (len && !depth && n++ == c->argc)
+			complain("%s: %.*s is missing", cmd->object, (int)len, p);
+		depth += *p == '[' ? 1 : *p == ']' ? -1 : 0;
+		len += !len;
+	}
+}
+
 static bool takes(const struct command *cmd, int opt)
 {
 	const int *o;
@@ -218,14 +289,16 @@ static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
 	argv += skip;
 	optind = 0;
 	c->timeout_ms = cmd->how & MILLISECONDS ? CALL_TIMEOUT_MS : TIMEOUT_MS;
-	while ((opt = getopt_long(argc, argv, cmd->how & IN_ORDER ? "+jht" : "jht", all_options,
+	while ((opt = getopt_long(argc, argv, cmd->how & IN_ORDER ? "+:jht" : ":jht", all_options,
 				  NULL)) != -1) {
 		if (opt == 'h')
 			return usage(stdout, cmd->object);
-		if (opt == '?')
+		if (opt == '?' || opt == ':') {
+			bad_option(opt, argv[optind - 1]);
 			return usage(stderr, cmd->object);
+		}
 		if (opt != 'j' && !takes(cmd, opt)) {
-			complain("%s takes no such option", argv[0]);
+			not_taken(cmd->object, opt);
 			return usage(stderr, cmd->object);
 		}
 		if (take_option(c, opt, cmd->how))
@@ -235,8 +308,10 @@ static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
 	c->argv = argv + optind;
 	if (c->argc == 1 && !strcmp(c->argv[0], "help"))
 		return usage(stdout, cmd->object);
-	if (c->argc < cmd->min || c->argc > cmd->max)
+	if (c->argc < cmd->min || c->argc > cmd->max) {
+		wrong_arguments(c, cmd);
 		return usage(stderr, cmd->object);
+	}
 	return cmd->run(c);
 }
 
@@ -267,11 +342,18 @@ int main(int argc, char **argv)
 	setlocale(LC_ALL, "");
 	setlinebuf(stdout);
 	make_options();
-	while ((opt = getopt_long(argc, argv, "+jh", all_options, NULL)) != -1) {
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, "+:jh", all_options, NULL)) != -1) {
 		if (opt == 'h')
 			return usage(stdout, NULL);
-		if (opt == '?' || (opt != 'j' && opt != OPT_NODE))
+		if (opt == '?' || opt == ':') {
+			bad_option(opt, argv[optind - 1]);
 			return usage(stderr, NULL);
+		}
+		if (opt != 'j' && opt != OPT_NODE) {
+			not_taken("what is before the command", opt);
+			return usage(stderr, NULL);
+		}
 		take_option(&c, opt, 0);
 	}
 	argc -= optind;
@@ -279,11 +361,11 @@ int main(int argc, char **argv)
 	if (!argc)
 		return usage(stderr, NULL);
 	if (!strcmp(argv[0], "help"))
-		return usage(stdout, argc > 1 ? argv[1] : NULL);
+		return help(argc > 1 ? argv[1] : NULL);
 	cmd = find(argc, argv);
 	if (!cmd) {
 		if (argc > 1 && !strcmp(argv[1], "help"))
-			return usage(stdout, argv[0]);
+			return help(argv[0]);
 		complain("no such command: %s%s%s", argv[0], argc > 1 ? " " : "",
 			 argc > 1 ? argv[1] : "");
 		return usage(stderr, NULL);

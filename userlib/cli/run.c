@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* erldist node run: hold a node in the foreground. */
+#include <signal.h>
 #include <string.h>
 
 #include "cli.h"
@@ -133,6 +134,8 @@ int node_run(struct cli *c)
 
 	if (take_options(c))
 		return 1;
+	/* whoever reads what is told here may go: the node stays */
+	signal(SIGPIPE, SIG_IGN);
 	stop_prepare();
 	stop_take_hangup();
 	err = erldist_keeper_open(&h.k, &c->setup.keeper);
