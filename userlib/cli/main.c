@@ -182,7 +182,7 @@ static void wrong_arguments(const struct cli *c, const struct command *cmd)
 		return;
 	}
 	for (p += cmd->verb ? strlen(cmd->verb) + 1 : 0; *p; p += len) {
-		len = strcspn(p, "[] \n");
+		len = strcspn(p, "\n[] ");
 		if (len && !depth && n++ == c->argc)
 			complain("%s: %.*s is missing", cmd->object, (int)len, p);
 		depth += *p == '[' ? 1 : *p == ']' ? -1 : 0;
