@@ -162,7 +162,7 @@ ok $? "to a person: $(cat "$dir/said")"
 missing=
 for option in $("$build/erldist" node help | grep -o -- '--[a-z-]*' | sort -u); do
 	case $option in
-	--node) continue ;;
+	--node | --timeout) continue ;;	# of others
 	esac
 	key=${option#--}
 	only svc.conf "$key = yes\n"

@@ -34,7 +34,7 @@ told 1 "erldist: call: TERM is missing" call --node a@host dest
 told 1 "erldist: node: NAME is missing" node run
 told 1 "erldist: rpc: MOD is missing" rpc b@host
 told 1 "erldist: ping: there is no place for c@host" ping b@host c@host
-told 1 "erldist: node run: --hand-out-mode goes with --hand-out" node run svc --hand-out-mode 600
+told 1 "erldist: node run: hand-out-mode goes with hand-out" node run svc --hand-out-mode 600
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." help
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." help ping
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." ping help
