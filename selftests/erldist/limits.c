@@ -653,7 +653,7 @@ TEST_F(limits, pool_counts_reasons)
 	EXPECT_LT(reason.len, i.pool_used);
 	EXPECT_TRUE(proc_expect_signal(p, &(struct to){ .op = ERLDIST_SIG_EXIT },
 				       term(&ctl, "{apt}", "EXIT", &from, &reason)));
-	EXPECT_TRUE(pool_is_empty());
+	EXPECT_TRUE(pool_is_empty("k@h"));
 }
 
 /* Each fills the other one's mailbox and waits for room; nobody reads */
