@@ -360,6 +360,12 @@ porter()
 	echo "$TMP/porter"
 }
 
+# A path is there before anybody listens
+listens_at()
+{
+	grep -q " 00010000 .* $1\$" /proc/net/unix
+}
+
 # A handshake of a program's own: without the module's, and without a cookie
 own_handshake()
 {
@@ -368,7 +374,7 @@ own_handshake()
 	program=$(dirname "$(echo_program)")/handshake
 	"$program" one listen "$TMP/meet" > "$TMP/one.log" 2>&1 &
 	children+=($!)
-	wait_for 10 test -S "$TMP/meet"
+	wait_for 10 listens_at "$TMP/meet"
 	"$program" two connect "$TMP/meet" > "$TMP/two.log" 2>&1 &
 	children+=($!)
 	check "a handshake of its own: up" logged "two@$HOST is up" "$TMP/one.log"
@@ -387,7 +393,7 @@ stranger()
 	rm -f "$TMP/meet"
 	(umask 0 && exec "$1" one listen "$TMP/meet") > "$TMP/one.log" 2>&1 &
 	children+=($!)
-	wait_for 10 test -S "$TMP/meet"
+	wait_for 10 listens_at "$TMP/meet"
 	chmod 711 "$TMP"
 	setpriv --reuid 12345 --clear-groups --inh-caps +net_admin --ambient-caps +net_admin \
 		env HOME=/tmp ERL_EPMD_PORT="$ERL_EPMD_PORT" "$1" two connect "$TMP/meet" \
