@@ -178,6 +178,34 @@ static struct erldist_name *name_new(struct erldist_process *proc,
 	return name;
 }
 
+/* Is a name taken by a process that has ended? Then it is free, or will be soon. */
+static bool name_of_ended(struct erldist_node *node,
+			  const struct etf_atom *atom)
+{
+	struct erldist_process *holder = NULL;
+	struct erldist_name *name;
+	bool ended;
+
+	rcu_read_lock();
+	name = rhashtable_lookup(&node->names, atom, erldist_name_params);
+	if (name && erldist_process_tryget(name->process))
+		holder = name->process;
+	rcu_read_unlock();
+	if (!holder)
+		return true;
+	ended = !erldist_process_alive(holder);
+	if (ended) {
+		/* Whoever takes the name out drops it. */
+		name = xchg(&holder->name, NULL);
+		if (name)
+			name_drop(name);
+		else
+			schedule_timeout_uninterruptible(1);
+	}
+	erldist_process_put(holder);
+	return ended;
+}
+
 static int name_register(struct erldist_process *proc,
 			 const struct etf_atom *atom,
 			 struct erldist_name **registered)
@@ -192,8 +220,11 @@ static int name_register(struct erldist_process *proc,
 	name = name_new(proc, atom);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
-	err = rhashtable_lookup_insert_key(&proc->node->names, &name->atom,
-					   &name->hash, erldist_name_params);
+	do {
+		err = rhashtable_lookup_insert_key(&proc->node->names,
+						   &name->atom, &name->hash,
+						   erldist_name_params);
+	} while (err == -EEXIST && name_of_ended(proc->node, atom));
 	if (err) {
 		name_free(name);
 		return err == -EEXIST ? -EADDRINUSE : err;
@@ -298,7 +329,6 @@ static void process_tell(struct erldist_process *proc)
 	if (erldist_spawn_server_is(proc))
 		erldist_spawn_server_set(proc, false);
 	spin_lock_bh(&proc->lock);
-	proc->closed = true;
 	any = !RB_EMPTY_ROOT(&proc->relations);
 	spin_unlock_bh(&proc->lock);
 	/* The pid goes when everyone was told. */
@@ -377,11 +407,13 @@ static void process_ended(struct erldist_process *proc,
  * @why: the reason, a reference is taken
  * @err: positive errno that its socket returns from now on
  *
- * The first one counts. The name goes before the state changes: whoever sees
- * the end, woken or not, finds it free. ENDED is stored before anyone is told:
- * what tests the sender's state under a receiver's lock, and finds it alive,
- * comes before the EXIT. The mailbox is dropped, but after the loss of the
- * node it may still be read.
+ * The first one counts. From the moment that ENDED is stored the process is not
+ * found by its name, takes no message, and no relation: who gets a noproc for
+ * one of them gets it for all. Whoever is woken finds the name free, and whoever
+ * was not, and registers it, waits until it is. ENDED is stored before anyone
+ * is told: what tests the sender's state under a receiver's lock, and finds it
+ * alive, comes before the EXIT. The mailbox is dropped, but after the loss of
+ * the node it may still be read.
  *
  * Context: process context.
  * Return: true if it was this that ended it.
@@ -393,10 +425,10 @@ bool erldist_process_end(struct erldist_process *proc, struct erldist_blob *why,
 
 	if (!process_claim(proc))
 		return false;
+	process_ended(proc, why, err);
 	name = xchg(&proc->name, NULL);
 	if (name)
 		name_drop(name);
-	process_ended(proc, why, err);
 	erldist_mailbox_wake(proc);
 	process_tell(proc);
 	return true;
@@ -577,7 +609,7 @@ struct erldist_process *erldist_process_find(struct erldist_node *node, u32 id,
  * @name: the name
  *
  * Context: any.
- * Return: the process with a reference, or NULL.
+ * Return: the process with a reference, or NULL; one that has ended has no name.
  */
 struct erldist_process *erldist_process_named(struct erldist_node *node,
 					      const struct etf_atom *name)
@@ -587,7 +619,8 @@ struct erldist_process *erldist_process_named(struct erldist_node *node,
 
 	rcu_read_lock();
 	entry = rhashtable_lookup(&node->names, name, erldist_name_params);
-	if (entry && erldist_process_tryget(entry->process))
+	if (entry && erldist_process_alive(entry->process) &&
+	    erldist_process_tryget(entry->process))
 		proc = entry->process;
 	rcu_read_unlock();
 	return proc;

@@ -83,13 +83,12 @@ struct erldist_name {
  * period.
  *
  * ending, then state, err and status change once, under mailbox.lock, in
- * erldist_process_end(). relations, n_relations and closed are guarded by
- * lock, a leaf, and so is kill_signal with its uids. watch is RCU, and exchanged
- * atomically. asking is held while the process asks for a relation or ends
- * one, so that what it sends comes in the order of what it did; it guards
- * unlinks, the last id of an UNLINK_ID, node_watches, a counter, and changes of
- * all_nodes. name is exchanged atomically,
- * exit_reason under lock.
+ * erldist_process_end(); no relation is taken in any more then. relations and
+ * n_relations are guarded by lock, a leaf, and so are kill_signal with its
+ * uids, and exit_reason. watch is RCU, and exchanged atomically, as name is.
+ * asking is held while the process asks for a relation or ends one, so that
+ * what it sends comes in the order of what it did; it guards unlinks, the last
+ * id of an UNLINK_ID, node_watches, a counter, and changes of all_nodes.
  */
 struct erldist_process {
 	refcount_t ref;
@@ -100,7 +99,6 @@ struct erldist_process {
 	u8 state;			/* enum erldist_process_state */
 	bool trap_exit;
 	bool ending;			/* someone ends it: no more names */
-	bool closed;			/* relations: no more are taken in */
 	int err;			/* what recvmsg returns once ended */
 	kuid_t uid;			/* its last owner's; of one int */
 	struct erldist_blob *status;	/* the reason it ended with */

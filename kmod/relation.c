@@ -254,7 +254,7 @@ static int end_hook(struct erldist_end *end)
 	int err = 0;
 
 	spin_lock_bh(&proc->lock);
-	if (proc->closed || (rel->port && rel->port->closed)) {
+	if (!erldist_process_alive(proc) || (rel->port && rel->port->closed)) {
 		err = -ESRCH;
 	} else if (erldist_end_find(proc, &key)) {
 		err = -EEXIST;

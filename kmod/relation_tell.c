@@ -338,7 +338,7 @@ void erldist_relations_of_port(struct erldist_port *port)
 
 /**
  * erldist_relations_end() - tell everyone that a process has ended
- * @proc: the process, closed to new relations
+ * @proc: the process, which takes in no new relations
  *
  * Context: the reaper.
  */

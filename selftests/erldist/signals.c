@@ -1062,16 +1062,19 @@ TEST_F(local, call_to_rex)
  * Once unlink() and demonitor with flush have returned, nothing comes any more,
  * whenever the other died.
  */
-static int dies_some_time(void *arg)
+static int dies_with_name(int *told, const char *prefix)
 {
-	int *told = arg;
+	char name[32] = "";
+	int round = 0;
 	struct epid pid;
 	DEFINE_BUF(self);
 	DEFINE_BUF(reason);
 	char byte;
 
 	for (;;) {
-		int fd = proc("", NULL);
+		if (*prefix)
+			snprintf(name, sizeof(name), "%s%d", prefix, round++);
+		int fd = proc(name, NULL);
 
 		proc_self(fd, &pid);
 		if (send(*told, &pid, sizeof(pid), 0) != sizeof(pid) ||
@@ -1083,6 +1086,16 @@ static int dies_some_time(void *arg)
 			    term(&reason, "a", "boom"));
 		close(fd);
 	}
+}
+
+static int dies_some_time(void *arg)
+{
+	return dies_with_name(arg, "");
+}
+
+static int named_dies(void *arg)
+{
+	return dies_with_name(arg, "named");
 }
 
 TEST_F(local, nothing_comes_after_unlink)
@@ -1119,6 +1132,51 @@ TEST_F(local, nothing_comes_after_unlink)
 	send(told[0], "", 1, 0);
 	EXPECT_EQ(0, reap(child));
 	EXPECT_TRUE(quiet(self->a));
+}
+
+static bool down_with(const struct msg *m, const char *reason)
+{
+	char what[512];
+
+	return m->op == ERLDIST_SIG_DOWN &&
+	       scan(m->term.p, m->term.len, "{____a}", what) > 0 && !strcmp(what, reason);
+}
+
+/* Who finds a name free that a process had does not reach that by its pid. */
+TEST_F(local, nobody_where_the_name_was)
+{
+	const int rounds = scaled(300);
+	struct epid pid;
+	char text[32];
+	DEFINE_BUF(name);
+	DEFINE_BUF(dest);
+	DEFINE_MSG(m);
+	int told[2];
+	pid_t child;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, told));
+	child = spawn(named_dies, &told[1]);
+	for (int i = 0; i < rounds; i++) {
+		uint64_t ref = proc_refs(self->a);
+
+		ASSERT_EQ(sizeof(pid), recv(told[0], &pid, sizeof(pid), 0));
+		term(&dest, "p", &pid);
+		snprintf(text, sizeof(text), "named%d", i);
+		term(&name, "a", text);
+		ASSERT_EQ(1, send(told[0], "x", 1, 0));
+		do {
+			ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_DEMONITOR, NULL, ref,
+					     ERLDIST_SIG_F_FLUSH));
+			ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_MONITOR, &name, ref, 0));
+		} while (proc_recv(self->a, &m, 0));
+		if (!down_with(&m, "noproc"))
+			continue;
+		ASSERT_EQ(0, ask(self->a, ERLDIST_SIG_LINK, &dest));
+		EXPECT_SIGNAL(self->a, ERLDIST_SIG_EXIT, 0, "{apa}", "EXIT", &pid, "noproc");
+	}
+	ASSERT_EQ(sizeof(pid), recv(told[0], &pid, sizeof(pid), 0));
+	send(told[0], "", 1, 0);
+	EXPECT_EQ(0, reap(child));
 }
 
 TEST_F(local, the_watcher_dies)
