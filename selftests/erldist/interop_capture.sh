@@ -12,10 +12,12 @@ BEAM_OPERATIONS=(op-1 op-6 op-19 op-20 op-26 op-35)
 # SEND_SENDER, PAYLOAD_EXIT, PAYLOAD_MONITOR_P_EXIT, ALIAS_SEND, UNLINK_ID_ACK
 NATIVE_OPERATIONS=(op-22 op-24 op-28 op-33 op-36)
 
-# The capture as lines of number, ports, malformed, summary, and in words
+# The capture as lines of number, ports, malformed, summary, and in words. Segments
+# that two processors deliver may change places.
 dissect()
 {
-	local options=(-r "$TMP/pcap" -Y erldp -d "tcp.port==$NATIVE_PORT,erldp" -d "tcp.port==$BEAM_PORT,erldp")
+	local options=(-r "$TMP/pcap" -Y erldp -d "tcp.port==$NATIVE_PORT,erldp"
+		-d "tcp.port==$BEAM_PORT,erldp" -o tcp.reassemble_out_of_order:TRUE)
 
 	tshark "${options[@]}" -T fields -e frame.number -e tcp.srcport -e tcp.dstport -e _ws.malformed \
 		-e _ws.col.Info > "$TMP/lines" && tshark "${options[@]}" -O erldp -V > "$TMP/words"
@@ -39,6 +41,12 @@ end_capture()
 	sleep $((3 * SLOW))
 	kill -INT "$CAPTURE_PID"
 	wait "$CAPTURE_PID"
+}
+
+nothing_dropped()
+{
+	cat "$TMP/dumpcap.log"
+	grep -q '^Packets received/dropped on .*: [1-9][0-9]*/0 ' "$TMP/dumpcap.log"
 }
 
 nothing_malformed()
@@ -95,6 +103,7 @@ capture()
 	beam b -kernel inet_dist_listen_min "$BEAM_PORT" inet_dist_listen_max "$BEAM_PORT" \
 		-- interop_capture "svc@$HOST"
 	end_capture
+	check "the capture is whole" nothing_dropped
 	check "tshark reads the capture" dissect
 	check "nothing is malformed" nothing_malformed
 	check "all kinds of frames are understood" all_understood
