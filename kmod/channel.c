@@ -297,6 +297,28 @@ static int channel_send_hs(struct erldist_channel *ch)
 }
 
 /**
+ * erldist_stream_end_reason() - why a stream ended
+ * @err: 0 or a negative errno of the stream
+ * @other: enum erldist_reason for an error that is no end
+ *
+ * A reset is one, as for OTP's inet driver (show_econnreset is off): a node that
+ * halts with something unread resets the stream.
+ *
+ * Return: enum erldist_reason.
+ */
+u8 erldist_stream_end_reason(int err, u8 other)
+{
+	switch (err) {
+	case 0:
+	case -EPIPE:
+	case -ECONNRESET:
+		return ERLDIST_REASON_CONNECTION_CLOSED;
+	default:
+		return other;
+	}
+}
+
+/**
  * erldist_hs_end_reason() - why a handshake ended with its stream
  * @ch: the channel, in handshake
  * @err: 0 or a negative errno of the stream
@@ -304,21 +326,18 @@ static int channel_send_hs(struct erldist_channel *ch)
  */
 u8 erldist_hs_end_reason(const struct erldist_channel *ch, int err)
 {
+	u8 reason;
+
 	/* It was decided before: told nok, waiting to be called instead */
 	if (ch->hs->state == HS_ST_FAILED)
 		return ch->hs->reason;
-	switch (err) {
-	case 0:
-	case -EPIPE:
-	case -ECONNRESET:
-		return ch->hs->state == HS_ST_WAIT_ACK ?
-		       ERLDIST_REASON_CLOSED_AFTER_PROOF :
-		       ERLDIST_REASON_CONNECTION_CLOSED;
-	case -EBADMSG:
+	if (err == -EBADMSG)
 		return ERLDIST_REASON_TLS_RECORD;
-	default:
-		return ERLDIST_REASON_RECEIVE_ERROR;
-	}
+	reason = erldist_stream_end_reason(err, ERLDIST_REASON_RECEIVE_ERROR);
+	if (reason == ERLDIST_REASON_CONNECTION_CLOSED &&
+	    ch->hs->state == HS_ST_WAIT_ACK)
+		return ERLDIST_REASON_CLOSED_AFTER_PROOF;
+	return reason;
 }
 
 static void channel_up(struct erldist_channel *ch)

@@ -192,6 +192,7 @@ void erldist_channel_queue(struct erldist_channel *ch, struct work_struct *work)
 void erldist_channel_queue_delayed(struct erldist_channel *ch,
 				   struct delayed_work *work,
 				   unsigned long delay);
+u8 erldist_stream_end_reason(int err, u8 other);
 u8 erldist_hs_end_reason(const struct erldist_channel *ch, int err);
 void erldist_channel_resume(struct erldist_channel *ch);
 int erldist_channel_answer(struct erldist_node *node, const struct etf_atom *name,

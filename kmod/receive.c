@@ -902,7 +902,8 @@ static u8 tcp_end(struct rx_run *run, struct sock *sk, int n)
 	if (tcp_inq(sk) > 0 && (n > 0 || run->stop))
 		return 0;
 	if (sk->sk_err)
-		return ERLDIST_REASON_RECEIVE_ERROR;
+		return erldist_stream_end_reason(-sk->sk_err,
+						 ERLDIST_REASON_RECEIVE_ERROR);
 	/* Also when it is our side that was shut down, by the giver */
 	if (sk->sk_shutdown || sk->sk_state == TCP_CLOSE)
 		return ERLDIST_REASON_CONNECTION_CLOSED;
@@ -950,18 +951,15 @@ static int rx_recv(struct erldist_channel *ch)
 static u8 recv_end(int n)
 {
 	switch (n) {
-	case 0:
-		return ERLDIST_REASON_CONNECTION_CLOSED;
 	case -EAGAIN:
 		return ERLDIST_REASON_NONE;
 	case -EBADMSG:
 		return ERLDIST_REASON_TLS_RECORD;
 	case -ENOMEM:
 		return ERLDIST_REASON_NO_MEMORY;
-	case -ECONNRESET:
-		return ERLDIST_REASON_CONNECTION_CLOSED;
 	default:
-		return ERLDIST_REASON_RECEIVE_ERROR;
+		return erldist_stream_end_reason(n,
+						 ERLDIST_REASON_RECEIVE_ERROR);
 	}
 }
 

@@ -747,6 +747,13 @@ static bool tx_release(struct erldist_channel *ch, int err, int budget)
 	return again;
 }
 
+static void tx_failed(struct erldist_channel *ch, int err)
+{
+	u8 reason = erldist_stream_end_reason(err, ERLDIST_REASON_SEND_ERROR);
+
+	erldist_channel_abort(ch, reason, -err);
+}
+
 /* The caller has the turn. */
 static void tx_push(struct erldist_channel *ch, int budget)
 {
@@ -756,8 +763,7 @@ static void tx_push(struct erldist_channel *ch, int budget)
 	do {
 		err = tx_steps(ch, &budget);
 		if (err < 0 && err != -EAGAIN)
-			erldist_channel_abort(ch, ERLDIST_REASON_SEND_ERROR,
-					      -err);
+			tx_failed(ch, err);
 	} while (tx_release(ch, err, budget));
 }
 

@@ -507,6 +507,20 @@ TEST_F(handshake, flags_that_suffice)
 	}
 }
 
+/* As a node that halts with something unread does it */
+TEST_F(handshake, a_reset_is_a_close)
+{
+	struct linger at_once = { .l_onoff = 1 };
+	struct peer_info p;
+
+	ASSERT_EQ(0, wire_connect(&self->w, self->node, variant->carrier, variant->role));
+	setsockopt(self->w.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(self->w.fd);
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, &p));
+	EXPECT_EQ(ERLDIST_REASON_CONNECTION_CLOSED, p.reason);
+	EXPECT_STREQ("w@h", p.name);
+}
+
 TEST_F_TIMEOUT(handshake, silence, 60)
 {
 	struct erldist_ticktime t = { .setup = 1000 };
