@@ -257,7 +257,7 @@ int erldist_process_rename(struct erldist_process *proc,
 	old = xchg(&proc->name, name);
 	if (old)
 		name_drop(old);
-	if (!READ_ONCE(proc->ending))
+	if (erldist_process_alive(proc))
 		return 0;
 	/* Whoever takes the name out drops it. */
 	old = xchg(&proc->name, NULL);
@@ -369,36 +369,45 @@ void erldist_process_reap(struct work_struct *work)
 	erldist_node_put(node);
 }
 
-/* Who ends the process? For everyone else it has ended when this returns. */
-static bool process_claim(struct erldist_process *proc)
-{
-	struct erldist_mailbox *mb = &proc->mailbox;
-	bool first;
-
-	spin_lock_bh(&mb->lock);
-	first = !proc->ending;
-	WRITE_ONCE(proc->ending, true);
-	spin_unlock_bh(&mb->lock);
-	if (!first)
-		wait_event(mb->wait, !erldist_process_alive(proc));
-	return first;
-}
-
-static void process_ended(struct erldist_process *proc,
+/* Who is first ends it; by another process, which must be alive at that moment. */
+static bool process_ended(struct erldist_process *proc,
+			  const struct erldist_process *by,
 			  struct erldist_blob *why, int err)
 {
 	struct erldist_mailbox *mb = &proc->mailbox;
 	LIST_HEAD(queue);
+	bool first;
 
 	spin_lock_bh(&mb->lock);
-	proc->status = erldist_blob_get(why);
-	proc->err = err;
-	/* status and err are there for whoever sees the state. */
-	smp_store_release(&proc->state, ERLDIST_PROCESS_STATE_ENDED);
-	if (err != ENETDOWN)
-		erldist_mailbox_empty_locked(proc, &queue);
+	first = erldist_process_alive(proc) &&
+		(!by || erldist_process_alive(by));
+	if (first) {
+		proc->status = erldist_blob_get(why);
+		proc->err = err;
+		/* status and err are there for whoever sees the state. */
+		smp_store_release(&proc->state, ERLDIST_PROCESS_STATE_ENDED);
+		if (err != ENETDOWN)
+			erldist_mailbox_empty_locked(proc, &queue);
+	}
 	spin_unlock_bh(&mb->lock);
 	erldist_mailbox_discard(proc, &queue);
+	return first;
+}
+
+static bool process_end(struct erldist_process *proc,
+			const struct erldist_process *by,
+			struct erldist_blob *why, int err)
+{
+	struct erldist_name *name;
+
+	if (!process_ended(proc, by, why, err))
+		return false;
+	name = xchg(&proc->name, NULL);
+	if (name)
+		name_drop(name);
+	erldist_mailbox_wake(proc);
+	process_tell(proc);
+	return true;
 }
 
 /**
@@ -421,17 +430,18 @@ static void process_ended(struct erldist_process *proc,
 bool erldist_process_end(struct erldist_process *proc, struct erldist_blob *why,
 			 int err)
 {
-	struct erldist_name *name;
+	return process_end(proc, NULL, why, err);
+}
 
-	if (!process_claim(proc))
-		return false;
-	process_ended(proc, why, err);
-	name = xchg(&proc->name, NULL);
-	if (name)
-		name_drop(name);
-	erldist_mailbox_wake(proc);
-	process_tell(proc);
-	return true;
+static bool process_end_known(struct erldist_process *proc,
+			      const struct erldist_process *by,
+			      enum erldist_known why, int err)
+{
+	struct erldist_blob *blob = erldist_blob_known(why);
+	bool ended = process_end(proc, by, blob, err);
+
+	erldist_blob_put(blob);
+	return ended;
 }
 
 /**
@@ -446,11 +456,7 @@ bool erldist_process_end(struct erldist_process *proc, struct erldist_blob *why,
 bool erldist_process_end_known(struct erldist_process *proc,
 			       enum erldist_known why, int err)
 {
-	struct erldist_blob *blob = erldist_blob_known(why);
-	bool ended = erldist_process_end(proc, blob, err);
-
-	erldist_blob_put(blob);
-	return ended;
+	return process_end_known(proc, NULL, why, err);
 }
 
 /**
@@ -508,14 +514,39 @@ static bool blob_is(const struct erldist_blob *blob, const char *ascii)
 }
 
 /**
- * erldist_process_traps() - would exit/2 with a reason become a message
+ * erldist_process_exits() - an exit signal arrives, where it is no message
  * @proc: the process
+ * @from: who sent it, of the same node: what he sends comes in order, the news
+ *	of his own end too; or NULL
  * @reason: the reason
+ * @exit2: it was sent by exit/2; else a link broke
+ *
+ * As erlang:exit/2 and process_flag(trap_exit) have it: `kill` by exit/2 kills
+ * always; one who traps gets a message; `normal` is ignored; all else ends the
+ * process.
+ *
+ * Context: process context.
+ * Return: false: it traps, and is to be told.
  */
-bool erldist_process_traps(const struct erldist_process *proc,
-			   const struct erldist_blob *reason)
+bool erldist_process_exits(struct erldist_process *proc,
+			   const struct erldist_process *from,
+			   struct erldist_blob *reason, bool exit2)
 {
-	return READ_ONCE(proc->trap_exit) && !blob_is(reason, "kill");
+	/* Processes of a node that goes end with the node, whoever was first. */
+	int err = READ_ONCE(proc->node->dead) ? ENETDOWN : ECONNRESET;
+
+	if (exit2 && blob_is(reason, "kill")) {
+		if (process_end_known(proc, from, KNOWN_KILLED, err))
+			erldist_owner_kill(proc);
+	} else if (READ_ONCE(proc->trap_exit)) {
+		return false;
+	} else if (!blob_is(reason, "normal")) {
+		/* It goes on to all that are linked to this one. */
+		if (reason->told_once)
+			reason->told_once = false;
+		process_end(proc, from, reason, err);
+	}
+	return true;
 }
 
 /**
@@ -546,15 +577,11 @@ struct erldist_msg *erldist_process_exit_message(const u8 *from, u32 from_len)
 }
 
 /**
- * erldist_process_exit_signal() - an exit signal arrives
+ * erldist_process_exit_signal() - an exit signal of the kernel's or a peer's arrives
  * @proc: the process
  * @msg: what it is told if it traps, without the reason; taken
  * @reason: the reason
  * @exit2: it was sent by exit/2; else a link broke
- *
- * As erlang:exit/2 and process_flag(trap_exit) have it: `kill` by exit/2 kills
- * always; one who traps gets a message; `normal` is ignored; all else ends the
- * process.
  *
  * Context: process context.
  */
@@ -562,23 +589,12 @@ void erldist_process_exit_signal(struct erldist_process *proc,
 				 struct erldist_msg *msg,
 				 struct erldist_blob *reason, bool exit2)
 {
-	/* Processes of a node that goes end with the node, whoever was first. */
-	int err = READ_ONCE(proc->node->dead) ? ENETDOWN : ECONNRESET;
-
-	if (exit2 && blob_is(reason, "kill")) {
-		if (erldist_process_end_known(proc, KNOWN_KILLED, err))
-			erldist_owner_kill(proc);
-	} else if (READ_ONCE(proc->trap_exit)) {
-		erldist_msg_set_reason(msg, reason);
-		erldist_mailbox_put_signal(proc, NULL, msg);
+	if (erldist_process_exits(proc, NULL, reason, exit2)) {
+		erldist_msg_put(msg);
 		return;
-	} else if (!blob_is(reason, "normal")) {
-		/* It goes on to all that are linked to this one. */
-		if (reason->told_once)
-			reason->told_once = false;
-		erldist_process_end(proc, reason, err);
 	}
-	erldist_msg_put(msg);
+	erldist_msg_set_reason(msg, reason);
+	erldist_mailbox_put_signal(proc, NULL, msg);
 }
 
 /**

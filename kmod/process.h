@@ -82,7 +82,7 @@ struct erldist_name {
  * its owner's watch when that is queued, and the reaper. Freed after a grace
  * period.
  *
- * ending, then state, err and status change once, under mailbox.lock, in
+ * state, err and status change once, under mailbox.lock, in
  * erldist_process_end(); no relation is taken in any more then. relations and
  * n_relations are guarded by lock, a leaf, and so are kill_signal with its
  * uids, and exit_reason. watch is RCU, and exchanged atomically, as name is.
@@ -98,7 +98,6 @@ struct erldist_process {
 	u32 serial;
 	u8 state;			/* enum erldist_process_state */
 	bool trap_exit;
-	bool ending;			/* someone ends it: no more names */
 	int err;			/* what recvmsg returns once ended */
 	kuid_t uid;			/* its last owner's; of one int */
 	struct erldist_blob *status;	/* the reason it ended with */
@@ -144,8 +143,9 @@ bool erldist_process_end(struct erldist_process *proc, struct erldist_blob *why,
 bool erldist_process_end_known(struct erldist_process *proc,
 			       enum erldist_known why, int err);
 void erldist_process_close(struct erldist_process *proc);
-bool erldist_process_traps(const struct erldist_process *proc,
-			   const struct erldist_blob *reason);
+bool erldist_process_exits(struct erldist_process *proc,
+			   const struct erldist_process *from,
+			   struct erldist_blob *reason, bool exit2);
 struct erldist_msg *erldist_process_exit_message(const u8 *from, u32 from_len);
 void erldist_process_exit_signal(struct erldist_process *proc,
 				 struct erldist_msg *msg,

@@ -497,15 +497,13 @@ int erldist_ask_exit(struct erldist_process *from, struct erldist_process *to,
 		erldist_process_end(from, reason, ECANCELED);
 		return 0;
 	}
+	if (erldist_process_exits(to, from, reason, true))
+		return 0;
 	msg = erldist_process_exit_message(self, erldist_put_self(self, from,
 								  from->id,
 								  from->serial));
 	if (!msg)
 		return -ENOMEM;
-	if (!erldist_process_traps(to, reason)) {
-		erldist_process_exit_signal(to, msg, reason, true);
-		return 0;
-	}
 	erldist_msg_set_reason(msg, reason);
 	msg->remote = false;
 	*told = msg;

@@ -1179,6 +1179,67 @@ TEST_F(local, nobody_where_the_name_was)
 	EXPECT_EQ(0, reap(child));
 }
 
+struct exit2 {
+	int from;
+	const struct buf *dest, *reason;
+};
+
+static const uint8_t big[1 << 20];
+
+static int exits_another(void *arg)
+{
+	const struct exit2 *e = arg;
+
+	proc_sendto(e->from, &(struct to){ .op = ERLDIST_SIG_EXIT, .dest = e->dest }, e->reason);
+	return 0;
+}
+
+/*
+ * Who hears of a process's end is not ended any more by an exit/2 that it had begun:
+ * what one process sends another comes in order
+ */
+TEST_F(local, no_exit_after_the_news_of_the_sender_s_end)
+{
+	const int rounds = scaled(60);
+	DEFINE_BUF(reason);
+	DEFINE_BUF(boom);
+	int told = 0;
+
+	/* takes its time */
+	fmt(&reason, "B", big, sizeof(big));
+	term(&boom, "a", "boom");
+	for (int i = 0; i < rounds; i++) {
+		int from = proc("", NULL), to = proc("", NULL);
+		struct epid from_pid, to_pid;
+		DEFINE_BUF(to_from);
+		DEFINE_BUF(to_to);
+		DEFINE_MSG(m);
+		pid_t child;
+
+		proc_self(from, &from_pid);
+		proc_self(to, &to_pid);
+		term(&to_from, "p", &from_pid);
+		term(&to_to, "p", &to_pid);
+		ASSERT_EQ(0, ask_ref(to, ERLDIST_SIG_MONITOR, &to_from, proc_refs(to), 0));
+		child = spawn(exits_another, &(struct exit2){ from, &to_to, &reason });
+		usleep(rand() % 10000);
+		ASSERT_LT(0, proc_sendto(self->a, &(struct to){ .op = ERLDIST_SIG_EXIT,
+								.dest = &to_from }, &boom));
+		if (!proc_recv(to, &m, WAIT_MS)) {
+			EXPECT_TRUE(down_with(&m, "boom"));
+			told++;
+			reap(child);
+			EXPECT_EQ(-ETIMEDOUT, proc_recv(to, &m, 0));
+		} else {
+			reap(child);
+		}
+		close(from);
+		close(to);
+	}
+	EXPECT_LT(0, told);
+	EXPECT_GT(rounds, told);
+}
+
 TEST_F(local, the_watcher_dies)
 {
 	ASSERT_EQ(0, ask_ref(self->a, ERLDIST_SIG_MONITOR, &self->to_b, self->ref, 0));
