@@ -100,7 +100,7 @@ far_beam()
 
 pings()
 {
-	erldist ping --node "svc@$HOST" --timeout $((20 * SLOW)) b@far
+	erldist ping --node "svc@$HOST" --timeout $((60 * SLOW)) b@far
 }
 
 ask()
@@ -161,7 +161,9 @@ by_command()
 	check "ssh is refused: pang" says pang pings
 	check "ssh says why" logged "Permission denied" "$TMP/svc.log"
 	end_child "$NODE_PID"
-	start_node svc --no-listen --connect-with "$ssh -i $TMP/key -W %h:%p gate" || return
+	# on a busy machine ssh alone takes longer than a connection may
+	start_node svc --no-listen --setuptime 60 \
+		--connect-with "$ssh -i $TMP/key -W %h:%p gate" || return
 	is_good "ssh -W"
 	cut_sessions
 	check "ssh -W: cut at the gate: told" logged "b@far closed the connection" "$TMP/svc.log"

@@ -60,7 +60,7 @@ static const struct command {
 	  "           [--long-names] [--epmd ADDR:PORT] [--epmd-type hidden|normal]\n"
 	  "           [--no-epmd] [--no-epmd-start] [--dist-port PORT] [--max-handshakes N]\n"
 	  "           [--max-connections N] [--max-per-address N] [--ticktime S]\n"
-	  "           [--mode OCTAL] [--default] [--serve-info]\n"
+	  "           [--setuptime S] [--mode OCTAL] [--default] [--serve-info]\n"
 	  "           [--hand-out PATH [--hand-out-mode OCTAL]]" },
 	{ "node", "own", node_own, own_opts, 0, 1, MILLISECONDS,
 	  "node own [--timeout MS] [NODE]" },

@@ -1207,6 +1207,8 @@ enum erldist_auto_connect {
  * @flags: distribution flags to offer; 0: the kernel's default. Nodes are hidden:
  *	ERLDIST_DFLAG_PUBLISHED is refused, as a visible one takes part in global
  * @ticktime: seconds; 0: the kernel's default
+ * @setuptime: seconds within which a connection is to be made, the handshake included,
+ *	at most 120; 0: the kernel's default, 7. As net_setuptime
  * @event: called from erldist_keeper_open() and _dispatch(), or NULL; of the
  *	keeper's functions it may call erldist_keeper_answer() only
  * @user: for @event
@@ -1275,6 +1277,7 @@ struct erldist_keeper_options {
 	int epmd_fd;
 	const char *named_by;
 	uint32_t named_within;
+	uint32_t setuptime;
 };
 
 #define ERLDIST_KEEPER_OPTIONS_INIT	ERLDIST_ZERO

@@ -12,6 +12,7 @@
 #include "keeper.h"
 
 #define MODE_DEFAULT	0600	/* the kernel's */
+#define SETUP_DEFAULT_MS	7000	/* the kernel's */
 #define NEWS_SIZE	8192	/* always suffices */
 #define NEWS_MAX	64	/* of one call, so that others have their turn */
 
@@ -132,19 +133,21 @@ int ed_node_change(struct erldist_keeper *k, const struct erldist_keeper_options
 
 	if (err)
 		return err;
-	k->setup = old.tick.setup ? old.tick.setup : 7000;
-	if (o->ticktime > UINT32_MAX / 1000)
+	if (o->ticktime > UINT32_MAX / 1000 || o->setuptime > UINT32_MAX / 1000)
 		return refused(k, -EINVAL);
 	new = old;
 	new.mode = o->mode ? o->mode : MODE_DEFAULT;
 	new.tick.ticktime = 1000 * o->ticktime;
+	new.tick.setup = 1000 * o->setuptime;
 	new.limits.handshakes = o->handshakes;
 	new.admit = (o->allow && *o->allow) || o->admit || o->options & ERLDIST_KEEPER_ASK;
 	err = put_settings(k, &new);
-	if (!err)
-		return 0;
-	ed_node_restore(k, &old);
-	return refused(k, err);
+	if (err) {
+		ed_node_restore(k, &old);
+		return refused(k, err);
+	}
+	k->setup = new.tick.setup ? new.tick.setup : SETUP_DEFAULT_MS;
+	return 0;
 }
 
 static int set_options(struct erldist_keeper *k, const struct erldist_keeper_options *o)

@@ -33,6 +33,7 @@ const struct node_option node_options[] = {
 	{ "max-connections", OPTION_NUMBER, UINT32_MAX, AT(keeper.connections), OPTION_CAN_CHANGE },
 	{ "max-per-address", OPTION_NUMBER, UINT32_MAX, AT(keeper.per_address), OPTION_CAN_CHANGE },
 	{ "ticktime", OPTION_NUMBER, 1000000, AT(keeper.ticktime), OPTION_CAN_CHANGE },
+	{ "setuptime", OPTION_NUMBER, 120, AT(keeper.setuptime), OPTION_CAN_CHANGE },
 	{ "mode", OPTION_OCTAL, 0777, AT(keeper.mode), OPTION_CAN_CHANGE },
 	{ "serve-info", OPTION_BOOL, 0, AT(serve_info), OPTION_CAN_CHANGE },
 	{ "visible", OPTION_FLAG, ERLDIST_KEEPER_VISIBLE, 0, OPTION_FIXED },

@@ -38,6 +38,8 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 	memcpy(place(option), value, len);
 	if (!kernel.now.tick.ticktime)
 		kernel.now.tick.ticktime = 60000;
+	if (!kernel.now.tick.setup)
+		kernel.now.tick.setup = 7000;
 	if (!kernel.now.limits.handshakes)
 		kernel.now.limits.handshakes = 64;
 	return 0;
@@ -99,6 +101,11 @@ int main(void)
 	ok(k.setup == 7000, "what the kernel's patience is, is known");
 	memset(&o, 0, sizeof(o));
 	ok(!ed_node_change(&k, &o) && is(0600, 60000, 64, 0), "none given: the kernel's defaults");
+	o.setuptime = 30;
+	ok(!ed_node_change(&k, &o) && kernel.now.tick.setup == 30000 && k.setup == 30000,
+	   "another patience, of the kernel and of ours");
+	o.setuptime = 0;
+	ok(!ed_node_change(&k, &o) && is(0600, 60000, 64, 0) && k.setup == 7000, "and back");
 	o.ticktime = UINT32_MAX;
 	ok(ed_node_change(&k, &o) == -EINVAL && is(0600, 60000, 64, 0), "too long a ticktime");
 	check_refused(ERLDIST_MODE, "the mode");
