@@ -24,7 +24,7 @@ tests() ->
      {"one that never reads ends with mailbox_overflow, and holds up its neighbour for one stall time",
       fun(N) -> never_read(N, 1, 2000) end},
      {"100 that never read end with mailbox_overflow, and hold up their neighbour for one stall time",
-      fun(N) -> never_read(N, 100, 8000) end},
+      fun(N) -> never_read(N, 100, 16000) end},
      {"answers to a node that is silent, does not come up, or is gone do not delay those to others",
       fun gone/1}].
 
