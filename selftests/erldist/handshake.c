@@ -64,7 +64,7 @@ FIXTURE_TEARDOWN(handshake)
 }
 
 /* Hand over one end of a stream; w has the other one */
-static int start(int node, struct wire *w, enum carrier over, int role)
+static int start_once(int node, struct wire *w, enum carrier over, int role)
 {
 	int sv[2], err;
 
@@ -75,6 +75,21 @@ static int start(int node, struct wire *w, enum carrier over, int role)
 		.peer = role == ERLDIST_ROLE_INITIATOR ? "w@h" : NULL });
 	close(sv[0]);
 	return err;
+}
+
+/* An attempt that failed is counted a moment before the next one may be made. */
+static int start(int node, struct wire *w, enum carrier over, int role)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+	int err;
+
+	for (;;) {
+		err = start_once(node, w, over, role);
+		if (err != -EALREADY || now_ms() >= end)
+			return err;
+		close(w->fd);
+		sleep_ms(1);
+	}
 }
 
 /* Messages that the peer of a kernel in this role sends */
