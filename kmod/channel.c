@@ -304,6 +304,7 @@ static int channel_send_hs(struct erldist_channel *ch)
  * A reset is one, as for OTP's inet driver (show_econnreset is off): a node that
  * halts with something unread resets the stream.
  *
+ * Context: any.
  * Return: enum erldist_reason.
  */
 u8 erldist_stream_end_reason(int err, u8 other)

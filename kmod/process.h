@@ -83,7 +83,7 @@ struct erldist_name {
  * period.
  *
  * state, err and status change once, under mailbox.lock, in
- * erldist_process_end(); no relation is taken in any more then. relations and
+ * process_ended(); no relation is taken in any more then. relations and
  * n_relations are guarded by lock, a leaf, and so are kill_signal with its
  * uids, and exit_reason. watch is RCU, and exchanged atomically, as name is.
  * asking is held while the process asks for a relation or ends one, so that
@@ -167,7 +167,7 @@ extern const struct rhashtable_params erldist_name_params;
 
 static inline bool erldist_process_alive(const struct erldist_process *proc)
 {
-	/* Pairs with the store in erldist_process_end(). */
+	/* Pairs with the store in process_ended(). */
 	return smp_load_acquire(&proc->state) == ERLDIST_PROCESS_STATE_ALIVE;
 }
 

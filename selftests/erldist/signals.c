@@ -1070,12 +1070,12 @@ static int dies_with_name(int *told, const char *prefix)
 	DEFINE_BUF(self);
 	DEFINE_BUF(reason);
 	char byte;
+	int fd;
 
 	for (;;) {
 		if (*prefix)
 			snprintf(name, sizeof(name), "%s%d", prefix, round++);
-		int fd = proc(name, NULL);
-
+		fd = proc(name, NULL);
 		proc_self(fd, &pid);
 		if (send(*told, &pid, sizeof(pid), 0) != sizeof(pid) ||
 		    recv(*told, &byte, 1, 0) != 1 || !byte)

@@ -40,6 +40,8 @@ struct exchange {
 	size_t in_len;
 };
 
+#define ED_SETUP_MS	7000	/* the kernel's patience, where nothing else is said */
+
 /* Being known to the epmd of this host */
 struct registration {
 	struct source source;

@@ -13,7 +13,6 @@
 
 #include "keeper.h"
 
-#define SETUP_MS	7000	/* the kernel's patience, where nothing else is said */
 
 _Static_assert(sizeof(((struct exchange *)0)->out) >= ED_SHAKE_MAX, "a message has room");
 
@@ -127,7 +126,8 @@ bool ed_naming_takes(struct erldist_keeper *k, int fd)
 int ed_naming_begin(struct erldist_keeper *k, const struct erldist_keeper_options *o,
 		    struct config *c)
 {
-	uint32_t within = o->named_within && o->named_within < SETUP_MS ? o->named_within : SETUP_MS;
+	uint32_t within = o->named_within && o->named_within < ED_SETUP_MS ?
+			  o->named_within : ED_SETUP_MS;
 	struct naming *n;
 	int err;
 

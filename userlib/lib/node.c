@@ -12,7 +12,6 @@
 #include "keeper.h"
 
 #define MODE_DEFAULT	0600	/* the kernel's */
-#define SETUP_DEFAULT_MS	7000	/* the kernel's */
 #define NEWS_SIZE	8192	/* always suffices */
 #define NEWS_MAX	64	/* of one call, so that others have their turn */
 
@@ -146,7 +145,7 @@ int ed_node_change(struct erldist_keeper *k, const struct erldist_keeper_options
 		ed_node_restore(k, &old);
 		return refused(k, err);
 	}
-	k->setup = new.tick.setup ? new.tick.setup : SETUP_DEFAULT_MS;
+	k->setup = new.tick.setup ? new.tick.setup : ED_SETUP_MS;
 	return 0;
 }
 
