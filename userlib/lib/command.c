@@ -26,12 +26,13 @@ bool ed_host_sane(const char *host)
 static int expand(char *to, size_t size, const char *format, const char *host, uint16_t port)
 {
 	FILE *f = fmemopen(to, size, "w");
+	bool good = true;
 	long n;
 
 	if (!f)
 		return -ENOMEM;
 	fputs("exec ", f);
-	for (; *format; format++) {
+	for (; good && *format; format += good) {
 		if (*format != '%')
 			fputc(*format, f);
 		else if (*++format == 'h')
@@ -41,14 +42,22 @@ static int expand(char *to, size_t size, const char *format, const char *host, u
 		else if (*format == '%')
 			fputc('%', f);
 		else
-			break;
+			good = false;	/* at the end, too */
 	}
 	fflush(f);
 	n = ftell(f);
 	fclose(f);
-	if (*format)
+	if (!good)
 		return -EINVAL;
 	return n < 0 || (size_t)n >= size - 1 ? -E2BIG : 0;
+}
+
+/* Whether it can be a command, with some host */
+int ed_command_check(const char *format)
+{
+	char command[COMMAND_MAX];
+
+	return expand(command, sizeof(command), format, "", 0);
 }
 
 static int spawn(pid_t *pid, const char *command, int fd)

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "keeper.h"
 
@@ -135,6 +137,52 @@ static int make_lists(struct erldist_keeper *k, struct config *c,
 	return err;
 }
 
+static bool executable(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode) && !eaccess(path, X_OK);
+}
+
+/* As execvp() finds it, for messages: that it is not there is told once, not of each node */
+static bool runnable(const char *program)
+{
+	const char *dir = getenv("PATH");
+	char path[4096];
+	size_t len;
+
+	if (strchr(program, '/') || !dir)
+		return executable(program);
+	for (;; dir += len + 1) {
+		len = strcspn(dir, ":");
+		snprintf(path, sizeof(path), "%.*s/%s", len ? (int)len : 1, len ? dir : ".",
+			 program);
+		if (executable(path))
+			return true;
+		if (!dir[len])
+			return false;
+	}
+}
+
+static int make_commands(struct erldist_keeper *k, struct config *c,
+			 const struct erldist_keeper_options *o)
+{
+	int err = copy_text(k, &c->admit, o->admit);
+
+	if (!err)
+		err = copy_text(k, &c->connect_with, o->connect_with);
+	if (err)
+		return err;
+	if (c->admit && !runnable(c->admit))
+		return ed_fail(&k->error, -ENOENT, "%s, which is to be asked about connections, is "
+			       "no program that can be run", c->admit);
+	if (c->connect_with && ed_command_check(c->connect_with))
+		return ed_fail(&k->error, -EINVAL, "%s: expected a command of less than 4096 "
+			       "bytes; %%h is the host, %%p the port, %%%% a %%",
+			       c->connect_with);
+	return 0;
+}
+
 static int make_settings(struct erldist_keeper *k, struct config *c,
 			 const struct erldist_keeper_options *o)
 {
@@ -152,9 +200,7 @@ static int make_settings(struct erldist_keeper *k, struct config *c,
 		return ed_fail(&k->error, -EINVAL, "a cookie and a cookie file: only one can be");
 	err = make_lists(k, c, o);
 	if (!err)
-		err = copy_text(k, &c->admit, o->admit);
-	if (!err)
-		err = copy_text(k, &c->connect_with, o->connect_with);
+		err = make_commands(k, c, o);
 	return err;
 }
 

@@ -307,6 +307,7 @@ int ed_connect_to(const union address *a, uint16_t port);
 int ed_connect_result(int fd);
 
 /* command.c */
+int ed_command_check(const char *format);
 int ed_command_connect(struct erldist_keeper *k, const char *host, uint16_t port);
 void ed_command_close(struct erldist_keeper *k);
 bool ed_host_sane(const char *host);

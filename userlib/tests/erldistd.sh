@@ -91,6 +91,12 @@ only svc.conf 'allow = @host\n'
 says 'svc.conf:1: allow: "@host": expected a node'
 only svc.conf 'keep = svc\n'
 says "svc.conf:1: keep: svc@$host is this node"
+only svc.conf 'keep = b\nadmit = /no/program\n'
+says "svc.conf:2: admit: /no/program, which is to be asked about connections, is no program"
+only svc.conf 'keep = b\nconnect-with = nc %%h %%port %%x\n'
+says "svc.conf:2: connect-with: nc %h %port %x: expected a command"
+only svc.conf 'admit = true\nconnect-with = nc %%h %%p 100%%%%\n'
+good "svc@$host" "a program of PATH to ask, and a command"
 only svc.conf 'visible = yes\n'
 says "svc.conf:1: visible: svc@$host cannot be visible"
 only svc.conf 'cookie-file = /no/file\n'

@@ -220,6 +220,27 @@ static void check_path_kept(void)
 	unlink(path("socket"));
 }
 
+static void check_commands(void)
+{
+	struct erldist_keeper_options o = options();
+	struct erldist_keeper *k;
+
+	o.admit = path("nothing");
+	refused(&o, -ENOENT, "no program");
+	o.admit = "erldist-no-such-program";
+	refused(&o, -ENOENT, "no program");
+	o.admit = dir;
+	refused(&o, -ENOENT, "no program");
+	o.admit = "true";
+	k = open_keeper(&o);
+	erldist_keeper_close(k);
+	o.admit = NULL;
+	o.connect_with = "nc %h %port %x";
+	refused(&o, -EINVAL, "%x: expected");
+	o.connect_with = "nc %h %p 100%";
+	refused(&o, -EINVAL, "100%: expected");
+}
+
 static void check_limits(void)
 {
 	struct erldist_keeper_options o = options();
@@ -350,8 +371,9 @@ static void check_admit(void)
 	asks("exit 1", "no -", "neither");
 	asks("echo cookie", "no -", "no proper cookie");
 	asks("sleep 10", "no -", "does not answer");
-	o.admit = "/nonexistent/program";
+	o.admit = put_file("gone", "#!/bin/sh\n", 0700);
 	k = open_keeper(&o);
+	unlink(path("gone"));
 	ed_admit(k, "b@host", 9, 0);
 	ok(!strcmp(seen.answer, "b@host no -") && strstr(seen.text, o.admit), "%s", seen.text);
 	erldist_keeper_close(k);
@@ -398,10 +420,7 @@ static void check_command(void)
 	erldist_keeper_close(k);
 	o.connect_with = "ssh %x";
 	o.dist_port = 0;
-	k = open_keeper(&o);
-	ed_dial_start(k, "b@host");
-	ok(wait_for(k, &seen.unreachables, 1, 3000) && seen.error == EINVAL, "%s", seen.text);
-	erldist_keeper_close(k);
+	refused(&o, -EINVAL, "ssh %x: expected");
 }
 
 /* Two nodes of one machine: by a path */
@@ -584,6 +603,7 @@ int main(void)
 	check_range();
 	check_places();
 	check_path_kept();
+	check_commands();
 	check_limits();
 	check_allow();
 	check_admit();
