@@ -64,14 +64,27 @@ bool stop_asked(void)
 	return stop;
 }
 
+/* ppoll() delivers none when a descriptor is ready, as one may always be */
+static void take_pending(void)
+{
+	sigset_t blocked;
+
+	sigprocmask(SIG_SETMASK, &waiting, &blocked);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+}
+
 /* Any of n descriptors, at most three; one that is negative is none */
 int stop_wait(const int *fds, unsigned int n)
 {
 	struct pollfd p[3];
+	int ready;
 
 	for (unsigned int i = 0; i < n; i++)
 		p[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
-	if (ppoll(p, n, NULL, &waiting) < 0 && errno != EINTR)
+	ready = ppoll(p, n, NULL, &waiting);
+	if (ready < 0 && errno != EINTR)
 		return -errno;
+	if (ready > 0)
+		take_pending();
 	return 0;
 }
