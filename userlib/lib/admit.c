@@ -5,12 +5,10 @@
  */
 #include <ctype.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "keeper.h"
@@ -33,11 +31,9 @@ static void forget(struct ask *a)
 		;
 	*at = a->next;
 	ed_source_close(a->k, &a->source);
-	if (a->child > 0) {
-		/* it has answered, or is not waited for any more */
-		kill(a->child, SIGKILL);
-		waitpid(a->child, NULL, 0);
-	}
+	/* it has answered, or is not waited for any more */
+	ed_child_kill(&a->child);
+	ed_child_wait(&a->child);
 	explicit_bzero(a, sizeof(*a));
 	free(a);
 }

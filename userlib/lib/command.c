@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Connections that a command of the operator's makes, as ssh's ProxyCommand does. */
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "keeper.h"
@@ -60,11 +57,11 @@ int ed_command_check(const char *format)
 	return expand(command, sizeof(command), format, "", 0);
 }
 
-static int spawn(pid_t *pid, const char *command, int fd)
+static int spawn(struct ed_child *child, const char *command, int fd)
 {
 	char *const argv[] = { "sh", "-c", (char *)(uintptr_t)command, NULL };
 
-	return ed_spawn(pid, argv, fd, fd, false);
+	return ed_spawn(child, argv, fd, fd, false);
 }
 
 static void forget(struct child *c)
@@ -83,11 +80,11 @@ static void on_end(struct source *s, uint32_t events)
 	struct child *c = container_of(s, struct child, source);
 
 	(void)events;
-	if (waitpid(c->pid, NULL, WNOHANG))
+	if (ed_child_ended(&c->child))
 		forget(c);
 }
 
-static int watch(struct erldist_keeper *k, pid_t pid)
+static int watch(struct erldist_keeper *k, const struct ed_child *child)
 {
 	struct child *c = calloc(1, sizeof(*c));
 	int err;
@@ -95,11 +92,11 @@ static int watch(struct erldist_keeper *k, pid_t pid)
 	if (!c)
 		return -ENOMEM;
 	c->k = k;
-	c->pid = pid;
+	c->child = *child;
 	c->next = k->children;
 	k->children = c;
 	c->source.ready = on_end;
-	c->source.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	c->source.fd = fcntl(child->fd, F_DUPFD_CLOEXEC, 0);
 	err = c->source.fd < 0 ? -errno : ed_source_add(k, &c->source, EPOLLIN);
 	if (err)
 		forget(c);
@@ -109,18 +106,18 @@ static int watch(struct erldist_keeper *k, pid_t pid)
 /* The two ends of a stream: one for the kernel, one for the command */
 static int start(struct erldist_keeper *k, const char *command, const int fd[2])
 {
-	pid_t pid;
+	struct ed_child child;
 	int err;
 
 	if (fcntl(fd[0], F_SETFL, O_NONBLOCK))
 		return -errno;
-	err = spawn(&pid, command, fd[1]);
-	if (err)
+	err = spawn(&child, command, fd[1]);
+	if (err || !child.pid)
 		return err;
-	err = watch(k, pid);
+	err = watch(k, &child);
 	if (err) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
+		ed_child_kill(&child);
+		ed_child_wait(&child);
 	}
 	return err;
 }
@@ -149,8 +146,8 @@ int ed_command_connect(struct erldist_keeper *k, const char *host, uint16_t port
 void ed_command_close(struct erldist_keeper *k)
 {
 	while (k->children) {
-		kill(k->children->pid, SIGKILL);
-		waitpid(k->children->pid, NULL, 0);
+		ed_child_kill(&k->children->child);
+		ed_child_wait(&k->children->child);
 		forget(k->children);
 	}
 }

@@ -119,7 +119,7 @@ int ed_epmd_port_answer(const uint8_t *buf, size_t len, struct ed_epmd_port *a)
  * not inherit descriptors, or whoever waits for their end would wait for epmd.
  * With an address it listens there, and on the loopback ones, as it always does.
  */
-int ed_epmd_start(pid_t *pid, uint16_t port, const struct sockaddr *address)
+int ed_epmd_start(struct ed_child *c, uint16_t port, const struct sockaddr *address)
 {
 	char number[8], text[INET6_ADDRSTRLEN];
 	char *argv[] = { "epmd", "-daemon", "-port", number, NULL, NULL, NULL };
@@ -131,5 +131,5 @@ int ed_epmd_start(pid_t *pid, uint16_t port, const struct sockaddr *address)
 		argv[4] = "-address";
 		argv[5] = text;
 	}
-	return ed_spawn(pid, argv, -1, -1, true);
+	return ed_spawn(c, argv, -1, -1, true);
 }

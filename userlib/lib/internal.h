@@ -179,9 +179,20 @@ int ed_node_info(struct erldist_node_info *info, struct nlattr *attrs, int len);
 int ed_peer_info(struct erldist_peer_info *info, struct nlattr *attrs, int len);
 int ed_process_info(struct erldist_process_info *info, struct nlattr *attrs, int len);
 
+/* spawn.c: a child by its descriptor, as its number may be another's once it has ended */
+struct ed_child {
+	pid_t pid;		/* 0: none, or none any more */
+	int fd;
+};
+
+int ed_spawn(struct ed_child *c, char *const argv[], int in, int out, bool quiet);
+bool ed_child_ended(struct ed_child *c);
+void ed_child_kill(const struct ed_child *c);
+void ed_child_wait(struct ed_child *c);
+
 /* own.c */
 struct ed_own {
-	pid_t child;		/* 0: none */
+	struct ed_child child;
 	int fd;			/* it ends when this is closed; -1 */
 	char named_by[ED_NODE_SIZE];	/* who is to give it a name, or nobody */
 	int within_ms;
@@ -340,9 +351,6 @@ int ed_shake_hello(struct ed_shake *s, uint8_t out[ED_SHAKE_MAX]);
 int ed_shake_take(struct ed_shake *s, const uint8_t *msg, size_t len,
 		  uint8_t out[ED_SHAKE_MAX]);
 
-/* spawn.c */
-int ed_spawn(pid_t *pid, char *const argv[], int in, int out, bool quiet);
-
 /* epmd.c: requests and answers, no sockets */
 #define ED_EPMD_REQUEST_MAX	(2 + 13 + 2 * ED_NODE_SIZE)
 
@@ -364,6 +372,6 @@ int ed_epmd_alive_answer(const uint8_t *buf, size_t len, struct ed_epmd_alive *a
 size_t ed_epmd_port_request(uint8_t *buf, const char *alive, size_t len);
 int ed_epmd_port_answer(const uint8_t *buf, size_t len, struct ed_epmd_port *a);
 struct sockaddr;
-int ed_epmd_start(pid_t *pid, uint16_t port, const struct sockaddr *address);
+int ed_epmd_start(struct ed_child *c, uint16_t port, const struct sockaddr *address);
 
 #endif /* ERLDIST_INTERNAL_H */

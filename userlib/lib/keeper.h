@@ -52,7 +52,7 @@ struct registration {
 	bool told;		/* that epmd is missing */
 	bool started;		/* one by ourselves */
 	unsigned int tries;	/* left while that one comes up */
-	pid_t starter;
+	struct ed_child starter;
 	int64_t next;		/* when to try, or to give up a try; -1: never */
 };
 
@@ -110,7 +110,7 @@ struct peer {
 
 /* Resolving a host name without waiting: in a child, which writes to a pipe */
 struct resolver {
-	pid_t child;
+	struct ed_child child;
 	char line[512];
 	size_t len;
 	struct addresses *to;
@@ -169,7 +169,7 @@ struct ask {
 	struct source source;
 	struct ask *next;
 	struct erldist_keeper *k;
-	pid_t child;
+	struct ed_child child;
 	uint64_t tag;
 	char peer[ED_NODE_SIZE];
 	char from[ADDRESS_TEXT];
@@ -183,7 +183,7 @@ struct child {
 	struct source source;
 	struct child *next;
 	struct erldist_keeper *k;
-	pid_t pid;
+	struct ed_child child;
 };
 
 /* What of the node itself can be changed, as the kernel has it */

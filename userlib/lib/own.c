@@ -5,11 +5,9 @@
  */
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -166,8 +164,7 @@ int ed_own_open(struct ed_error *e, struct ed_own *own, char node[ED_NODE_SIZE])
 		snprintf(node, ED_NODE_SIZE, "%.*s", ED_NODE_SIZE - 1, line);
 		return 0;
 	}
-	if (own->child > 0)
-		kill(own->child, SIGKILL);
+	ed_child_kill(&own->child);
 	ed_own_close(own);
 	return ed_fail(e, -EADDRNOTAVAIL, "there is no node in this network namespace "
 		       "('erldist node run NAME' makes one), and none of its own could be made: "
@@ -192,7 +189,5 @@ void ed_own_close(struct ed_own *own)
 		close(own->fd);
 	}
 	own->fd = -1;
-	while (own->child > 0 && waitpid(own->child, NULL, 0) < 0 && errno == EINTR)
-		;
-	own->child = 0;
+	ed_child_wait(&own->child);
 }

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "keeper.h"
@@ -14,12 +13,6 @@
 #define ANSWER_MS	3000
 #define STARTING_MS	100	/* between tries while an epmd of ours starts */
 #define STARTING_TRIES	20
-
-static void reap(struct registration *reg)
-{
-	if (reg->starter > 0 && waitpid(reg->starter, NULL, WNOHANG))
-		reg->starter = 0;
-}
 
 /* Told once, not every two seconds */
 static void lost(struct erldist_keeper *k, int err, const char *what)
@@ -69,7 +62,7 @@ static void registered(struct erldist_keeper *k, const struct ed_epmd_alive *ans
 		lost(k, -EADDRINUSE, "another node of this host has the name");
 		return;
 	}
-	reap(reg);
+	ed_child_ended(&reg->starter);
 	reg->state = REG_DONE;
 	reg->tries = 0;
 	reg->err = 0;
@@ -166,7 +159,7 @@ void ed_register_try(struct erldist_keeper *k)
 	struct registration *reg = &k->reg;
 	int fd;
 
-	reap(reg);
+	ed_child_ended(&reg->starter);
 	reg->x.out_done = 0;
 	reg->x.out_len = ed_epmd_alive_request(reg->x.out, k->node, k->alive_len, k->port,
 					       !(k->options & ERLDIST_KEEPER_EPMD_NORMAL));
@@ -216,5 +209,7 @@ void ed_register_end(struct erldist_keeper *k)
 {
 	ed_source_close(k, &k->reg.source);
 	k->reg.next = -1;
-	reap(&k->reg);
+	/* it has long gone to the background, if nothing is wrong with it */
+	ed_child_kill(&k->reg.starter);
+	ed_child_wait(&k->reg.starter);
 }

@@ -6,10 +6,8 @@
  */
 #include <fcntl.h>
 #include <netdb.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "keeper.h"
@@ -102,12 +100,9 @@ int ed_resolve_read(struct resolver *r, int fd)
 
 void ed_resolve_end(struct resolver *r)
 {
-	if (r->child <= 0)
-		return;
 	/* it has closed its output, or is not wanted any more */
-	kill(r->child, SIGKILL);
-	waitpid(r->child, NULL, 0);
-	r->child = 0;
+	ed_child_kill(&r->child);
+	ed_child_wait(&r->child);
 }
 
 /*

@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -46,8 +49,7 @@ static int set_signals(posix_spawnattr_t *attr)
 	return err;
 }
 
-/* in, out: descriptors, or -1: nothing. quiet: nobody sees what it complains of */
-int ed_spawn(pid_t *pid, char *const argv[], int in, int out, bool quiet)
+static int start(pid_t *pid, char *const argv[], int in, int out, bool quiet)
 {
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t attr;
@@ -67,4 +69,83 @@ int ed_spawn(pid_t *pid, char *const argv[], int in, int out, bool quiet)
 	}
 	posix_spawn_file_actions_destroy(&fa);
 	return -err;
+}
+
+/* Without having been waited for if flags say so. -ECHILD: somebody else has done that */
+static int wait_for(const struct ed_child *c, int flags)
+{
+	siginfo_t info = { .si_pid = 0 };
+	int err;
+
+	do {
+		err = waitid(P_PIDFD, (id_t)c->fd, &info, WEXITED | flags) ? -errno : 0;
+	} while (err == -EINTR);
+	return err ? err : info.si_pid;
+}
+
+/* -ECHILD: it has ended, and the program that uses the library waits for all of its children */
+static int take(struct ed_child *c, pid_t pid)
+{
+	int err;
+
+	c->fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (c->fd < 0)
+		return errno == ESRCH ? -ECHILD : -errno;
+	/* the number may be another's already */
+	err = wait_for(c, WNOHANG | WNOWAIT);
+	if (err < 0)
+		close(c->fd);
+	else
+		c->pid = pid;
+	return err < 0 ? err : 0;
+}
+
+/*
+ * in, out: descriptors, or -1: nothing. quiet: nobody sees what it complains of.
+ * c->pid is 0 if there is nothing to wait for any more.
+ */
+int ed_spawn(struct ed_child *c, char *const argv[], int in, int out, bool quiet)
+{
+	pid_t pid;
+	int err;
+
+	c->pid = 0;
+	err = start(&pid, argv, in, out, quiet);
+	if (err)
+		return err;
+	err = take(c, pid);
+	if (!err || err == -ECHILD)
+		return 0;
+	/* no descriptor is left for it: it is still the one that was just started */
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return err;
+}
+
+static void forget(struct ed_child *c)
+{
+	close(c->fd);
+	c->pid = 0;
+}
+
+/* It is waited for then, and there is none any more */
+bool ed_child_ended(struct ed_child *c)
+{
+	if (c->pid && wait_for(c, WNOHANG))
+		forget(c);
+	return !c->pid;
+}
+
+void ed_child_kill(const struct ed_child *c)
+{
+	if (c->pid)
+		syscall(SYS_pidfd_send_signal, c->fd, SIGKILL, NULL, 0);
+}
+
+void ed_child_wait(struct ed_child *c)
+{
+	if (!c->pid)
+		return;
+	wait_for(c, 0);
+	forget(c);
 }

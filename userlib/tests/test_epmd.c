@@ -138,7 +138,7 @@ static void check_real(void)
 int main(void)
 {
 	char text[16];
-	pid_t pid = 0;
+	struct ed_child child;
 	bool started;
 	int err, fd;
 
@@ -148,13 +148,14 @@ int main(void)
 	setenv("ERL_EPMD_PORT", text, 1);
 	setenv("ERL_EPMD_RELAXED_COMMAND_CHECK", "1", 1);
 	ok(ed_epmd_service() == port, "ERL_EPMD_PORT");
-	err = ed_epmd_start(&pid, port, NULL);
+	err = ed_epmd_start(&child, port, NULL);
 	if (err) {
 		skip("a real epmd", "there is none");
 		return tap_end();
 	}
 	started = is_up();
-	ok(started && waitpid(pid, NULL, 0) == pid, "epmd is started and goes to the background");
+	ed_child_wait(&child);
+	ok(started && !child.pid, "epmd is started and goes to the background");
 	if (started) {
 		check_real();
 		/* KILL_REQ */

@@ -132,11 +132,12 @@ static void check_restart(struct erldist_keeper *k)
 	unsigned int lost = seen.told[ERLDIST_KEEPER_NO_EPMD];
 	unsigned int again = seen.told[ERLDIST_KEEPER_REGISTERED];
 	uint32_t creation = k->reg.creation;
-	pid_t pid;
+	struct ed_child child;
 
 	kill_epmd();
 	ok(wait_for(k, &seen.told[ERLDIST_KEEPER_NO_EPMD], lost + 1, 5000), "epmd goes: told");
-	ed_epmd_start(&pid, k->epmd_port, NULL);
+	ed_epmd_start(&child, k->epmd_port, NULL);
+	ed_child_wait(&child);
 	ok(wait_for(k, &seen.told[ERLDIST_KEEPER_REGISTERED], again + 1, 6000) &&
 	   registered("svc", erldist_keeper_port(k)), "epmd comes back: registered again");
 	ok(k->reg.creation == creation, "with the same creation");

@@ -46,7 +46,7 @@ static void check_ended(void)
 	struct ed_error e = { 0 };
 
 	if (!ed_own_open(&e, &own, node)) {
-		kill(own.child, SIGKILL);
+		ed_child_kill(&own.child);
 		poll(NULL, 0, 200);
 	}
 	ed_own_close(&own);

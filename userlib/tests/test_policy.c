@@ -4,7 +4,11 @@
  * admission, commands, when to connect and when not.
  */
 #include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "fake_node.h"
 
@@ -423,6 +427,58 @@ static void check_command(void)
 	refused(&o, -EINVAL, "ssh %x: expected");
 }
 
+/* Another child, with the number that one has had, or 0: this may not be chosen */
+static pid_t bystander(pid_t number)
+{
+	struct clone_args args = {
+		.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&number, .set_tid_size = 1,
+	};
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	if (!pid)
+		for (;;)
+			pause();
+	return pid < 0 ? 0 : (pid_t)pid;
+}
+
+/* What is ended, as a program that waits for all of its children had that one, too */
+static void spares_bystander(struct erldist_keeper *k, const char *what)
+{
+	pid_t ended = waitpid(-1, NULL, 0), other = bystander(ended);
+	bool alone;
+
+	ok(ended > 0, "%s, which somebody else has waited for", what);
+	erldist_keeper_close(k);
+	if (!other) {
+		skip(what, "the number of a process cannot be chosen");
+		return;
+	}
+	alone = !waitpid(other, NULL, WNOHANG);
+	ok(alone, "%s: who has its number now is left alone", what);
+	if (alone) {
+		kill(other, SIGKILL);
+		waitpid(other, NULL, 0);
+	}
+}
+
+static void check_waited_for(void)
+{
+	struct erldist_keeper_options o = options();
+	const char *peers[] = { "b@host=far.example.org:4400", NULL };
+	struct erldist_keeper *k;
+
+	o.peers = peers;
+	o.connect_with = "true";
+	k = open_keeper(&o);
+	ed_dial_start(k, "b@host");
+	spares_bystander(k, "a command");
+	o = options();
+	o.admit = "true";
+	k = open_keeper(&o);
+	ed_admit(k, "b@host", 9, 0);
+	spares_bystander(k, "a program that was asked");
+}
+
 /* Two nodes of one machine: by a path */
 static void check_path(void)
 {
@@ -608,6 +664,7 @@ int main(void)
 	check_allow();
 	check_admit();
 	check_command();
+	check_waited_for();
 	check_path();
 	check_name_server();
 	check_back_off();
