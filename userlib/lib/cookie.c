@@ -100,7 +100,10 @@ static int make_value(char *s, size_t n)
 	return 0;
 }
 
-/* Whoever makes the file makes it whole: under another name first */
+/*
+ * Whoever makes the file makes it whole, under a name of its own first: of those
+ * that do so at once, be they threads or in containers, one file is left.
+ */
 static int make_file(struct ed_error *e, const char *path)
 {
 	char value[MADE_LENGTH], made[PATH_SIZE + 16];
@@ -109,13 +112,14 @@ static int make_file(struct ed_error *e, const char *path)
 	err = make_value(value, sizeof(value));
 	if (err)
 		return ed_fail(e, err, "no random numbers: %s", ed_errno_text(err));
-	snprintf(made, sizeof(made), "%s.%ld", path, (long)getpid());
-	unlink(made);
-	fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+	snprintf(made, sizeof(made), "%s.XXXXXX", path);
+	fd = mkostemp(made, O_CLOEXEC);
 	if (fd < 0)
 		return ed_fail(e, -errno, "cannot make cookie file %s: %s", path,
 			       ed_errno_text(errno));
 	err = write(fd, value, sizeof(value)) == (ssize_t)sizeof(value) ? 0 : -EIO;
+	if (!err && fchmod(fd, 0400))
+		err = -errno;
 	if (close(fd) || (!err && link(made, path) && errno != EEXIST))
 		err = -errno;
 	unlink(made);

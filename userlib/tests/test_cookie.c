@@ -2,6 +2,7 @@
 /* The cookie file, by OTP's rules. */
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 
 static char dir[] = "/tmp/erldist-cookie-XXXXXX";
 static char path[128], xdg[128];
+static pthread_barrier_t begin;
 
 static void put_file(const char *name, const char *text, mode_t mode)
 {
@@ -137,6 +139,40 @@ static void check_race(void)
 	ok(same == 16, "%d of 16 that begin at once have the same cookie", same);
 }
 
+#define THREADS	8
+
+static void *make(void *arg)
+{
+	struct ed_error e = { 0 };
+
+	pthread_barrier_wait(&begin);
+	if (ed_cookie_get(&e, arg, NULL, NULL))
+		printf("# %s\n", e.text);
+	return NULL;
+}
+
+/* So do threads of one program */
+static void check_threads(void)
+{
+	struct ed_cookie c[THREADS];
+	pthread_t thread[THREADS];
+	int round, i, same = 0;
+
+	pthread_barrier_init(&begin, NULL, THREADS);
+	for (round = 0; round < 100; round++) {
+		unlink(path);
+		memset(c, 0, sizeof(c));
+		for (i = 0; i < THREADS; i++)
+			if (pthread_create(&thread[i], NULL, make, &c[i]))
+				exit(1);
+		for (i = 0; i < THREADS; i++) {
+			pthread_join(thread[i], NULL);
+			same += c[i].len && !strcmp(c[i].value, c[0].value);
+		}
+	}
+	ok(same == 100 * THREADS, "%d of %d threads", same, 100 * THREADS);
+}
+
 /* Who may read all files must not take the cookie of another user for its own */
 static void check_owner(void)
 {
@@ -198,6 +234,7 @@ int main(void)
 	check_places();
 	check_missing();
 	check_race();
+	check_threads();
 	check_owner();
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
 	return system(cmd) ? 1 : tap_end();
