@@ -1199,7 +1199,8 @@ enum erldist_auto_connect {
  * struct erldist_keeper_options - what a node is like
  * @name: ``svc``, the host is filled in, or ``svc@host``
  * @cookie: the cookie, or NULL: from a file
- * @cookie_file: the file, or NULL: the one OTP uses, made if missing
+ * @cookie_file: the file, or NULL: the one OTP uses, made if missing; for a set-uid
+ *	program in the home directory of its user, whatever the environment says
  * @listen: a place, see @listens
  * @peers: ``NODE=HOST:PORT`` or ``NODE=unix:PATH``, addresses that need no epmd
  * @options: ERLDIST_KEEPER_* flags

@@ -127,9 +127,10 @@ static int make_file(struct ed_error *e, const char *path)
 			     ed_errno_text(err)) : 0;
 }
 
+/* Who starts a set-uid program does not say where its cookie is */
 static const char *home(void)
 {
-	const char *dir = getenv("HOME");
+	const char *dir = secure_getenv("HOME");
 	struct passwd *pw;
 
 	if (dir && *dir)
@@ -148,7 +149,7 @@ static int path_of(struct ed_error *e, char path[PATH_SIZE], const char *dir, co
 /* $HOME/.erlang.cookie, then the XDG place, else the first there can be is made */
 static int default_file(struct ed_error *e, struct ed_cookie *c)
 {
-	const char *dir = home(), *xdg = getenv("XDG_CONFIG_HOME");
+	const char *dir = home(), *xdg = secure_getenv("XDG_CONFIG_HOME");
 	char first[PATH_SIZE] = "", second[PATH_SIZE] = "";
 	int err = -ENOENT;
 

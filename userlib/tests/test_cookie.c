@@ -4,7 +4,9 @@
 #include <linux/capability.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -204,10 +206,64 @@ static void check_owner(void)
 	ok(!status, "nobody else, even who can read it");
 }
 
-int main(void)
+#define OWNER		4321	/* has no home directory */
+#define NOT_SECURE	77
+
+/* As the set-uid program of somebody else: what it takes from the environment */
+static int take_elsewhere(void)
+{
+	struct ed_cookie c = { 0 };
+	struct ed_error e = { 0 };
+	int err = ed_cookie_get(&e, &c, NULL, NULL);
+
+	return !getauxval(AT_SECURE) ? NOT_SECURE : err != -ENOKEY;
+}
+
+static bool copy(const char *from, const char *to, mode_t mode)
+{
+	int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT, 0700);
+	struct stat st;
+
+	return in >= 0 && out >= 0 && !fstat(in, &st) &&
+	       sendfile(out, in, NULL, (size_t)st.st_size) == st.st_size &&
+	       !fchown(out, OWNER, OWNER) && !fchmod(out, mode) && !close(out) && !close(in);
+}
+
+static void check_set_uid(void)
+{
+	static const char what[] = "the environment of a set-uid program";
+	char program[160];
+	int status = -1;
+	pid_t pid;
+
+	if (geteuid()) {
+		skip(what, "needs root");
+		return;
+	}
+	snprintf(program, sizeof(program), "%s/set-uid", dir);
+	put_file(path, "secret", 0400);
+	if (!copy("/proc/self/exe", program, 04755) || chmod(dir, 0755) ||
+	    chown(path, OWNER, OWNER))
+		ok(false, "cannot make %s", program);
+	pid = fork();
+	if (!pid) {
+		execl(program, program, "elsewhere", NULL);
+		_exit(1);
+	}
+	waitpid(pid, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_SECURE)
+		skip(what, "there are none in /tmp");
+	else
+		ok(!status, "%s is not used", what);
+}
+
+int main(int argc, char **argv)
 {
 	char cmd[160], text[400];
 
+	(void)argv;
+	if (argc > 1)
+		return take_elsewhere();
 	if (!mkdtemp(dir))
 		return 1;
 	snprintf(path, sizeof(path), "%s/.erlang.cookie", dir);
@@ -236,6 +292,7 @@ int main(void)
 	check_race();
 	check_threads();
 	check_owner();
+	check_set_uid();
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
 	return system(cmd) ? 1 : tap_end();
 }
