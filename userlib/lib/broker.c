@@ -297,32 +297,6 @@ int erldist_broker_dispatch(struct erldist_broker *b)
 	return n < 0 ? n : 0;
 }
 
-/* A path that nobody serves any more is left by a broker that was killed */
-static int clear_path(struct erldist_broker *b)
-{
-	const char *path = b->path.sun_path;
-	struct stat st;
-	int fd, ret;
-
-	if (lstat(path, &st) || !S_ISSOCK(st.st_mode))
-		return ed_fail(&b->error, -EADDRINUSE, "%s exists and is no socket", path);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return ed_fail(&b->error, -errno, "socket: %s", ed_errno_text(errno));
-	ret = connect(fd, (const struct sockaddr *)&b->path, sizeof(b->path)) ? -errno : 0;
-	close(fd);
-	if (ret != -ECONNREFUSED)
-		return ed_fail(&b->error, -EADDRINUSE, "%s is served by another program", path);
-	return unlink(path) ? -errno : 0;
-}
-
-static int bind_path(struct erldist_broker *b)
-{
-	if (!bind(b->listener, (const struct sockaddr *)&b->path, sizeof(b->path)))
-		return 0;
-	return -errno;
-}
-
 /*
  * Of what we made, not of what somebody puts in its place or has it lead to: who
  * may write the directory can.
@@ -347,26 +321,30 @@ static int finish_path(struct erldist_broker *b, mode_t mode)
 	return err;
 }
 
+static int listen_at(struct erldist_broker *b, mode_t mode)
+{
+	const char *path = b->path.sun_path;
+	int err = finish_path(b, mode);
+
+	if (!err && listen(b->listener, BACKLOG))
+		err = -errno;
+	return err ? ed_fail(&b->error, err, "%s: %s", path, ed_errno_text(err)) : 0;
+}
+
 /* Never wider than the mode, not for a moment: the path is made with that of the socket */
 static int take_path(struct erldist_broker *b, mode_t mode)
 {
 	const char *path = b->path.sun_path;
-	int err;
+	int err, lock;
 
 	if (fchmod(b->listener, mode))
 		return ed_fail(&b->error, -errno, "%s: %s", path, ed_errno_text(errno));
-	err = bind_path(b);
-	if (err == -EADDRINUSE) {
-		err = clear_path(b);
-		if (err)
-			return err;
-		err = bind_path(b);
-	}
+	lock = ed_path_lock(&b->path);
+	err = ed_path_bind(&b->error, lock, b->listener, &b->path, path);
 	if (!err)
-		err = finish_path(b, mode);
-	if (!err && listen(b->listener, BACKLOG))
-		err = -errno;
-	return err ? ed_fail(&b->error, err, "%s: %s", path, strerror(-err)) : 0;
+		err = listen_at(b, mode);
+	ed_path_unlock(lock);
+	return err;
 }
 
 /* Another broker had it, and its path is still there */

@@ -190,6 +190,12 @@ bool ed_child_ended(struct ed_child *c);
 void ed_child_kill(const struct ed_child *c);
 void ed_child_wait(struct ed_child *c);
 
+/* path.c */
+int ed_path_lock(const struct sockaddr_un *sa);
+void ed_path_unlock(int lock);
+int ed_path_bind(struct ed_error *e, int lock, int fd, const struct sockaddr_un *sa,
+		 const char *what);
+
 /* own.c */
 struct ed_own {
 	struct ed_child child;

@@ -162,22 +162,6 @@ static int listen_tcp(struct erldist_keeper *k, const struct erldist_keeper_opti
 			add_stream(k, fd, where);
 }
 
-/* A path that somebody left: it is a socket, and nobody listens */
-static void remove_stale(const struct sockaddr_un *sa)
-{
-	struct stat st;
-	int fd;
-
-	if (lstat(sa->sun_path, &st) || !S_ISSOCK(st.st_mode))
-		return;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return;
-	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) && errno == ECONNREFUSED)
-		unlink(sa->sun_path);
-	close(fd);
-}
-
 static int path_address(struct erldist_keeper *k, struct sockaddr_un *sa, const char *path)
 {
 	if (!*path || strlen(path) >= sizeof(sa->sun_path))
@@ -188,11 +172,28 @@ static int path_address(struct erldist_keeper *k, struct sockaddr_un *sa, const 
 	return 0;
 }
 
+static int bind_path(struct erldist_keeper *k, int lock, int fd, const struct sockaddr_un *sa)
+{
+	char what[32 + sizeof(sa->sun_path)];
+	int err;
+
+	snprintf(what, sizeof(what), "listen on unix:%s", sa->sun_path);
+	err = ed_path_bind(&k->error, lock, fd, sa, what);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	err = add_stream(k, fd, sa->sun_path);
+	if (err)
+		unlink(sa->sun_path);
+	return err;
+}
+
 static int listen_path(struct erldist_keeper *k, const char *path)
 {
 	struct sockaddr_un sa = { 0 };
 	struct listener *l;
-	int fd, err;
+	int fd, lock, err;
 
 	err = path_address(k, &sa, path);
 	if (err)
@@ -200,18 +201,11 @@ static int listen_path(struct erldist_keeper *k, const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return ed_fail(&k->error, -errno, "socket: %s", ed_errno_text(errno));
-	remove_stale(&sa);
-	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa))) {
-		err = -errno;
-		close(fd);
-		return ed_fail(&k->error, err, "listen on unix:%s: %s", path, err == -EADDRINUSE ?
-			       "somebody listens there, or it is no socket" : ed_errno_text(err));
-	}
-	err = add_stream(k, fd, path);
-	if (err) {
-		unlink(path);
+	lock = ed_path_lock(&sa);
+	err = bind_path(k, lock, fd, &sa);
+	ed_path_unlock(lock);
+	if (err)
 		return err;
-	}
 	for (l = k->listeners; l->next; l = l->next)
 		;
 	if (!lstat(path, &l->made))
