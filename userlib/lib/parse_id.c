@@ -37,10 +37,11 @@ static int parse_quoted_node(struct ed_parser *ps, struct id *id)
 
 	ps->p++;
 	err = ed_parse_quoted(ps, '\'', &s);
-	if (!err && (s.len >= sizeof(id->node) || memchr(s.term, 0, s.len)))
+	if (!err && (s.len >= sizeof(id->node) || (s.len && memchr(s.term, 0, s.len))))
 		err = ed_syntax(ps, "no node name");
 	if (!err) {
-		memcpy(id->node, s.term, s.len);
+		if (s.len)
+			memcpy(id->node, s.term, s.len);
 		id->node[s.len] = 0;
 	}
 	erldist_term_free(&s);
