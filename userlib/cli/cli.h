@@ -16,6 +16,7 @@ struct cli {
 	bool json;
 	bool stamps;
 	bool since_start;
+	bool background;
 	const char *node;		/* the local node to act in, or NULL */
 	unsigned long count;
 	unsigned long interval_ms;
@@ -28,6 +29,7 @@ struct cli {
 /* main.c */
 enum {
 	OPT_NODE = 256, OPT_COUNT, OPT_TIMEOUT, OPT_SINCE_START, OPT_INTERVAL,
+	OPT_BACKGROUND,
 	OPT_NODE_RUN,	/* the first of node_options, and so on */
 };
 

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -19,6 +20,7 @@ static const struct option own_options[] = {
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "interval", required_argument, NULL, OPT_INTERVAL },
 	{ "since-start", no_argument, NULL, OPT_SINCE_START },
+	{ "background", no_argument, NULL, OPT_BACKGROUND },
 };
 
 #define OWN_OPTIONS	(sizeof(own_options) / sizeof(own_options[0]))
@@ -33,11 +35,12 @@ static const int recv_opts[] = { OPT_NODE, OPT_COUNT, OPT_TIMEOUT, 0 };
 static const int monitor_opts[] = { 't', OPT_COUNT, OPT_SINCE_START, 0 };
 static const int nodes_opts[] = { OPT_NODE, 0 };
 static const int status_opts[] = { OPT_INTERVAL, 0 };
-static const int run_opts[] = { OPT_NODE_RUN, 0 };
+static const int run_opts[] = { OPT_NODE_RUN, OPT_BACKGROUND, 0 };
 
 enum {
 	IN_ORDER = 1,		/* what follows the first argument is no option */
 	MILLISECONDS = 2,	/* --timeout is in, and short */
+	OF_NODE = 4,		/* the first argument is a node */
 };
 
 static const struct command {
@@ -50,7 +53,7 @@ static const struct command {
 	const char *usage;
 } commands[] = {
 	{ "status", NULL, status, status_opts, 0, 0, 0, "status [--interval MS]" },
-	{ "node", "show", node_show, no_opts, 0, 1, 0, "node show [NODE]" },
+	{ "node", "show", node_show, no_opts, 0, 1, OF_NODE, "node show [NODE]" },
 	{ "node", "run", node_run, run_opts, 1, 1, 0,
 	  "node run NAME [--cookie C | --cookie-file FILE] [--cookie-for NODE=FILE]...\n"
 	  "           [--listen ADDR:PORT|unix:PATH|fd:N|systemd[:NAME]]... [--listen-min PORT]\n"
@@ -60,28 +63,28 @@ static const struct command {
 	  "           [--long-names] [--epmd ADDR:PORT] [--epmd-type hidden|normal]\n"
 	  "           [--no-epmd] [--no-epmd-start] [--dist-port PORT] [--max-handshakes N]\n"
 	  "           [--max-connections N] [--max-per-address N] [--ticktime S]\n"
-	  "           [--setuptime S] [--mode OCTAL] [--default] [--serve-info]\n"
+	  "           [--setuptime S] [--mode OCTAL] [--default] [--serve-info] [--background]\n"
 	  "           [--hand-out PATH [--hand-out-mode OCTAL]]" },
 	{ "node", "own", node_own, own_opts, 0, 1, MILLISECONDS,
 	  "node own [--timeout MS] [NODE]" },
 	{ "node", "of", node_of, no_opts, 1, 1, 0, "node of PID" },
 	{ "nodes", NULL, nodes, nodes_opts, 0, 1, 0,
 	  "nodes [--node N] [visible | hidden | connected | this | known]" },
-	{ "peer", "show", peer_show, no_opts, 0, 1, 0, "peer show [NODE]" },
-	{ "peer", "connect", peer_connect, in_node_opts, 1, 1, 0,
+	{ "peer", "show", peer_show, no_opts, 0, 1, OF_NODE, "peer show [NODE]" },
+	{ "peer", "connect", peer_connect, in_node_opts, 1, 1, OF_NODE,
 	  "peer connect [--node N] NODE" },
-	{ "peer", "disconnect", peer_disconnect, in_node_opts, 1, 1, 0,
+	{ "peer", "disconnect", peer_disconnect, in_node_opts, 1, 1, OF_NODE,
 	  "peer disconnect [--node N] NODE" },
 	{ "process", "show", process_show, no_opts, 0, 0, 0, "process show" },
 	{ "process", "watch", process_watch, in_node_opts, 1, 1, 0,
 	  "process watch [--node N] DEST" },
 	{ "monitor", NULL, monitor, monitor_opts, 0, 0, 0,
 	  "monitor [-t] [--since-start] [--count K]" },
-	{ "ping", NULL, ping, in_node_opts, 1, 1, 0, "ping [--node N] NODE" },
+	{ "ping", NULL, ping, in_node_opts, 1, 1, OF_NODE, "ping [--node N] NODE" },
 	{ "send", NULL, send_term, in_node_opts, 2, 2, IN_ORDER, "send [--node N] DEST TERM" },
 	{ "call", NULL, call_term, in_node_opts, 2, 2, IN_ORDER | MILLISECONDS,
 	  "call [--node N] [--timeout MS] DEST TERM" },
-	{ "rpc", NULL, rpc, in_node_opts, 4, 4, IN_ORDER | MILLISECONDS,
+	{ "rpc", NULL, rpc, in_node_opts, 4, 4, IN_ORDER | MILLISECONDS | OF_NODE,
 	  "rpc [--node N] [--timeout MS] NODE MOD FUN ARGS" },
 	{ "exit", NULL, send_exit, in_node_opts, 2, 2, IN_ORDER, "exit [--node N] PID REASON" },
 	{ "recv", NULL, receive, recv_opts, 1, 1, 0,
@@ -241,6 +244,17 @@ static int take_node_option(struct cli *c, const struct node_option *option)
 	return 0;
 }
 
+/* "bob" is bob of this host, as erl -sname has it; a path is none */
+static char *node_name(char *name)
+{
+	char host[HOST_NAME_MAX + 1] = "", *full;
+
+	if (!*name || strpbrk(name, "@:/") || gethostname(host, sizeof(host) - 1))
+		return name;
+	host[strcspn(host, ".")] = 0;
+	return asprintf(&full, "%s@%s", name, host) < 0 ? name : full;
+}
+
 static int take_option(struct cli *c, int opt, int how)
 {
 	switch (opt) {
@@ -251,7 +265,7 @@ static int take_option(struct cli *c, int opt, int how)
 		c->stamps = true;
 		return 0;
 	case OPT_NODE:
-		c->node = optarg;
+		c->node = node_name(optarg);
 		return 0;
 	case OPT_COUNT:
 		return number("--count", optarg, 10, 1000000000, &c->count);
@@ -261,6 +275,9 @@ static int take_option(struct cli *c, int opt, int how)
 		return number("--interval", optarg, 10, 1000000, &c->interval_ms);
 	case OPT_SINCE_START:
 		c->since_start = true;
+		return 0;
+	case OPT_BACKGROUND:
+		c->background = true;
 		return 0;
 	default:
 		return take_node_option(c, &node_options[opt - OPT_NODE_RUN]);
@@ -312,6 +329,8 @@ static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
 		wrong_arguments(c, cmd);
 		return usage(stderr, cmd->object);
 	}
+	if (cmd->how & OF_NODE && c->argc)
+		c->argv[0] = node_name(c->argv[0]);
 	return cmd->run(c);
 }
 

@@ -20,6 +20,8 @@ static void show_node(struct out *o, const struct erldist_node_info *n)
 static void show_peer(struct out *o, enum erldist_event_type type,
 		      const struct erldist_peer_info *p)
 {
+	char why[512];
+
 	out_word(o, "peer", p->name[0] ? p->name : "-");
 	out_text(o, "node", p->node);
 	if (p->connection)
@@ -34,6 +36,10 @@ static void show_peer(struct out *o, enum erldist_event_type type,
 		out_number(o, "failed", p->failed);
 	if (p->lost)
 		out_number(o, "lost", p->lost);
+	if (type == ERLDIST_EVENT_PEER_FAILED) {
+		erldist_explain(why, sizeof(why), p, NULL);
+		out_text(o, "explanation", why);
+	}
 	if (o->json)
 		out_number(o, "seq", p->seq);
 }

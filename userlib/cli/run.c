@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* erldist node run: hold a node in the foreground. */
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -21,20 +25,30 @@ static void on_event(void *user, const struct erldist_keeper_event *e)
 	}
 }
 
-static void tell_start(struct erldist_keeper *k)
-{
-	printf("%s is running", erldist_keeper_node(k));
-	if (erldist_keeper_port(k))
-		printf(", port %d", erldist_keeper_port(k));
-	printf(", cookie from %s\n", erldist_keeper_cookie_source(k));
-}
-
 /* A node, and what else is served beside it, or NULL */
 struct held {
 	struct erldist_keeper *k;
 	struct erldist_server *s;
 	struct erldist_broker *b;
+	int waiter;	/* who started us in the background, or -1 */
 };
+
+static void tell_start(struct held *h)
+{
+	struct erldist_keeper *k = h->k;
+
+	printf("%s is running", erldist_keeper_node(k));
+	if (erldist_keeper_port(k))
+		printf(", port %d", erldist_keeper_port(k));
+	if (h->waiter >= 0)
+		printf(", process %d", (int)getpid());
+	printf(", cookie from %s\n", erldist_keeper_cookie_source(k));
+	if (h->waiter < 0)
+		return;
+	if (write(h->waiter, "", 1) < 0)
+		complain("nobody waits for it: %s", strerror(errno));
+	close(h->waiter);
+}
 
 /* Cookies are read again. What was goes on where that fails */
 static void reload(struct erldist_keeper *k, const struct erldist_keeper_options *options)
@@ -120,19 +134,53 @@ static int run(struct cli *c, struct held *h)
 		status = take_default(c, h);
 	if (status)
 		return status;
-	tell_start(h->k);
+	tell_start(h);
 	status = hold(c, h);
 	if (c->setup.mark_default)
 		unmark_default(erldist_keeper_node(h->k));
 	return status;
 }
 
+/* Until the child holds its node, or has ended: the exit status */
+static int wait_for_child(pid_t child, int fd)
+{
+	int status;
+	char byte;
+
+	if (read(fd, &byte, 1) == 1)
+		return 0;
+	if (waitpid(child, &status, 0) != child || !WIFEXITED(status))
+		return complain("node run: the process in the background has ended");
+	return WEXITSTATUS(status);
+}
+
+/* Goes on in a child, which the terminal does not end */
+static int go_to_background(struct held *h)
+{
+	int fd[2];
+	pid_t child;
+
+	if (pipe2(fd, O_CLOEXEC))
+		return complain("pipe: %s", strerror(errno));
+	child = fork();
+	if (child < 0)
+		return complain("fork: %s", strerror(errno));
+	if (child) {
+		close(fd[1]);
+		exit(wait_for_child(child, fd[0]));
+	}
+	close(fd[0]);
+	setsid();
+	h->waiter = fd[1];
+	return 0;
+}
+
 int node_run(struct cli *c)
 {
-	struct held h = { NULL, NULL, NULL };
+	struct held h = { .waiter = -1 };
 	int err, status = 1;
 
-	if (take_options(c))
+	if (take_options(c) || (c->background && go_to_background(&h)))
 		return 1;
 	/* whoever reads what is told here may go: the node stays */
 	signal(SIGPIPE, SIG_IGN);

@@ -2,11 +2,26 @@
 /* erldist send DEST TERM, erldist exit PID REASON */
 #include "cli.h"
 
+/* Not a node alone, which could be connected */
+static bool is_destination(const char *dest)
+{
+	struct erldist_parse_options o = { .creation = erldist_creation_of };
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	int err = erldist_address(&t, dest, &o);
+
+	if (err)
+		complain("%s: %s", dest, o.what ? o.what : erldist_strerror(NULL, err));
+	erldist_term_free(&t);
+	return !err;
+}
+
 static int send_parsed(struct cli *c, const struct erldist_term *t)
 {
 	struct erldist *p;
 	int err;
 
+	if (!is_destination(c->argv[0]))
+		return 1;
 	err = local_reach(c, &p, c->argv[0]);
 	if (!err) {
 		err = erldist_send(p, NULL, t->term, t->len);

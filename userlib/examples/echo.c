@@ -8,9 +8,11 @@ int main(void)
 	struct erldist_msg m = ERLDIST_MSG_INIT;
 	struct erldist_slice x;
 	struct erldist *p;
-	erlang_pid from;
+	erlang_pid self, from;
 	ssize_t err = erldist_open(&p, "echo", NULL);
 
+	if (!err && !erldist_self(p, &self))
+		fprintf(stderr, "echo: I am {echo, '%s'}\n", self.node);
 	while (!err && (err = erldist_recv(p, &m, -1)) >= 0) {
 		err = 0;
 		if (m.type == ERLDIST_CALL)

@@ -295,7 +295,8 @@ ERLDIST_API void erldist_msg_free(struct erldist_msg *m);
  * @node: the local node to be on, or NULL: $ERLDIST_NODE, else the one that is
  *	marked as default, else the first this user may use, else one of its own
  *
- * ``unix:PATH`` for @node asks the broker there, see erldist_broker_open().
+ * @node without a host is of this host, by its short name. ``unix:PATH`` asks the
+ * broker there, see erldist_broker_open().
  * A node of its own is hidden, connects and accepts nobody; the command erldist
  * holds it, as a child, until erldist_close() or the end of the program.
  *
@@ -1140,6 +1141,7 @@ enum erldist_unreachable {
 	ERLDIST_NO_ADDRESS = EDESTADDRREQ,	/* none is configured, epmd is not asked */
 	ERLDIST_NOT_ALLOWED = EACCES,		/* the keeper's list of nodes lacks it */
 	ERLDIST_NOT_BY_ITSELF = ENOTCONN,	/* the keeper connects when told to only */
+	ERLDIST_EPMD_SILENT = ETIME,		/* epmd, or its host, does not answer */
 };
 
 enum erldist_keeper_event_type {

@@ -71,7 +71,7 @@ int ed_address(struct erldist_term *t, const char *dest, struct erldist_parse_op
 				  : put_name(t, dest, strlen(dest), NULL, o);
 	at = memrchr(dest, '@', (size_t)(host - dest));
 	if (!at && !node_alone)
-		return fail(o, "this is a node; a destination on it is NAME@NODE");
+		return fail(o, "this is a node; a process on it is NAME@NODE, like echo@svc@host");
 	if (!at)
 		return put_name(t, "net_kernel", 10, dest, o);
 	if (at == dest || at + 1 == host || !host[1])

@@ -71,7 +71,8 @@ static int explain_peer(void *user, const struct erldist_peer_info *info)
 		erldist_explain(text, sizeof(text), info, NULL);
 		ed_fail(s->e, s->e->err, "%s", text);
 	} else if (s->e->err == -ETIMEDOUT) {
-		ed_fail(s->e, s->e->err, "%s: not connected in time; is the keeper of %s running?",
+		ed_fail(s->e, s->e->err, "%s: not connected in time; is its host up, is a "
+			"firewall in the way, and does 'erldist node run' for %s still run?",
 			s->peer, s->node);
 	}
 	return 1;
@@ -96,7 +97,9 @@ static const char *by_number(int err)
 	case -ECONNREFUSED:
 		return "the connection was refused";
 	case -ETIMEDOUT:
-		return "not connected in time; is the keeper of the local node running?";
+		return "not connected in time; is its host up, is a firewall in the way?";
+	case -ERLDIST_EPMD_SILENT:
+		return "the epmd of its host does not answer";
 	case -EHOSTUNREACH:
 		return "the node cannot be reached";
 	case -EPROTO:

@@ -370,9 +370,16 @@ void ed_dial_cancel(struct erldist_keeper *k, const char *peer)
 
 static int why_late(const struct dial *d)
 {
+	const struct attempt *a;
+
 	if (d->source.fd >= 0)
 		return -ERLDIST_NOT_RESOLVED;
-	return d->err ? d->err : -ETIMEDOUT;
+	if (d->err)
+		return d->err;
+	for (a = d->attempts; a; a = a->next)
+		if (a->state == ATTEMPT_NODE)
+			return -ETIMEDOUT;
+	return -ERLDIST_EPMD_SILENT;
 }
 
 void ed_dial_timer(struct erldist_keeper *k)

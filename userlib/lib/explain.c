@@ -13,6 +13,12 @@ struct story {
 	char cookie[600];
 };
 
+static void other_cookie(const struct story *s)
+{
+	snprintf(s->text, s->size, "%s has another cookie, which erlang:get_cookie() tells there; "
+		 "%s", s->info->name, s->cookie);
+}
+
 /* Before the handshake: what the keeper met. See enum erldist_unreachable */
 static void unreachable(const struct story *s)
 {
@@ -32,8 +38,9 @@ static void unreachable(const struct story *s)
 			 "and port 4369 (or ERL_EPMD_PORT) open?", peer, s->host);
 		return;
 	case ERLDIST_NOT_REGISTERED:
-		snprintf(s->text, s->size, "%s: the epmd on %s knows no node of that name; "
-			 "look at 'epmd -names' there", peer, s->host);
+		snprintf(s->text, s->size, "%s: the epmd on %s knows no node of that name: it is "
+			 "not running, or has another name; look at 'epmd -names' there", peer,
+			 s->host);
 		return;
 	case ERLDIST_OTHER_NAMES:
 		snprintf(s->text, s->size, "%s: one of the nodes has a long and one a short name; "
@@ -52,15 +59,26 @@ static void unreachable(const struct story *s)
 			 "connect it by itself (--dist-auto-connect)", peer, s->info->node);
 		return;
 	case EKEYREJECTED:
-		snprintf(s->text, s->size, "%s has another cookie; %s", peer, s->cookie);
+		other_cookie(s);
 		return;
 	case ECONNREFUSED:
 		snprintf(s->text, s->size, "%s: nothing listens on the port it is registered with "
-			 "or configured for", peer);
+			 "or configured for, or a firewall rejects it", peer);
+		return;
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+		snprintf(s->text, s->size, "%s: no route to %s, or a firewall rejects it", peer,
+			 s->host);
+		return;
+	case ERLDIST_EPMD_SILENT:
+		snprintf(s->text, s->size, "%s: the epmd on %s does not answer; is the host up, "
+			 "or is a firewall in the way of port 4369 (or ERL_EPMD_PORT)?", peer,
+			 s->host);
 		return;
 	case ETIMEDOUT:
-		snprintf(s->text, s->size, "%s: %s does not answer; is it up, or is a firewall "
-			 "in the way?", peer, s->host);
+		snprintf(s->text, s->size, "%s: its port on %s does not answer; is the host up, "
+			 "or is a firewall in the way? 'epmd -names' there shows the port", peer,
+			 s->host);
 		return;
 	case 0:
 		snprintf(s->text, s->size, "%s cannot be reached", peer);
@@ -79,10 +97,11 @@ static void handshake(const struct story *s)
 	switch (s->info->reason) {
 	case ERLDIST_REASON_CLOSED_AFTER_PROOF:
 		snprintf(s->text, s->size, "%s closed the connection after the cookie proof: most "
-			 "likely another cookie; %s", peer, s->cookie);
+			 "likely another cookie, which erlang:get_cookie() tells there; %s",
+			 peer, s->cookie);
 		return;
 	case ERLDIST_REASON_BAD_DIGEST:
-		snprintf(s->text, s->size, "%s has another cookie; %s", peer, s->cookie);
+		other_cookie(s);
 		return;
 	case ERLDIST_REASON_NOT_ALLOWED:
 		snprintf(s->text, s->size, "%s does not allow %s; look at net_kernel:allow/1 there",
@@ -105,8 +124,8 @@ static void handshake(const struct story *s)
 			 "OTP 25 or later is", peer);
 		return;
 	case ERLDIST_REASON_WRONG_NAME:
-		snprintf(s->text, s->size, "%s: another node answers at its address; look at "
-			 "--peer, and at the name it was started with", peer);
+		snprintf(s->text, s->size, "%s: another node answers at its address; was it "
+			 "started with a long name (erl -name), or is it another's --peer?", peer);
 		return;
 	case ERLDIST_REASON_SAME_NAME:
 		snprintf(s->text, s->size, "a node called %s like this one tried to "
@@ -169,8 +188,8 @@ void erldist_explain(char *text, size_t size, const struct erldist_peer_info *in
 		snprintf(s.cookie, sizeof(s.cookie), "ours, of a node made for this program, is "
 			 "from ~/.erlang.cookie");
 	else
-		snprintf(s.cookie, sizeof(s.cookie), "that of %s is told by its keeper when it "
-			 "starts (erldist node run)", info->node);
+		snprintf(s.cookie, sizeof(s.cookie), "where that of %s is from, 'erldist node run' "
+			 "tells when it starts", info->node);
 	if (info->reason == ERLDIST_REASON_UNREACHABLE)
 		unreachable(&s);
 	else

@@ -59,7 +59,7 @@ int ed_node_open(struct erldist_keeper *k, int given)
 	if (k->node_source.fd >= 0)
 		return family;
 	if (errno == EPERM)
-		return ed_fail(&k->error, -EPERM, "making a node needs CAP_NET_ADMIN, or the "
+		return ed_fail(&k->error, -EPERM, "making a node needs root (CAP_NET_ADMIN), or the "
 			       "module parameter unprivileged=1");
 	return ed_fail(&k->error, -errno, "socket: %s", ed_errno_text(errno));
 }
@@ -299,6 +299,14 @@ int erldist_keeper_give(struct erldist_keeper *k, int fd, int role, const char *
 			     node ? node : "somebody", ed_errno_text(err)) : 0;
 }
 
+/* One of long and one of short names: an Erlang node wants nothing of the other */
+static bool other_names(const struct erldist_keeper *k, const char *peer)
+{
+	const char *host = strchr(peer, '@');
+
+	return host && ed_host_kind(host + 1) != ed_host_kind(strchr(k->node, '@') + 1);
+}
+
 static void tell(struct erldist_keeper *k, enum erldist_keeper_event_type type,
 		 const struct erldist_peer_info *info)
 {
@@ -317,8 +325,10 @@ static void tell(struct erldist_keeper *k, enum erldist_keeper_event_type type,
 		snprintf(text, sizeof(text), "%s is up", info->name);
 	else if (type == ERLDIST_KEEPER_FAILED &&
 		 info->reason == ERLDIST_REASON_CONNECTION_CLOSED)
-		snprintf(text, sizeof(text), "%s closed the connection in the handshake",
-			 info->name[0] ? info->name : "someone");
+		snprintf(text, sizeof(text), "%s closed the connection in the handshake%s",
+			 info->name[0] ? info->name : "someone",
+			 other_names(k, info->name) ? ": one of the nodes has a long and one a "
+			 "short name; erl -name makes long ones, erl -sname short ones" : "");
 	else
 		erldist_explain(text, sizeof(text), &mine, k->cookie_source);
 	k->event(k->user, &event);

@@ -149,10 +149,29 @@ void ed_own_named_by(struct ed_own *own, const char *dest, int timeout_ms)
 	erldist_term_free(&t);
 }
 
+static int first_node(void *user, const struct erldist_node_info *info)
+{
+	if (ed_own_info(info))
+		return 0;
+	snprintf(user, ED_NODE_SIZE, "%s", info->name);
+	return 1;
+}
+
+/* A node that is no program's own, and that we were not let in */
+static bool others_node(char node[ED_NODE_SIZE])
+{
+	struct erldist_observer *o = NULL;
+	bool found = !erldist_observer_open(&o, 0) && erldist_nodes(o, first_node, node) > 0;
+
+	erldist_observer_close(o);
+	return found;
+}
+
 /* Makes one; node receives its name. On error nothing is left of it */
 int ed_own_open(struct ed_error *e, struct ed_own *own, char node[ED_NODE_SIZE])
 {
 	char line[sizeof(e->text) / 2] = "";
+	const char *why;
 	int from = -1, err;
 
 	err = start(own, &from);
@@ -166,10 +185,14 @@ int ed_own_open(struct ed_error *e, struct ed_own *own, char node[ED_NODE_SIZE])
 	}
 	ed_child_kill(&own->child);
 	ed_own_close(own);
+	why = !err ? line : err == -ENOENT ? "there is no command erldist" : ed_errno_text(err);
+	if (others_node(node))
+		return ed_fail(e, -EADDRNOTAVAIL, "%s lets nobody in but its owner ('erldist "
+			       "status' tells; the option --mode of 'erldist node run' changes it), "
+			       "and no node of its own could be made: %s", node, why);
 	return ed_fail(e, -EADDRNOTAVAIL, "there is no node in this network namespace "
 		       "('erldist node run NAME' makes one), and none of its own could be made: "
-		       "%s", !err ? line : err == -ENOENT ? "there is no command erldist" :
-		       ed_errno_text(err));
+		       "%s", why);
 }
 
 /* Without SIGPIPE: the child may have ended */

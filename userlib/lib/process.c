@@ -33,8 +33,15 @@ int ed_sockaddr(struct sockaddr_erldist *sa, int family, const void *term, size_
 static int own_address(struct erldist *p, struct erldist_term *t, const char *name,
 		       const char *node)
 {
+	char full[ED_NODE_SIZE];
 	int err;
 
+	if (node && !strchr(node, '@')) {
+		err = ed_full_name(&p->error, full, node, false);
+		if (err)
+			return err;
+		node = full;
+	}
 	if (node && !ed_node_ok(node))
 		return ed_fail(&p->error, -EINVAL, "%s is no node name: NAME@HOST", node);
 	if (name && node)

@@ -30,22 +30,25 @@ static void lost(struct erldist_keeper *k, int err, const char *what)
 	if (err == -EADDRINUSE && !k->node_source.ready)
 		return;
 	ed_keeper_tell(k, ERLDIST_KEEPER_NO_EPMD, NULL, -err, "%s is not registered with epmd on "
-		       "port %u: %s; until it is, nodes can connect to it and be found by "
+		       "port %u: %s; until it is, nodes find it and are found by "
 		       "configured addresses only", k->node, k->epmd_port, what);
 }
 
 /* No epmd answers: start one, the first time, and try until it has come up */
 static void missing(struct erldist_keeper *k, int err)
 {
+	const char *what = err == -ECONNREFUSED ? "none runs" : ed_errno_text(err);
 	struct registration *reg = &k->reg;
 
 	if (!(k->options & ERLDIST_KEEPER_NO_EPMD_START) && !reg->started && err == -ECONNREFUSED) {
 		reg->started = true;
 		if (!ed_epmd_start(&reg->starter, k->epmd_port, k->epmd_given ? &k->epmd.sa : NULL))
 			reg->tries = STARTING_TRIES;
+		else
+			what = "none runs, and there is no command epmd, which comes with Erlang";
 	}
 	if (!reg->tries) {
-		lost(k, err, ed_errno_text(err));
+		lost(k, err, what);
 		return;
 	}
 	reg->tries--;
@@ -200,7 +203,7 @@ void ed_register_timer(struct erldist_keeper *k)
 	if (reg->next < 0 || reg->next > ed_now())
 		return;
 	if (reg->state == REG_BUSY)
-		lost(k, -ETIMEDOUT, "it does not answer");
+		lost(k, -ETIMEDOUT, "it does not answer, is a firewall in the way?");
 	else if (reg->state == REG_IDLE)
 		ed_register_try(k);
 }

@@ -168,7 +168,7 @@ ok $? "to a person: $(cat "$dir/said")"
 missing=
 for option in $("$build/erldist" node help | grep -o -- '--[a-z-]*' | sort -u); do
 	case $option in
-	--node | --timeout) continue ;;	# of others
+	--node | --timeout | --background) continue ;;	# of others, or of a command line
 	esac
 	key=${option#--}
 	only svc.conf "$key = yes\n"

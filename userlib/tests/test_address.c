@@ -45,7 +45,7 @@ static void check_explain(void)
 
 	erldist_explain(text, sizeof(text), &info, "/root/.erlang.cookie");
 	ok(!strcmp(text, "b@host closed the connection after the cookie proof: most likely another "
-			 "cookie; ours is from /root/.erlang.cookie"), "%s", text);
+			 "cookie, which erlang:get_cookie() tells there; ours is from /root/.erlang.cookie"), "%s", text);
 	info.node = "erldist-1@host";
 	erldist_explain(text, sizeof(text), &info, NULL);
 	ok(strstr(text, "~/.erlang.cookie"), "%s", text);

@@ -27,6 +27,7 @@ told 1 "erldist: --cookie wants a value" node run svc --cookie
 told 1 "erldist: --default takes no value" node run svc --default=SECRET
 told 1 "erldist: no such option: -x" status -x
 told 1 "erldist: ping does not take --count" ping --count 3 b@host
+told 1 "erldist: ping does not take --background" ping --background b@host
 told 1 "erldist: no such command: bogus" help bogus
 told 1 "erldist: no such command: bogus" bogus help
 told 1 "erldist: ping: NODE is missing" ping
