@@ -62,10 +62,16 @@ ynl: deps
 ynl-check: deps
 	@$(VM)/ynl --check
 
+# Headers of a distribution come without its key, and without what depmod wants to
+# be run by modules_install
+NO_KEY	= $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
+
 install:
 	$(MAKE) -C userlib install
 	$(MAKE) -C packaging install
-	$(if $(KDIR),$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install)
+	$(if $(KDIR),$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_PATH=$(DESTDIR) $(NO_KEY) \
+		modules_install)
+	$(if $(KDIR),$(if $(DESTDIR),,depmod $$($(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)))
 
 clean:
 	$(MAKE) -C userlib clean
