@@ -1,0 +1,354 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The way of somebody who has the README only: its three commands, as they are there,
+# get a C program to answer an Erlang node; and whatever goes wrong on that way is
+# told soon, in words that say what it is and where to look.
+# shellcheck source=selftests/erldist/lib_interop.sh disable=SC2317
+. "$(dirname "$(readlink -f "$0")")/lib_interop.sh"
+
+README=$HERE/../../README.md
+SOON=$((15 * SLOW))	# seconds: a silent host may take 7
+BOB_PORT=9131
+OTHER_UID=65534
+KO=${ERLDIST_KO:-$ERLDIST_MODULE}
+
+# number: a block of commands below "Use it"
+block()
+{
+	awk -v want="$1" '
+		/^#/ { below = $0 == "## Use it" }
+		!/^    / { inside = 0; next }
+		below && !inside++ { n++ }
+		below && n == want { print substr($0, 5) }' "$README"
+}
+
+# flags...: the Erlang node bob, with a shell that reads what is written to $BOB
+start_bob()
+{
+	: > "$TMP/bob.log"
+	erl "$@" +fnu -kernel inet_dist_listen_min "$BOB_PORT" \
+		inet_dist_listen_max "$BOB_PORT" \
+		< "$TMP/bob.in" >> "$TMP/bob.log" 2>&1 &
+	BOB_PID=$!
+	children+=("$BOB_PID")
+	wait_for 60 in_epmd bob && return
+	sed 's/^/# /' "$TMP/bob.log"
+	report 1 "Erlang node bob starts"
+	return 1
+}
+
+not_in_epmd()
+{
+	! in_epmd "$1"
+}
+
+end_bob()
+{
+	end_child "$BOB_PID"
+	wait_for 20 not_in_epmd bob
+}
+
+# words, expression: bob's shell says that to it
+bob_says()
+{
+	: > "$TMP/bob.log"
+	echo "$2" >&"$BOB"
+	logged "$1" "$TMP/bob.log"
+}
+
+# expression: its value is hello, which what is said of a failure only has in it
+bob_is_answered()
+{
+	: > "$TMP/bob.log"
+	echo "$1" >&"$BOB"
+	wait_for 15 grep -qE '(^|> )hello[[:space:]]*$' "$TMP/bob.log" && return
+	cat -A "$TMP/bob.log"
+	return 1
+}
+
+# words: what the log of node svc has
+svc_says()
+{
+	logged "$1" "$TMP/svc.log"
+}
+
+# words, command...: fails soon, and says that
+fails()
+{
+	local words=$1 output status=0
+	shift
+	output=$(timeout "$SOON" "$@" 2>&1) || status=$?
+	echo "$status: $output"
+	[ "$status" -ne 0 ] && [ "$status" -ne 124 ] && [[ $output == *"$words"* ]]
+}
+
+svc_gone()
+{
+	[ "$(erldist status)" = "there is no node in this network namespace" ] &&
+		not_in_epmd svc
+}
+
+# Both commands are a group of processes; the node is one of its own
+run_readme()
+{
+	(cd "$HERE/../.." && exec setsid bash -ec "$(block 1)") > "$TMP/readme.log" 2>&1 \
+		< /dev/null &
+	README_PID=$!
+	wait "$README_PID"
+}
+
+end_readme()
+{
+	local pid
+
+	pid=$(sed -n 's/.* is running, .*process \([0-9]*\).*/\1/p' "$TMP/readme.log")
+	kill -- "-$README_PID" 2> /dev/null
+	[ -z "$pid" ] || kill "$pid"
+	wait_for 10 svc_gone
+}
+
+by_readme()
+{
+	check "it is three commands" test "$({ block 1; block 2; } | wc -l)" -eq 3
+	start_bob -sname bob || return
+	check "they succeed" run_readme
+	check "bob gets its answer" bob_is_answered "$(block 2)"
+	check "echo says who it is" logged "{echo, 'svc@$HOST'}" "$TMP/readme.log"
+	check "a name without a host" says "pong from bob@$HOST" erldist ping bob
+	check "the end" end_readme
+	end_bob
+}
+
+# Both nodes have short names, and different cookies
+other_cookie()
+{
+	start_bob -sname bob -setcookie other && start_node svc || return
+	check "other cookie: ping" fails "another cookie, which erlang:get_cookie() tells there" \
+		erldist ping bob
+	check "other cookie: call" fails "another cookie" erldist call "x@bob@$HOST" hello
+	check "other cookie: the node's log says where ours is from" \
+		svc_says "ours is from the options given"
+	check "other cookie: bob pings" bob_says pang "net_adm:ping('svc@$HOST')."
+	check "other cookie: told here" svc_says "bob@$HOST has another cookie"
+	end_child "$NODE_PID"
+	check "other cookie: without a node of ours" fails "is from ~/.erlang.cookie" \
+		erldist ping bob
+	end_bob
+}
+
+other_names()
+{
+	local kinds="one of the nodes has a long and one a short name"
+
+	start_bob -sname bob -setcookie "$COOKIE" || return
+	check "a long name has to be asked for" fails "(--long-names)" \
+		erldist node run svc@127.0.0.1 --cookie "$COOKIE"
+	hold_node svc@127.0.0.1 --long-names --cookie "$COOKIE" || return
+	check "short against long: ping" fails "$kinds" erldist ping bob
+	check "short against long: bob pings" \
+		bob_says "NOT running to use fully qualified" "net_adm:ping('svc@127.0.0.1')."
+	end_child "$NODE_PID"
+	end_bob
+	start_bob -name bob@127.0.0.1 -setcookie "$COOKIE" && start_node svc || return
+	check "long against short: ping" fails "$kinds" erldist ping bob@127.0.0.1
+	check "long against short: ping by a short name" fails "(erl -name)" erldist ping bob
+	check "long against short: bob pings" bob_says pang "net_adm:ping('svc@127.0.0.1')."
+	check "long against short: told here" svc_says "in the handshake: $kinds"
+	end_child "$NODE_PID"
+	end_bob
+}
+
+wrong_names()
+{
+	start_bob -sname bob -setcookie "$COOKIE" && start_node svc || return
+	check "wrong host" fails "host name nosuch does not resolve" erldist ping bob@nosuch
+	check "wrong node, or not running" fails "is not running, or has another name" \
+		erldist ping carol
+	check "no such node of ours" fails "is no node of this network namespace" \
+		erldist --node carol ping bob
+	check "a node is no process: call" fails "a process on it is NAME@NODE" \
+		erldist call echo@svc hello
+	check "a node is no process: send" fails "a process on it is NAME@NODE" \
+		erldist send echo@svc hello
+	check "echo is not running" fails noproc erldist call echo hello
+	check "echo is not running: bob calls" \
+		bob_says noproc "gen_server:call({echo,'svc@$HOST'}, hello)."
+	check "the name is taken" fails "look at 'epmd -names'" \
+		erldist node run bob --cookie "$COOKIE"
+	check "the name is taken: in the background" fails "look at 'epmd -names'" \
+		erldist node run bob --cookie "$COOKIE" --background
+	end_child "$NODE_PID"
+	wait_for 10 svc_gone
+	check "our node is not running: bob calls" \
+		bob_says nodedown "gen_server:call({echo,'svc@$HOST'}, hello)."
+	check "our node is not running: call" fails "is not running, or has another name" \
+		erldist call "echo@svc@$HOST" hello
+	check "our node is not running: status" says "there is no node" erldist status
+	end_bob
+}
+
+no_filter()
+{
+	nft delete table inet readme 2> /dev/null
+}
+
+
+# port, what becomes of those who begin to connect to it: others may go on, and end
+filter()
+{
+	no_filter
+	nft add table inet readme &&
+		nft add chain inet readme out '{ type filter hook output priority 0; }' &&
+		nft add rule inet readme out tcp dport "$1" 'tcp flags & (syn | ack) == syn' "${@:2}"
+}
+
+# port and what is done to it, what is said, command...
+filtered()
+{
+	local rule=$1 words=$2
+	shift 2
+	# shellcheck disable=SC2086
+	filter $rule || return
+	start_node svc || return
+	check "firewall, ${rule/$ERL_EPMD_PORT/epmd}: $2" fails "$words" "$@"
+	end_child "$NODE_PID"
+	no_filter
+}
+
+firewall()
+{
+	local way="is a firewall in the way"
+
+	if ! command -v nft > /dev/null; then
+		echo "# no nft: what is said of firewalls is not tested"
+		return
+	fi
+	start_bob -sname bob -setcookie "$COOKIE" || return
+	filtered "$BOB_PORT drop" "its port on $HOST does not answer" erldist ping bob
+	filtered "$BOB_PORT drop" "$way" erldist call "x@bob@$HOST" hello
+	filtered "$BOB_PORT reject" "a firewall rejects it" erldist ping bob
+	filtered "$BOB_PORT reject with icmpx admin-prohibited" "a firewall rejects it" \
+		erldist ping bob
+	# those of the host itself: ours is registered on the way
+	start_node svc || return
+	filter "$ERL_EPMD_PORT" drop
+	check "firewall, epmd drop: ping" fails "in the way of port 4369" erldist ping bob
+	end_child "$NODE_PID"
+	start_node svc || return
+	check "firewall, epmd drop: the node's log" svc_says "is not registered with epmd"
+	check "firewall, epmd drop: the reason" svc_says "$way"
+	end_child "$NODE_PID"
+	filter "$ERL_EPMD_PORT" reject
+	start_node svc --no-epmd-start || return
+	check "firewall, epmd reject: ping" fails "no epmd answers on $HOST" erldist ping bob
+	end_child "$NODE_PID"
+	no_filter
+	end_bob
+}
+
+# It refuses while it knows a node
+end_epmd()
+{
+	epmd -kill
+	! epmd -names
+}
+
+no_epmd()
+{
+	local erldist
+
+	check "no epmd runs" wait_for 10 end_epmd
+	start_node svc --no-epmd-start || return
+	check "no epmd: ping" fails "no epmd answers on $HOST" erldist ping bob
+	check "no epmd: the node's log" svc_says "is not registered with epmd"
+	end_child "$NODE_PID"
+	erldist=$(command -v erldist)
+	mkdir -p "$TMP/bin"
+	: > "$TMP/svc.log"
+	PATH=$TMP/bin "$erldist" node run svc --cookie "$COOKIE" > "$TMP/svc.log" 2>&1 &
+	NODE_PID=$!
+	children+=("$NODE_PID")
+	check "no epmd to start: the node's log" svc_says "there is no command epmd"
+	check "no epmd to start: it runs" svc_says "is running"
+	end_child "$NODE_PID"
+	epmd -daemon
+}
+
+not_root()
+{
+	local user
+
+	if ! command -v setpriv > /dev/null; then
+		echo "# no setpriv: what is said to other users is not tested"
+		return
+	fi
+	user=(setpriv --reuid "$OTHER_UID" --regid "$OTHER_UID" --clear-groups
+		env "HOME=$OTHER_HOME")
+	check "not root: node run" fails "making a node needs root" \
+		"${user[@]}" erldist node run svc --cookie "$COOKIE"
+	check "not root: ping" fails "making a node needs root" "${user[@]}" erldist ping bob
+	start_node svc || return
+	check "not root: a node of root's" fails "svc@$HOST lets nobody in but its owner" \
+		"${user[@]}" erldist ping bob
+	end_child "$NODE_PID"
+}
+
+readme()
+{
+	by_readme
+	stop_children
+	wait_for 10 svc_gone
+	other_cookie
+	other_names
+	wrong_names
+	firewall
+	no_epmd
+	not_root
+}
+
+unload()
+{
+	rmmod erldist
+}
+
+load()
+{
+	if [ -n "$KO" ]; then
+		insmod "$KO"
+	else
+		modprobe erldist
+	fi
+}
+
+no_module()
+{
+	local what="the kernel module erldist is not loaded (modprobe erldist)"
+
+	wait_for 10 unload
+	check "no module: node run" fails "$what" erldist node run svc --cookie "$COOKIE"
+	check "no module: ping" fails "$what" erldist ping bob
+	check "no module: send" fails "$what" erldist send "x@bob@$HOST" hello
+	check "no module: status" fails "$what" erldist status
+	check "no module: monitor" fails "$what" erldist monitor
+	check "loaded again" load
+}
+
+if [ ! -e "$README" ] || [ ! -x "$HERE/../../userlib/build/examples/echo" ]; then
+	skip "not in the tree that README.md is of"
+fi
+modprobe -q nf_tables
+
+# Once there is a home
+with_shell()
+{
+	[ -p "$TMP/bob.in" ] || mkfifo "$TMP/bob.in"
+	[ -n "$BOB" ] || exec {BOB}<> "$TMP/bob.in"
+	if [ -z "$OTHER_HOME" ]; then
+		OTHER_HOME=$(mktemp -d)
+		chown "$OTHER_UID" "$OTHER_HOME"
+	fi
+	trap 'no_filter; rm -rf "$OTHER_HOME"; cleanup' EXIT
+	readme
+}
+
+interop with_shell no_module
