@@ -428,7 +428,7 @@ out_of_nothing()
 	check "who gives none there meets one of few" not_given l@127.0.0.1
 	end_child "$BEAM_PID"
 	if command -v setpriv > /dev/null; then
-		check "who may not make one is told so" says "needs CAP_NET_ADMIN" \
+		check "who may not make one is told so" says "needs root (CAP_NET_ADMIN)" \
 			setpriv --reuid 12345 --clear-groups env HOME=/tmp erldist ping "$dest"
 		rm -f /tmp/.erlang.cookie
 	fi
