@@ -380,10 +380,8 @@ own_handshake()
 	check "a handshake of its own: up" logged "two@$HOST is up" "$TMP/one.log"
 	check "on the other side, too" logged "one@$HOST is up" "$TMP/two.log"
 	check "and good for all that a connection is" native_pings one two
-	if command -v setpriv > /dev/null; then
-		stop_others
-		stranger "$program"
-	fi
+	stop_others
+	stranger "$program"
 	stop_others
 }
 
@@ -427,11 +425,9 @@ out_of_nothing()
 	check "and gives a name, too" given_by l@127.0.0.1
 	check "who gives none there meets one of few" not_given l@127.0.0.1
 	end_child "$BEAM_PID"
-	if command -v setpriv > /dev/null; then
-		check "who may not make one is told so" says "needs root (CAP_NET_ADMIN)" \
-			setpriv --reuid 12345 --clear-groups env HOME=/tmp erldist ping "$dest"
-		rm -f /tmp/.erlang.cookie
-	fi
+	check "who may not make one is told so" says "needs root (CAP_NET_ADMIN)" \
+		setpriv --reuid 12345 --clear-groups env HOME=/tmp erldist ping "$dest"
+	rm -f /tmp/.erlang.cookie
 	echo another > "$HOME/.erlang.cookie"
 	check "with another cookie the message says where ours is from" \
 		says "is from ~/.erlang.cookie" erldist ping "$dest"
