@@ -24,6 +24,7 @@
 -define(BATCHES, 10).           % between two losses of the connection, at most
 -define(KEPT, 12).              % batches that are shown where something is wrong
 -define(WORLD, 1000000).        % numbers of processes of one world
+-define(PATIENCE, 30).          % seconds, each by itself: a machine that pauses loses one
 
 main() ->
     [A, B] = [list_to_atom(node_arg(N)) || N <- [2, 3]],
@@ -511,11 +512,15 @@ encode(I, {die, How, Reason}, _) -> {I, die, How, 0, Reason};
 encode(I, {Op, J}, W) -> {I, Op, address(J, pid, W), 0, 0}.
 
 await(Done, Loss, Ops, W) ->
+    await(Done, Loss, Ops, ?PATIENCE, W).
+
+await(Done, Loss, Ops, Left, W) ->
     case Done(W) of
         true -> W;
-        What ->
+        What when Left =:= 0 -> wrong(io_lib:format("nothing comes: ~p", [What]), Loss, Ops, W);
+        _ ->
             receive {told, Told} -> await(Done, Loss, Ops, lists:foldl(fun told/2, W, Told))
-            after ms(20000) -> wrong(io_lib:format("nothing comes: ~p", [What]), Loss, Ops, W)
+            after ms(1000) -> await(Done, Loss, Ops, Left - 1, W)
             end
     end.
 
