@@ -1,0 +1,196 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What a node is called and which cookie it has where nobody says so: the same as an
+# Erlang node beside it. And in which node a program acts, where nobody says that.
+# shellcheck source=selftests/erldist/lib_interop.sh disable=SC2317
+. "$(dirname "$(readlink -f "$0")")/lib_interop.sh"
+
+OTHER_UID=65534
+
+# node of ours, Erlang node: as they call themselves
+native_pings()
+{
+	erldist ping --node "$1" --timeout $((10 * SLOW)) "$2"
+}
+
+# name: what "erldist node run" calls it, whatever host that has
+called()
+{
+	sed -n 's/^\([^ ]*@[^ ]*\) is running.*/\1/p' "$TMP/$1.log"
+}
+
+# What an Erlang node calls itself that is given a long name's first part
+start_long_beam()
+{
+	rm -f "$TMP/$1.name"
+	erl -name "$1" -setcookie "$COOKIE" -noinput +fnu \
+		-eval 'file:write_file(init:get_plain_arguments(), atom_to_list(node()))' \
+		-extra "$TMP/$1.name" > "$TMP/$1.log" 2>&1 < /dev/null &
+	BEAM_PID=$!
+	children+=("$BEAM_PID")
+	wait_for 60 test -s "$TMP/$1.name" && return
+	sed 's/^/# /' "$TMP/$1.log"
+	report 1 "Erlang node $1 starts"
+	return 1
+}
+
+# nodes: hosts of the same name, which is a long one
+on_same_long_host()
+{
+	echo "$1, $2"
+	[ -n "$1" ] && [ "${1#*@}" = "${2#*@}" ] && [[ ${1#*@} == *.* ]]
+}
+
+names()
+{
+	local ours beams
+
+	start_long_beam l || return
+	beams=$(cat "$TMP/l.name")
+	start_node long --long-names || return
+	ours=$(called long)
+	check "a long name's host is filled in as Erlang does it" on_same_long_host "$ours" "$beams"
+	check "and connected by that name" native_pings "$ours" "$beams"
+	check "Erlang does so, too" says pong erldist rpc --node "$ours" "$beams" net_adm ping \
+		"['$ours']"
+	end_child "$NODE_PID"
+	end_child "$BEAM_PID"
+}
+
+# file, content: a cookie that its owner alone may read
+put_cookie()
+{
+	rm -f "$1"
+	mkdir -p "$(dirname "$1")"
+	(umask 077 && echo "$2" > "$1")
+}
+
+# text, command...: fails, and says that
+fails()
+{
+	local text=$1 output status=0
+	shift
+	output=$(timeout 60 "$@" 2>&1) || status=$?
+	echo "$status: $output"
+	[ "$status" -eq 1 ] && [[ $output == *"$text"* ]]
+}
+
+erlang_fails()
+{
+	! timeout 60 erl -sname y -noinput -eval 'halt(0).' > "$TMP/y.log" 2>&1 < /dev/null &&
+		says "$1" cat "$TMP/y.log"
+}
+
+cookies()
+{
+	local home=$HOME/.erlang.cookie elsewhere=$TMP/xdg/erlang/.erlang.cookie
+
+	rm -f "$home"
+	put_cookie "$elsewhere" "$COOKIE-xdg"
+	export XDG_CONFIG_HOME=$TMP/xdg
+	start_beam c && hold_node svc || return
+	check "the cookie of XDG_CONFIG_HOME, which Erlang finds, too" \
+		native_pings "svc@$HOST" "c@$HOST"
+	check "its place is told" says "cookie from $elsewhere" cat "$TMP/svc.log"
+	check "none is made at home" test ! -e "$home"
+	end_child "$NODE_PID"
+	put_cookie "$home" "$COOKIE-home"
+	hold_node svc || return
+	check "that at home comes first: another one" \
+		says "other cookie" native_pings "svc@$HOST" "c@$HOST"
+	end_child "$NODE_PID"
+	end_child "$BEAM_PID"
+	start_beam c && hold_node svc || return
+	check "as it does for Erlang" native_pings "svc@$HOST" "c@$HOST"
+	end_child "$NODE_PID"
+	end_child "$BEAM_PID"
+	chmod 440 "$home"
+	check "one at home that others may read is refused, and named" \
+		fails "$home must be accessible by its owner" erldist node run svc
+	check "by Erlang, too" erlang_fails ".erlang.cookie must be accessible by owner only"
+	not_ones_own "$home"
+	unset XDG_CONFIG_HOME
+	rm -f "$home" "$elsewhere"
+}
+
+# Who may read all files is not fooled by one that somebody else put there
+not_ones_own()
+{
+	command -v setpriv > /dev/null || return
+	chmod 711 "$TMP"
+	chmod 400 "$1"
+	chown 4711 "$1"
+	check "so is one of somebody else" fails "belongs to somebody else" \
+		setpriv --reuid "$OTHER_UID" --regid "$OTHER_UID" --clear-groups \
+		--inh-caps +net_admin,+dac_read_search \
+		--ambient-caps +net_admin,+dac_read_search erldist node run svc
+	chown 0 "$1"
+}
+
+# Of whom a node of b's is told
+met_by()
+{
+	erldist rpc "$@" "b@$HOST" erlang nodes '[hidden]'
+}
+
+met_by_other_user()
+{
+	setpriv --reuid "$OTHER_UID" --regid "$OTHER_UID" --clear-groups env "HOME=$TMP" \
+		erldist rpc "b@$HOST" erlang nodes '[hidden]'
+}
+
+# "svc" is first, "open" the first that other users may use
+nodes()
+{
+	start_beam b -setcookie "$COOKIE" && start_node svc && start_node open --mode 0666 &&
+		start_node late --mode 0666 || return
+	if command -v setpriv > /dev/null; then
+		check "the node is the first that the user may use" says "[open@$HOST]" \
+			met_by_other_user
+		erldist peer disconnect --node "open@$HOST" "b@$HOST"
+	fi
+	check "which is the first one for who may use all" says "[svc@$HOST]" met_by
+	check "ERLDIST_NODE names another one" says "late@$HOST" \
+		env "ERLDIST_NODE=late@$HOST" erldist rpc "b@$HOST" erlang nodes '[hidden]'
+	erldist peer disconnect --node "late@$HOST" "b@$HOST"
+	check "an option says more than that" says "open@$HOST" \
+		env "ERLDIST_NODE=late@$HOST" erldist rpc --node "open@$HOST" "b@$HOST" \
+		erlang nodes '[hidden]'
+	check "nor is any other one used when it is not there" fails "is no node of this" \
+		env "ERLDIST_NODE=gone@$HOST" erldist ping "b@$HOST"
+}
+
+# A program, not the command: it has a node of its own while it runs
+program()
+{
+	local puppet dest
+
+	puppet=$(puppet) || {
+		report 1 "there is a program puppet"
+		return
+	}
+	stop_children
+	put_cookie "$HOME/.erlang.cookie" "$COOKIE"
+	start_beam b -setcookie "$COOKIE" || return
+	dest=b@$HOST
+	check "there is no node" test -z "$(erldist node show)"
+	check "a program that opens a process has a node of its own" says "reply yes" \
+		"$puppet" <<< "call 20000 net_kernel@$dest {is_auth,'x@y'}"
+	check "which is hidden, and ends with it" wait_for 10 unknown_to "$dest"
+	rm -f "$HOME/.erlang.cookie"
+}
+
+unknown_to()
+{
+	[ -z "$(erldist node show)" ] && [ "$(erldist rpc "$1" erlang nodes '[]')" = "[]" ]
+}
+
+unsaid()
+{
+	names
+	cookies
+	nodes
+	program
+}
+
+interop unsaid
