@@ -98,7 +98,7 @@ tried()
 	[ "$(tries "$1")" -ge "$2" ]
 }
 
-# Many want it at once, and all of them get the answer
+# It is to be kept up, and many want it at once: all of them get the answer
 at_once()
 {
 	local pids=() pid bad=0 i
@@ -137,7 +137,8 @@ longer_and_longer()
 
 trying()
 {
-	start_node svc --no-listen --setuptime 60 --connect-with "$(failing)" || return
+	start_node svc --no-listen --setuptime 60 --keep x@once \
+		--connect-with "$(failing)" || return
 	check "one attempt at a time, however many want it" at_once
 	end_child "$NODE_PID"
 	start_node svc --no-listen --keep x@kept --connect-with "$(failing)" || return
