@@ -281,13 +281,15 @@ static u32 hs_message(const struct erldist_hs *hs, const u8 *p)
 static int channel_send_hs(struct erldist_channel *ch)
 {
 	struct erldist_hs *hs = ch->hs;
+	struct kvec vec;
 	u32 pos, len;
 	int n;
 
 	for (pos = 0; pos < hs->out_len; pos += len) {
 		len = hs_message(hs, hs->out + pos);
+		vec = (struct kvec){ hs->out + pos, len };
 		/* A stream just opened has room for this much. */
-		n = erldist_transport_send(ch, hs->out + pos, len, false);
+		n = erldist_transport_send(ch, &vec, 1, len, false);
 		if (n != len)
 			return n < 0 ? n : -EAGAIN;
 		ch->tx_bytes += n;

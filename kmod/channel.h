@@ -3,6 +3,7 @@
 #define _ERLDIST_CHANNEL_H
 
 #include <linux/net.h>
+#include <linux/uio.h>
 #include <linux/workqueue.h>
 
 #include "handshake.h"
@@ -223,8 +224,8 @@ static inline void erldist_channel_get(struct erldist_channel *ch)
 int erldist_transport_check(struct erldist_channel *ch);
 int erldist_transport_attach(struct erldist_channel *ch);
 void erldist_transport_detach(struct erldist_channel *ch);
-int erldist_transport_send(struct erldist_channel *ch, const void *p,
-			   size_t len, bool more);
+int erldist_transport_send(struct erldist_channel *ch, struct kvec *vec,
+			   unsigned int n, size_t len, bool more);
 int erldist_transport_recv(struct erldist_channel *ch, void *p, size_t len);
 bool erldist_transport_idle(const struct erldist_channel *ch);
 int erldist_transport_error(struct erldist_channel *ch);

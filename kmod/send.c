@@ -27,6 +27,8 @@
 #define TX_BUF_STREAM		32768
 /* Longest payload that is gathered; a longer one is sent from where it lies */
 #define TX_SMALL		4096
+/* Parts of a frame that are given to the stream at once */
+#define TX_PARTS		5
 /* Frames the work pushes before it makes room for others */
 #define PUSH_BUDGET		1024
 /* What an item counts beyond its payload: small ones are mostly this */
@@ -587,16 +589,6 @@ static int tx_fill(struct erldist_channel *ch, int *budget)
 	return !tx->len;
 }
 
-static int tx_send(struct erldist_channel *ch, const u8 *p, size_t len,
-		   bool more)
-{
-	int n = erldist_transport_send(ch, p, len, more);
-
-	if (n > 0)
-		WRITE_ONCE(ch->tx_bytes, ch->tx_bytes + n);
-	return n;
-}
-
 /* The frame's payload has gone: is that all of the item? */
 static void tx_frame_done(struct erldist_channel *ch)
 {
@@ -624,21 +616,46 @@ static void tx_frame_done(struct erldist_channel *ch)
 	ch->tx_messages++;
 }
 
-static int tx_payload(struct erldist_channel *ch)
+/* Is there more of the frame than the @n bytes that are sent now? */
+static bool tx_rest(const struct erldist_tx *tx, size_t n)
+{
+	return tx->item && tx->len - tx->pos + tx->frame_left > n;
+}
+
+/* What lies ready: gathered frames, then the payload of the last one's frame */
+static size_t tx_parts(const struct erldist_tx *tx, struct kvec *vec,
+		       unsigned int *n)
+{
+	size_t all = tx->len - tx->pos, left = tx->item ? tx->frame_left : 0;
+	size_t pos = tx->item ? tx->item->pos : 0;
+	struct erldist_span span;
+
+	*n = 0;
+	if (all)
+		vec[(*n)++] = (struct kvec){ (u8 *)tx->from + tx->pos, all };
+	for (; left && *n < TX_PARTS; left -= span.len) {
+		span = out_span(tx->item, pos);
+		span.len = min(span.len, left);
+		vec[(*n)++] = (struct kvec){ (u8 *)span.p, span.len };
+		pos += span.len;
+		all += span.len;
+	}
+	return all;
+}
+
+static void tx_sent(struct erldist_channel *ch, size_t n)
 {
 	struct erldist_tx *tx = &ch->tx;
-	struct erldist_span span = out_span(tx->item, tx->item->pos);
-	size_t len = min(span.len, tx->frame_left);
-	int n;
+	size_t head = min_t(size_t, n, tx->len - tx->pos);
 
-	n = tx_send(ch, span.p, len, len < tx->frame_left);
-	if (n < 0)
-		return n;
-	tx->item->pos += n;
-	tx->frame_left -= n;
+	WRITE_ONCE(ch->tx_bytes, ch->tx_bytes + n);
+	tx->pos += head;
+	if (!tx->item)
+		return;
+	tx->item->pos += n - head;
+	tx->frame_left -= n - head;
 	if (!tx->frame_left)
 		tx_frame_done(ch);
-	return 0;
 }
 
 /*
@@ -648,19 +665,20 @@ static int tx_payload(struct erldist_channel *ch)
 static int tx_step(struct erldist_channel *ch, int *budget)
 {
 	struct erldist_tx *tx = &ch->tx;
+	struct kvec vec[TX_PARTS];
+	unsigned int parts;
+	size_t all;
 	int n;
 
-	if (tx->pos < tx->len) {
-		n = tx_send(ch, tx->from + tx->pos, tx->len - tx->pos,
-			    tx->item || ch->peer->n_queued);
-		if (n < 0)
-			return n;
-		tx->pos += n;
-		return 0;
-	}
-	if (tx->item)
-		return tx_payload(ch);
-	return tx_fill(ch, budget);
+	if (tx->pos == tx->len && !tx->item)
+		return tx_fill(ch, budget);
+	all = tx_parts(tx, vec, &parts);
+	n = erldist_transport_send(ch, vec, parts, all,
+				   ch->peer->n_queued || tx_rest(tx, all));
+	if (n < 0)
+		return n;
+	tx_sent(ch, n);
+	return 0;
 }
 
 static int tx_steps(struct erldist_channel *ch, int *budget)

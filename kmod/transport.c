@@ -275,8 +275,9 @@ static bool send_passing(int n)
 /**
  * erldist_transport_send() - give bytes to the stream
  * @ch: the channel
- * @p: bytes
- * @len: how many
+ * @vec: where they are; changed
+ * @n: how many parts
+ * @len: bytes in all
  * @more: more follow at once
  *
  * With the credentials of who handed the stream over, so that no security
@@ -285,21 +286,20 @@ static bool send_passing(int n)
  * Context: process context; does not wait.
  * Return: bytes taken, at least 1; -EAGAIN; another negative errno.
  */
-int erldist_transport_send(struct erldist_channel *ch, const void *p,
-			   size_t len, bool more)
+int erldist_transport_send(struct erldist_channel *ch, struct kvec *vec,
+			   unsigned int n, size_t len, bool more)
 {
 	struct msghdr mh = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
-	struct kvec vec = { .iov_base = (void *)p, .iov_len = len };
 	const struct cred *saved;
-	int n;
+	int sent;
 
 	if (more)
 		mh.msg_flags |= MSG_MORE;
-	iov_iter_kvec(&mh.msg_iter, ITER_SOURCE, &vec, 1, len);
+	iov_iter_kvec(&mh.msg_iter, ITER_SOURCE, vec, n, len);
 	saved = override_creds(ch->cred);
-	n = sock_sendmsg(ch->sock, &mh);
+	sent = sock_sendmsg(ch->sock, &mh);
 	revert_creds(saved);
-	return send_passing(n) ? -EAGAIN : n;
+	return send_passing(sent) ? -EAGAIN : sent;
 }
 
 /* What type kTLS says a record has; 23: data */
