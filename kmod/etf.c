@@ -135,33 +135,32 @@ static bool utf8_next(struct etf_utf8 *u, u8 b)
 	return true;
 }
 
-/* Bytes at the start that are ASCII, in whole words: names mostly are. */
-static size_t ascii_words(const u8 *p, size_t len)
+/* Is all of it ASCII? Names mostly are. */
+static bool is_ascii(const u8 *p, size_t len)
 {
-	size_t n;
-	u64 word;
+	u64 word, all = 0;
 
-	for (n = 0; len - n >= sizeof(word); n += sizeof(word)) {
-		memcpy(&word, p + n, sizeof(word));
-		if (word & 0x8080808080808080ULL)
-			break;
+	for (; len >= sizeof(word); len -= sizeof(word), p += sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		all |= word;
 	}
-	return n;
+	while (len--)
+		all |= *p++;
+	return !(all & 0x8080808080808080ULL);
 }
 
 /* Characters of an atom, or -1 when it is none */
 static int atom_chars(const struct etf_atom *a)
 {
 	struct etf_utf8 u = {};
-	int chars;
+	int chars = 0;
 	size_t i;
 
-	if (a->latin1)
+	if (a->latin1 || is_ascii(a->text, a->len))
 		return a->len <= ETF_ATOM_CHARS ? a->len : -1;
 	if (a->len > ETF_ATOM_BYTES)
 		return -1;
-	i = ascii_words(a->text, a->len);
-	for (chars = i; i < a->len; i++) {
+	for (i = 0; i < a->len; i++) {
 		chars += !u.left;
 		if (!utf8_next(&u, a->text[i]))
 			return -1;

@@ -462,6 +462,9 @@ static void recv_from(struct msghdr *mh, const struct erldist_process *proc,
 {
 	u8 self[ERLDIST_SELF_MAX];
 
+	/* The caller does not ask. */
+	if (!mh->msg_name && !mh->msg_controllen)
+		return;
 	if (msg->local_from)
 		recv_name(mh, self,
 			  erldist_put_self(self, proc, msg->from_id,
