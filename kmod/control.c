@@ -307,6 +307,16 @@ int erldist_ctl_read(struct etf_cursor *c, struct erldist_ctl *ctl)
 	return err;
 }
 
+void erldist_ctl_move(struct erldist_ctl *ctl, ptrdiff_t by)
+{
+	ctl->to.node.text += by;
+	if (!ctl->raw_from)
+		return;
+	ctl->raw_from += by;
+	if (ctl->from_kind == CTL_PID)
+		ctl->from.node.text += by;
+}
+
 /*
  * Writing
  */

@@ -105,6 +105,13 @@ struct erldist_ctl {
 int erldist_ctl_read(struct etf_cursor *c, struct erldist_ctl *ctl);
 
 /**
+ * erldist_ctl_move() - the same control message lies somewhere else
+ * @ctl: of a message to a pid
+ * @by: bytes from where it was
+ */
+void erldist_ctl_move(struct erldist_ctl *ctl, ptrdiff_t by);
+
+/**
  * struct erldist_ctl_out - a control message to write
  * @op: the plain operation; the variant follows from the flags that both sides
  *	have (SEND_SENDER for SEND if DFLAG_SEND_SENDER, PAYLOAD_ forms if

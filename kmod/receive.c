@@ -17,6 +17,8 @@
 /* Read at once from carriers that are read by recvmsg */
 #define RX_BUF		16384
 #define STALL_WINDOW	(60 * HZ)
+/* Version, type, and how many atom cache references there are */
+#define PLAIN_HEAD	3
 
 /* One run of the reader */
 struct rx_run {
@@ -147,11 +149,30 @@ static size_t rx_gather(struct erldist_rx *rx, size_t need, const u8 *p,
 	return n;
 }
 
+/* Length and head of a frame that is not in parts, when all is there at once */
+static bool rx_plain_head(struct rx_run *run, const u8 *p, size_t len)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+
+	if (!run->ch->header_mode || rx->have || len < 4 + PLAIN_HEAD ||
+	    get_unaligned_be32(p) < PLAIN_HEAD || p[4] != FRAME_VERSION ||
+	    p[5] != FRAME_NORMAL)
+		return false;
+	memcpy(rx->head, p + 4, PLAIN_HEAD);
+	rx->have = PLAIN_HEAD;
+	rx->left = get_unaligned_be32(p) - PLAIN_HEAD;
+	rx->state = RX_BEGIN;
+	return true;
+}
+
 static size_t rx_length(struct rx_run *run, const u8 *p, size_t len)
 {
 	struct erldist_rx *rx = &run->ch->rx;
-	size_t n = rx_gather(rx, 4, p, len);
+	size_t n;
 
+	if (rx_plain_head(run, p, len))
+		return 4 + PLAIN_HEAD;
+	n = rx_gather(rx, 4, p, len);
 	if (rx->have < 4)
 		return n;
 	rx->have = 0;
@@ -178,7 +199,7 @@ static size_t head_size(const struct erldist_channel *ch)
 		return head[1] == FRAME_VERSION ? 2 : 0;
 	switch (head[1]) {
 	case FRAME_NORMAL:
-		return 3;
+		return PLAIN_HEAD;
 	case FRAME_FRAG_FIRST:
 		return 19;
 	case FRAME_FRAG_NEXT:
@@ -417,6 +438,7 @@ static void rx_begin_next(struct rx_run *run, u64 id, u64 frag)
 	rx->msg = seq->msg;
 	rx->to = seq->to;
 	rx->ctl = seq->ctl;
+	rx->last_len = 0;
 	rx->parsed = true;
 	rx_check_next(run);
 	rx->state = rx->msg ? RX_BODY : RX_SKIP;
@@ -605,13 +627,46 @@ static void rx_address(struct rx_run *run)
 		rx_charge(run, rx->msg->used);
 }
 
+/*
+ * One process sends another several messages: their control messages are the
+ * same, and ctl needs only to point into the new one.
+ */
+static bool rx_ctl_again(struct erldist_rx *rx, struct etf_cursor *c)
+{
+	if (!rx->last_len || c->end - c->p < rx->last_len ||
+	    memcmp(c->p, rx->last, rx->last_len))
+		return false;
+	erldist_ctl_move(&rx->ctl, c->p - rx->last_at);
+	rx->last_at = c->p;
+	c->p += rx->last_len;
+	return true;
+}
+
+static int rx_ctl(struct erldist_rx *rx, struct etf_cursor *c)
+{
+	const u8 *start = c->p;
+	int err;
+
+	if (rx_ctl_again(rx, c))
+		return 0;
+	rx->last_len = 0;
+	err = erldist_ctl_read(c, &rx->ctl);
+	if (err || rx->ctl.op != OP_SEND || rx->ctl.to_kind != CTL_PID ||
+	    c->p - start > sizeof(rx->last))
+		return err;
+	rx->last_at = start;
+	rx->last_len = c->p - start;
+	memcpy(rx->last, start, rx->last_len);
+	return 0;
+}
+
 /* The first piece is full, or the frame complete: whom is it for? */
 static void rx_parse(struct rx_run *run)
 {
 	struct erldist_rx *rx = &run->ch->rx;
 	struct etf_cursor c = { rx->msg->data, rx->msg->data + rx->msg->used };
 
-	if (erldist_ctl_read(&c, &rx->ctl) || !rx_payload(run, &c)) {
+	if (rx_ctl(rx, &c) || !rx_payload(run, &c)) {
 		rx_fail(run, ERLDIST_REASON_BAD_CONTROL);
 		return;
 	}

@@ -603,6 +603,26 @@ static void test_golden(void)
 	   etf_atom_is(&ctl.name, "svc"), "golden: message to a name");
 }
 
+/* The same bytes elsewhere: nothing points to where they were */
+static void test_move(void)
+{
+	static const struct message m = { 22, "FT", OP_SEND, CTL_PID, CTL_PID, 'p' };
+	struct erldist_ctl ctl;
+	struct etf_cursor c;
+	u8 buf[2][1024];
+	size_t len, reason;
+
+	len = build(buf[0], m.wire, m.elems, &reason);
+	memcpy(buf[1], buf[0], len);
+	c = (struct etf_cursor){ buf[0], buf[0] + len };
+	ok(!erldist_ctl_read(&c, &ctl), "move: read");
+	memset(buf[0], 0, len);
+	erldist_ctl_move(&ctl, buf[1] - buf[0]);
+	ok(pid_is(&ctl.from, "f@h", 1, 2, 3) && pid_is(&ctl.to, "t@h", 4, 5, 2) &&
+	   ctl.raw_from > buf[1] && ctl.raw_from + ctl.raw_from_len < buf[1] + len,
+	   "move: it is of the copy");
+}
+
 static int write_seeds(const char *dir)
 {
 	char path[4096];
@@ -635,5 +655,6 @@ int main(int argc, char **argv)
 	test_terms();
 	test_writes();
 	test_golden();
+	test_move();
 	return tap_end();
 }
