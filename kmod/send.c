@@ -432,19 +432,65 @@ static u8 *put_frame_head(struct erldist_channel *ch, u8 *p,
 	return p;
 }
 
+/* A message to a pid, in one frame: its head is kept for the next one. */
+static bool head_lasts(struct erldist_out *out)
+{
+	return out->kind == OUT_MESSAGE && !out_msg(out)->ctl_op &&
+	       out_msg(out)->to_kind == CTL_PID && out->frag == 1;
+}
+
+static bool head_is_last(const struct erldist_tx *tx, struct erldist_out *out)
+{
+	const struct erldist_msg *msg = out_msg(out);
+
+	return tx->last.len && tx->last.from == out->key &&
+	       tx->last.id == msg->to_id &&
+	       tx->last.serial == msg->to_serial &&
+	       tx->last.creation == msg->to_creation;
+}
+
+static void head_keep(struct erldist_tx *tx, struct erldist_out *out,
+		      const u8 *head, size_t len)
+{
+	const struct erldist_msg *msg = out_msg(out);
+
+	tx->last.len = len <= sizeof(tx->last.data) ? len : 0;
+	tx->last.from = out->key;
+	tx->last.id = msg->to_id;
+	tx->last.serial = msg->to_serial;
+	tx->last.creation = msg->to_creation;
+	memcpy(tx->last.data, head, tx->last.len);
+}
+
+static u8 *put_first_head(struct erldist_channel *ch, struct erldist_out *out,
+			  u8 *p)
+{
+	struct erldist_tx *tx = &ch->tx;
+	bool lasts = head_lasts(out);
+	u8 *start = p;
+
+	if (lasts && head_is_last(tx, out)) {
+		memcpy(p, tx->last.data, tx->last.len);
+		return p + tx->last.len;
+	}
+	p = put_frame_head(ch, p, out);
+	p = put_control(ch, out, p);
+	if (p && lasts)
+		head_keep(tx, out, start, p - start);
+	return p;
+}
+
 /* Length and head of the item's next frame. False: the peer cannot take it. */
 static bool put_head(struct erldist_channel *ch, struct erldist_out *out)
 {
 	u8 *start = ch->tx.buf + ch->tx.len, *p = start + 4;
 
-	if (out->pos) {
+	if (out->pos)
 		p = put_frag_head(p, out, FRAME_FRAG_NEXT);
-	} else {
-		p = put_frame_head(ch, p, out);
-		p = put_control(ch, out, p);
-		if (!p)
-			return false;
-	}
+	else
+		p = put_first_head(ch, out, p);
+	if (!p)
+		return false;
 	WARN_ON_ONCE(p - start > HEAD_MAX);
 	put_unaligned_be32(p - start - 4 + frame_payload(out), start);
 	ch->tx.len = p - ch->tx.buf;
