@@ -289,7 +289,7 @@ static int channel_send_hs(struct erldist_channel *ch)
 		len = hs_message(hs, hs->out + pos);
 		vec = (struct kvec){ hs->out + pos, len };
 		/* A stream just opened has room for this much. */
-		n = erldist_transport_send(ch, &vec, 1, len, false);
+		n = erldist_transport_send(ch, &vec, 1, len, 0);
 		if (n != len)
 			return n < 0 ? n : -EAGAIN;
 		ch->tx_bytes += n;

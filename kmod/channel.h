@@ -235,7 +235,8 @@ int erldist_transport_check(struct erldist_channel *ch);
 int erldist_transport_attach(struct erldist_channel *ch);
 void erldist_transport_detach(struct erldist_channel *ch);
 int erldist_transport_send(struct erldist_channel *ch, struct kvec *vec,
-			   unsigned int n, size_t len, bool more);
+			   unsigned int n, size_t len, int flags);
+bool erldist_transport_splices(const struct erldist_channel *ch);
 int erldist_transport_recv(struct erldist_channel *ch, void *p, size_t len);
 bool erldist_transport_idle(const struct erldist_channel *ch);
 int erldist_transport_error(struct erldist_channel *ch);

@@ -23,6 +23,11 @@
 #include <crypto/algapi.h>
 #endif
 
+/* Where there is none, what it is asked to splice is copied. */
+#ifndef MSG_SPLICE_PAGES
+#define MSG_SPLICE_PAGES	0
+#endif
+
 /* What proto_ops' bind and connect take */
 #ifdef ERLDIST_HAVE_SOCKADDR_UNSIZED
 #define erldist_sockaddr	struct sockaddr_unsized

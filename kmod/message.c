@@ -2,6 +2,8 @@
 /*
  * Messages: memory, and copying to and from user space.
  */
+#include <linux/log2.h>
+#include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/uio.h>
 #include <net/sock.h>
@@ -121,18 +123,73 @@ struct erldist_msg *erldist_msg_alloc(u32 room, gfp_t gfp)
 	return msg;
 }
 
-static struct erldist_piece *piece_alloc(size_t room, gfp_t gfp)
+/**
+ * erldist_msg_room() - how much data a message needs
+ * @front: bytes that must be in data
+ * @len: bytes in all
+ *
+ * What a long one has beyond whole pages is there too, if it is not most of one.
+ *
+ * Return: bytes of data.
+ */
+u32 erldist_msg_room(u32 front, size_t len)
+{
+	u32 beyond;
+
+	if (len <= ERLDIST_DATA_MAX)
+		return len;
+	beyond = (len - front) % PAGE_SIZE;
+	return beyond < PAGE_SIZE / 2 ? front + beyond : front;
+}
+
+static struct erldist_piece *piece_new(struct page *page, size_t room, gfp_t gfp)
 {
 	struct erldist_piece *piece;
 
-	room = min_t(size_t, room, ERLDIST_PIECE_SIZE - sizeof(*piece));
-	piece = kmalloc(struct_size(piece, data, room), gfp | __GFP_NOWARN);
+	piece = kmalloc(struct_size(piece, bytes, page ? 0 : room),
+			gfp | __GFP_NOWARN);
 	if (!piece)
 		return NULL;
 	piece->next = NULL;
+	piece->page = page;
+	piece->data = page ? page_address(page) : piece->bytes;
 	piece->len = 0;
 	piece->room = room;
 	return piece;
+}
+
+/* At most a quarter of the pages stays unused. */
+static unsigned int pages_order(size_t expect)
+{
+	size_t n = min_t(size_t, expect, ERLDIST_PIECE_SIZE);
+	unsigned int order = ilog2(n / PAGE_SIZE);
+
+	return n > (PAGE_SIZE << order) / 2 * 3 ? order + 1 : order;
+}
+
+static struct erldist_piece *piece_alloc(size_t expect, gfp_t gfp)
+{
+	struct erldist_piece *piece;
+	unsigned int order;
+	struct page *page;
+
+	if (expect < PAGE_SIZE)
+		return piece_new(NULL, expect, gfp);
+	order = pages_order(expect);
+	page = alloc_pages(gfp | __GFP_COMP | __GFP_NOWARN, order);
+	if (!page)
+		return NULL;
+	piece = piece_new(page, PAGE_SIZE << order, gfp);
+	if (!piece)
+		put_page(page);
+	return piece;
+}
+
+static void piece_free(struct erldist_piece *piece)
+{
+	if (piece->page)
+		put_page(piece->page);
+	kfree(piece);
 }
 
 /* The last piece if it has room, else a new one for up to @expect bytes */
@@ -190,7 +247,7 @@ static void msg_free(struct erldist_msg *msg)
 
 	for (piece = msg->pieces; piece; piece = next) {
 		next = piece->next;
-		kfree(piece);
+		piece_free(piece);
 	}
 	erldist_blob_put(msg->reason);
 	kfree(msg);
@@ -307,17 +364,18 @@ struct erldist_span erldist_msg_span(const struct erldist_msg *msg, size_t pos)
 
 	if (pos < head)
 		return (struct erldist_span){ msg->data + msg->body + pos,
-					      head - pos };
+					      head - pos, false };
 	pos -= head;
 	for (piece = msg->pieces; piece; piece = piece->next) {
 		if (pos < piece->len)
 			return (struct erldist_span){ piece->data + pos,
-						      piece->len - pos };
+						      piece->len - pos,
+						      piece->page };
 		pos -= piece->len;
 	}
 	if (msg->reason && pos < msg->reason->len)
 		return (struct erldist_span){ msg->reason->data + pos,
-					      msg->reason->len - pos };
+					      msg->reason->len - pos, false };
 	return (struct erldist_span){};
 }
 

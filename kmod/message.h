@@ -17,6 +17,10 @@ struct msghdr;
 
 /* One allocation holds at most this much: order 3 with 4 KiB pages. */
 #define ERLDIST_PIECE_SIZE	32768
+/* A message of at most this much is all in data: one object of a slab. */
+#define ERLDIST_DATA_MAX	(8192 - sizeof(struct erldist_msg))
+/* Else data holds the front, in which is all that is to be read here. */
+#define ERLDIST_FRONT		(4096 - sizeof(struct erldist_msg))
 
 /*
  * A term that several holders share: exit reasons. here_only: not every peer
@@ -80,12 +84,17 @@ struct erldist_out {
 	u8 kind;			/* enum erldist_out_kind */
 };
 
-/* Payload behind the first piece */
+/*
+ * Payload behind data: in bytes, or in pages of its own, which are not changed
+ * once they are full, so that others may hold them too.
+ */
 struct erldist_piece {
 	struct erldist_piece *next;
+	struct page *page;	/* a reference; NULL: in bytes */
+	u8 *data;
 	u32 len;
 	u32 room;
-	u8 data[];
+	u8 bytes[];
 };
 
 /*
@@ -134,6 +143,7 @@ struct erldist_msg {
 };
 
 struct erldist_msg *erldist_msg_alloc(u32 room, gfp_t gfp);
+u32 erldist_msg_room(u32 front, size_t len);
 int erldist_msg_append(struct erldist_msg *msg, const u8 *p, size_t len,
 		       size_t expect, gfp_t gfp);
 void erldist_msg_put(struct erldist_msg *msg);
@@ -154,10 +164,11 @@ static inline struct etf_atom erldist_msg_name(const struct erldist_msg *msg)
 	};
 }
 
-/* A piece of payload, for sending it */
+/* A piece of payload, for sending it. pages: it is in pages of its own. */
 struct erldist_span {
 	const u8 *p;
 	size_t len;
+	bool pages;
 };
 
 struct erldist_span erldist_msg_span(const struct erldist_msg *msg, size_t pos);

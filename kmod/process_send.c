@@ -258,14 +258,16 @@ static struct erldist_msg *send_build(struct send_op *op)
 	struct etf_scan_rules rules = {};
 	u32 name = op->dest.kind == CTL_NAME ? op->dest.name.len : 0;
 	struct erldist_msg *msg;
-	size_t room;
+	u32 front;
 	int err;
 
 	if (op->len > READ_ONCE(op->from->node->limits.max_message))
 		return ERR_PTR(-EMSGSIZE);
-	room = min_t(size_t, op->len + name,
-		     ERLDIST_PIECE_SIZE - sizeof(*msg));
-	msg = erldist_msg_alloc(room, GFP_KERNEL_ACCOUNT);
+	/* What is sent to a name, or asks for a process, may be read here. */
+	front = op->dest.kind != CTL_NAME && !op->sig.op ?
+		name + min_t(size_t, op->len, 2) : ERLDIST_FRONT;
+	msg = erldist_msg_alloc(erldist_msg_room(front, op->len + name),
+				GFP_KERNEL_ACCOUNT);
 	if (!msg)
 		return ERR_PTR(-ENOMEM);
 	send_address(op, msg);

@@ -449,9 +449,10 @@ static void rx_begin_next(struct rx_run *run, u64 id, u64 frag)
 static bool rx_room(struct rx_run *run)
 {
 	struct erldist_rx *rx = &run->ch->rx;
-	u32 most = ERLDIST_PIECE_SIZE - sizeof(struct erldist_msg);
+	u32 room = run->may_sleep ? erldist_msg_room(ERLDIST_FRONT, rx->left) :
+				    rx->left;
 
-	rx->msg = erldist_msg_alloc(min(rx->left, most), run->gfp);
+	rx->msg = erldist_msg_alloc(room, run->gfp);
 	if (rx->msg) {
 		rx->msg->remote = true;
 		return true;
@@ -896,11 +897,11 @@ static struct rx_run rx_run_init(struct erldist_channel *ch, bool may_sleep)
 	};
 }
 
-/* A frame that the work began, because it is large or in parts, is the work's. */
+/* A frame that the work began and that is in parts, or in pieces, is the work's. */
 static bool rx_is_works(const struct erldist_rx *rx)
 {
 	return rx->parsed || rx->seq ||
-	       (rx->msg && rx->msg->room > ERLDIST_PIECE_SIZE / 2);
+	       (rx->msg && rx->msg->room < (u64)rx->msg->used + rx->left);
 }
 
 static void rx_softirq(struct erldist_channel *ch, struct sock *sk)

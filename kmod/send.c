@@ -29,6 +29,8 @@
 #define TX_SMALL		4096
 /* Parts of a frame that are given to the stream at once */
 #define TX_PARTS		5
+/* Bytes in a row that are worth to be given as pages */
+#define SPLICE_MIN		4096
 /* Frames the work pushes before it makes room for others */
 #define PUSH_BUDGET		1024
 /* What an item counts beyond its payload: small ones are mostly this */
@@ -381,7 +383,7 @@ static struct erldist_span out_span(struct erldist_out *out, size_t pos)
 	if (out->kind != OUT_RELATION)
 		return erldist_msg_span(out_msg(out), pos);
 	blob = out_relation(out)->reason;
-	return (struct erldist_span){ blob->data + pos, blob->len - pos };
+	return (struct erldist_span){ blob->data + pos, blob->len - pos, false };
 }
 
 /* In how many fragments, of which size, an item leaves */
@@ -668,10 +670,23 @@ static bool tx_rest(const struct erldist_tx *tx, size_t n)
 	return tx->item && tx->len - tx->pos + tx->frame_left > n;
 }
 
-/* What lies ready: gathered frames, then the payload of the last one's frame */
-static size_t tx_parts(const struct erldist_tx *tx, struct kvec *vec,
-		       unsigned int *n)
+/* Is this given to the stream as pages, not as bytes to copy? */
+static bool tx_splices(const struct erldist_channel *ch,
+		       const struct erldist_span *span)
 {
+	return span->pages && span->len >= SPLICE_MIN &&
+	       erldist_transport_splices(ch) &&
+	       !WARN_ON_ONCE(!sendpage_ok(virt_to_page(span->p)));
+}
+
+/*
+ * What lies ready: gathered frames, then the payload of the last one's frame.
+ * What goes without being copied goes by itself.
+ */
+static size_t tx_parts(const struct erldist_channel *ch, struct kvec *vec,
+		       unsigned int *n, int *flags)
+{
+	const struct erldist_tx *tx = &ch->tx;
 	size_t all = tx->len - tx->pos, left = tx->item ? tx->frame_left : 0;
 	size_t pos = tx->item ? tx->item->pos : 0;
 	struct erldist_span span;
@@ -679,9 +694,14 @@ static size_t tx_parts(const struct erldist_tx *tx, struct kvec *vec,
 	*n = 0;
 	if (all)
 		vec[(*n)++] = (struct kvec){ (u8 *)tx->from + tx->pos, all };
-	for (; left && *n < TX_PARTS; left -= span.len) {
+	for (; left && *n < TX_PARTS && !*flags; left -= span.len) {
 		span = out_span(tx->item, pos);
 		span.len = min(span.len, left);
+		if (tx_splices(ch, &span)) {
+			if (all)
+				break;
+			*flags = MSG_SPLICE_PAGES | MSG_NO_SHARED_FRAGS;
+		}
 		vec[(*n)++] = (struct kvec){ (u8 *)span.p, span.len };
 		pos += span.len;
 		all += span.len;
@@ -713,14 +733,15 @@ static int tx_step(struct erldist_channel *ch, int *budget)
 	struct erldist_tx *tx = &ch->tx;
 	struct kvec vec[TX_PARTS];
 	unsigned int parts;
+	int n, flags = 0;
 	size_t all;
-	int n;
 
 	if (tx->pos == tx->len && !tx->item)
 		return tx_fill(ch, budget);
-	all = tx_parts(tx, vec, &parts);
-	n = erldist_transport_send(ch, vec, parts, all,
-				   ch->peer->n_queued || tx_rest(tx, all));
+	all = tx_parts(ch, vec, &parts, &flags);
+	if (ch->peer->n_queued || tx_rest(tx, all))
+		flags |= MSG_MORE;
+	n = erldist_transport_send(ch, vec, parts, all, flags);
 	if (n < 0)
 		return n;
 	tx_sent(ch, n);

@@ -278,7 +278,9 @@ static bool send_passing(int n)
  * @vec: where they are; changed
  * @n: how many parts
  * @len: bytes in all
- * @more: more follow at once
+ * @flags: MSG_MORE: more follow at once; MSG_SPLICE_PAGES: the stream may keep
+ *	the pages, which nobody changes (erldist_transport_splices());
+ *	MSG_NO_SHARED_FRAGS
  *
  * With the credentials of who handed the stream over, so that no security
  * module judges one process's frames by another's profile.
@@ -287,19 +289,32 @@ static bool send_passing(int n)
  * Return: bytes taken, at least 1; -EAGAIN; another negative errno.
  */
 int erldist_transport_send(struct erldist_channel *ch, struct kvec *vec,
-			   unsigned int n, size_t len, bool more)
+			   unsigned int n, size_t len, int flags)
 {
-	struct msghdr mh = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	struct msghdr mh = {
+		.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | flags,
+	};
 	const struct cred *saved;
 	int sent;
 
-	if (more)
-		mh.msg_flags |= MSG_MORE;
 	iov_iter_kvec(&mh.msg_iter, ITER_SOURCE, vec, n, len);
 	saved = override_creds(ch->cred);
 	sent = sock_sendmsg(ch->sock, &mh);
 	revert_creds(saved);
 	return send_passing(sent) ? -EAGAIN : sent;
+}
+
+/**
+ * erldist_transport_splices() - may the stream keep pages, not a copy
+ * @ch: the channel
+ *
+ * kTLS may have to encrypt in place.
+ *
+ * Return: true if so.
+ */
+bool erldist_transport_splices(const struct erldist_channel *ch)
+{
+	return MSG_SPLICE_PAGES && ch->carrier == CARRIER_TCP;
 }
 
 /* What type kTLS says a record has; 23: data */
