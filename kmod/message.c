@@ -241,6 +241,31 @@ int erldist_msg_append(struct erldist_msg *msg, const u8 *p, size_t len,
 	return done;
 }
 
+/**
+ * erldist_msg_append_page() - add bytes at the end, where they are
+ * @msg: the message; its first piece is full
+ * @page: what they are in, of which a reference is taken
+ * @p: bytes
+ * @len: how many
+ * @gfp: flags of the allocation
+ *
+ * Return: false without memory.
+ */
+bool erldist_msg_append_page(struct erldist_msg *msg, struct page *page,
+			     const u8 *p, size_t len, gfp_t gfp)
+{
+	struct erldist_piece *piece = piece_new(page, len, gfp);
+
+	if (!piece)
+		return false;
+	get_page(page);
+	piece->data = (u8 *)p;
+	piece->len = len;
+	*msg->tail = piece;
+	msg->tail = &piece->next;
+	return true;
+}
+
 static void msg_free(struct erldist_msg *msg)
 {
 	struct erldist_piece *piece, *next;

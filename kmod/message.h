@@ -146,6 +146,8 @@ struct erldist_msg *erldist_msg_alloc(u32 room, gfp_t gfp);
 u32 erldist_msg_room(u32 front, size_t len);
 int erldist_msg_append(struct erldist_msg *msg, const u8 *p, size_t len,
 		       size_t expect, gfp_t gfp);
+bool erldist_msg_append_page(struct erldist_msg *msg, struct page *page,
+			     const u8 *p, size_t len, gfp_t gfp);
 void erldist_msg_put(struct erldist_msg *msg);
 void erldist_msg_set_reason(struct erldist_msg *msg,
 			    struct erldist_blob *reason);

@@ -28,6 +28,7 @@ struct rx_run {
 	bool stop;
 	int budget;
 	u8 reason;		/* enum erldist_reason: close the channel */
+	struct page *page;	/* where the bytes are, if it may be kept */
 };
 
 /**
@@ -680,6 +681,41 @@ static void rx_parse(struct rx_run *run)
 	}
 }
 
+/*
+ * The first bytes of a long message: if it is for a process, all there is to
+ * know is in them, and what follows need not be copied.
+ */
+static void rx_parse_early(struct rx_run *run)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+	struct erldist_msg *msg = rx->msg;
+	struct etf_cursor c = { msg->data, msg->data + msg->used };
+
+	if (rx_ctl(rx, &c) || !is_message(&rx->ctl) ||
+	    rx->ctl.to_kind == CTL_NAME || c.p == c.end)
+		return;
+	msg->room = msg->used;
+	rx_parse(run);
+}
+
+/* Not much more memory is held for these bytes than they are */
+static bool rx_may_keep(const struct rx_run *run, size_t n)
+{
+	return run->page && n >= PAGE_SIZE &&
+	       n >= page_size(compound_head(run->page)) / 2;
+}
+
+/* Payload behind data */
+static size_t rx_append(struct rx_run *run, const u8 *p, size_t n)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+
+	if (rx_may_keep(run, n) && rx->msg->used == rx->msg->room &&
+	    erldist_msg_append_page(rx->msg, run->page, p, n, run->gfp))
+		return n;
+	return erldist_msg_append(rx->msg, p, n, rx->left, run->gfp);
+}
+
 static size_t rx_body(struct rx_run *run, const u8 *p, size_t len)
 {
 	struct erldist_rx *rx = &run->ch->rx;
@@ -687,6 +723,8 @@ static size_t rx_body(struct rx_run *run, const u8 *p, size_t len)
 	size_t n = min_t(size_t, len, rx->left);
 
 	if (!rx->parsed) {
+		bool first = !msg->used;
+
 		/* To the end of the first piece, and no further */
 		n = min_t(size_t, n, msg->room - msg->used);
 		memcpy(msg->data + msg->used, p, n);
@@ -694,8 +732,10 @@ static size_t rx_body(struct rx_run *run, const u8 *p, size_t len)
 		rx->left -= n;
 		if (!rx->left || msg->used == msg->room)
 			rx_parse(run);
+		else if (first && msg->room - msg->used < rx->left)
+			rx_parse_early(run);
 	} else {
-		n = erldist_msg_append(msg, p, n, rx->left, run->gfp);
+		n = rx_append(run, p, n);
 		rx->left -= n;
 		if (n)
 			rx_charge(run, n);
@@ -817,8 +857,16 @@ static unsigned int rx_linear(struct rx_run *run, struct sk_buff *skb,
 	return rx_feed(run, skb->data + offset, min(len, n - offset));
 }
 
-static unsigned int rx_frag(struct rx_run *run, skb_frag_t *frag,
-			    unsigned int offset, unsigned int len)
+/* Nobody changes what is in its pages, and none is to be given back soon */
+static bool pages_last(struct sk_buff *skb)
+{
+	return !skb_has_shared_frag(skb) && !skb_zcopy(skb) &&
+	       !skb_pfmemalloc(skb);
+}
+
+static unsigned int rx_frag(struct rx_run *run, struct sk_buff *skb,
+			    skb_frag_t *frag, unsigned int offset,
+			    unsigned int len)
 {
 	u32 p_off, p_len, copied;
 	unsigned int taken = 0;
@@ -828,12 +876,38 @@ static unsigned int rx_frag(struct rx_run *run, skb_frag_t *frag,
 	skb_frag_foreach_page(frag, skb_frag_off(frag) + offset, len,
 			      page, p_off, p_len, copied) {
 		p = kmap_local_page(page);
+		/* Where it is mapped for good only */
+		if (p == page_address(page) && pages_last(skb))
+			run->page = page;
 		taken += rx_feed(run, p + p_off, p_len);
+		run->page = NULL;
 		kunmap_local(p);
 		if (run->stop)
 			break;
 	}
 	return taken;
+}
+
+/* TCP gives each page of a larger one as a fragment of its own. */
+static bool frag_follows(const skb_frag_t *frag, const skb_frag_t *next)
+{
+	struct page *page = skb_frag_page(frag), *more = skb_frag_page(next);
+
+	return compound_head(page) == compound_head(more) &&
+	       page_to_phys(page) + skb_frag_off(frag) + skb_frag_size(frag) ==
+	       page_to_phys(more) + skb_frag_off(next);
+}
+
+/* Bytes of fragment *@i and of those that follow it in memory; *@i: the last */
+static unsigned int frags_size(const struct sk_buff *skb, int *i)
+{
+	const skb_frag_t *frags = skb_shinfo(skb)->frags;
+	unsigned int size = skb_frag_size(&frags[*i]);
+
+	while (*i + 1 < skb_shinfo(skb)->nr_frags &&
+	       frag_follows(&frags[*i], &frags[*i + 1]))
+		size += skb_frag_size(&frags[++*i]);
+	return size;
 }
 
 /*
@@ -850,10 +924,10 @@ static unsigned int rx_skb(struct rx_run *run, struct sk_buff *skb,
 	for (i = 0; i < skb_shinfo(skb)->nr_frags && !run->stop; i++) {
 		skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
 
-		end = start + skb_frag_size(frag);
+		end = start + frags_size(skb, &i);
 		pos = offset + taken;
 		if (pos < end && taken < len)
-			taken += rx_frag(run, frag, pos - start,
+			taken += rx_frag(run, skb, frag, pos - start,
 					 min(len - taken, end - pos));
 		start = end;
 	}
