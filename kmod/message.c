@@ -10,6 +10,9 @@
 
 #include "message.h"
 
+/* Data of a message that is cleared as a whole */
+#define CLEAR_MAX	256
+
 /**
  * erldist_blob_new() - a shared copy of a term
  * @p: its bytes, or NULL to leave them to the caller
@@ -109,10 +112,14 @@ struct erldist_msg *erldist_msg_alloc(u32 room, gfp_t gfp)
 {
 	struct erldist_msg *msg;
 
+	/* Most kernels clear what they allocate anyway: not a second time. */
+	if (room <= CLEAR_MAX)
+		gfp |= __GFP_ZERO;
 	msg = kmalloc(struct_size(msg, data, room), gfp | __GFP_NOWARN);
 	if (!msg)
 		return NULL;
-	memset(msg, 0, offsetof(struct erldist_msg, data));
+	if (room > CLEAR_MAX)
+		memset(msg, 0, offsetof(struct erldist_msg, data));
 	refcount_set(&msg->ref, 1);
 	INIT_LIST_HEAD(&msg->out.list);
 	INIT_LIST_HEAD(&msg->out.items);
@@ -121,6 +128,28 @@ struct erldist_msg *erldist_msg_alloc(u32 room, gfp_t gfp)
 	msg->room = room;
 	msg->tail = &msg->pieces;
 	return msg;
+}
+
+/**
+ * erldist_msg_grow() - a message with more room for data
+ * @msg: with data only; gone when it has grown
+ * @room: bytes of data
+ * @gfp: flags of the allocation
+ *
+ * Return: a message with the same data, or NULL.
+ */
+struct erldist_msg *erldist_msg_grow(struct erldist_msg *msg, u32 room,
+				     gfp_t gfp)
+{
+	struct erldist_msg *new = erldist_msg_alloc(room, gfp);
+
+	if (!new)
+		return NULL;
+	memcpy(new->data, msg->data, msg->used);
+	new->used = msg->used;
+	new->remote = msg->remote;
+	erldist_msg_put(msg);
+	return new;
 }
 
 /**

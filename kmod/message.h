@@ -143,6 +143,8 @@ struct erldist_msg {
 };
 
 struct erldist_msg *erldist_msg_alloc(u32 room, gfp_t gfp);
+struct erldist_msg *erldist_msg_grow(struct erldist_msg *msg, u32 room,
+				     gfp_t gfp);
 u32 erldist_msg_room(u32 front, size_t len);
 int erldist_msg_append(struct erldist_msg *msg, const u8 *p, size_t len,
 		       size_t expect, gfp_t gfp);

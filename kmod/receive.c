@@ -28,6 +28,7 @@ struct rx_run {
 	bool stop;
 	int budget;
 	u8 reason;		/* enum erldist_reason: close the channel */
+	size_t here;		/* bytes that lie together */
 	struct page *page;	/* where the bytes are, if it may be kept */
 };
 
@@ -447,12 +448,20 @@ static void rx_begin_next(struct rx_run *run, u64 id, u64 frag)
 		rx->state = RX_COMPLETE;
 }
 
+/* Data of a message of so many bytes */
+static u32 rx_front(const struct rx_run *run, u32 bytes)
+{
+	return run->may_sleep ? erldist_msg_room(ERLDIST_FRONT, bytes) : bytes;
+}
+
+/* What comes first is often all of a long one that has to be in data. */
 static bool rx_room(struct rx_run *run)
 {
 	struct erldist_rx *rx = &run->ch->rx;
-	u32 room = run->may_sleep ? erldist_msg_room(ERLDIST_FRONT, rx->left) :
-				    rx->left;
+	u32 room = rx_front(run, rx->left);
 
+	if (room < rx->left && run->here)
+		room = min_t(size_t, room, run->here);
 	rx->msg = erldist_msg_alloc(room, run->gfp);
 	if (rx->msg) {
 		rx->msg->remote = true;
@@ -498,12 +507,14 @@ static void rx_begin_first(struct rx_run *run, bool fragment)
 		rx->state = RX_BODY;
 }
 
-static void rx_begin(struct rx_run *run)
+/* @here: bytes behind the head that lie together */
+static void rx_begin(struct rx_run *run, size_t here)
 {
 	struct erldist_rx *rx = &run->ch->rx;
 	bool header = run->ch->header_mode;
 	u8 type = header ? rx->head[1] : FRAME_NORMAL;
 
+	run->here = here;
 	if (!run->may_sleep && (type != FRAME_NORMAL ||
 				rx->left > ERLDIST_PIECE_SIZE / 2)) {
 		rx_defer(run);
@@ -629,6 +640,19 @@ static void rx_address(struct rx_run *run)
 		rx_charge(run, rx->msg->used);
 }
 
+/* At least eight bytes. memcmp() goes by single ones at the end. */
+static bool same_bytes(const u8 *a, const u8 *b, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i + 8 <= len; i += 8) {
+		if (get_unaligned((u64 *)(a + i)) != get_unaligned((u64 *)(b + i)))
+			return false;
+	}
+	return get_unaligned((u64 *)(a + len - 8)) ==
+	       get_unaligned((u64 *)(b + len - 8));
+}
+
 /*
  * One process sends another several messages: their control messages are the
  * same, and ctl needs only to point into the new one.
@@ -636,7 +660,7 @@ static void rx_address(struct rx_run *run)
 static bool rx_ctl_again(struct erldist_rx *rx, struct etf_cursor *c)
 {
 	if (!rx->last_len || c->end - c->p < rx->last_len ||
-	    memcmp(c->p, rx->last, rx->last_len))
+	    !same_bytes(c->p, rx->last, rx->last_len))
 		return false;
 	erldist_ctl_move(&rx->ctl, c->p - rx->last_at);
 	rx->last_at = c->p;
@@ -681,21 +705,32 @@ static void rx_parse(struct rx_run *run)
 	}
 }
 
-/*
- * The first bytes of a long message: if it is for a process, all there is to
- * know is in them, and what follows need not be copied.
- */
-static void rx_parse_early(struct rx_run *run)
+/* Is all there is to know about the message in data? A name's may be read here. */
+static bool rx_knows(struct rx_run *run)
 {
 	struct erldist_rx *rx = &run->ch->rx;
-	struct erldist_msg *msg = rx->msg;
-	struct etf_cursor c = { msg->data, msg->data + msg->used };
+	struct etf_cursor c = { rx->msg->data, rx->msg->data + rx->msg->used };
 
-	if (rx_ctl(rx, &c) || !is_message(&rx->ctl) ||
-	    rx->ctl.to_kind == CTL_NAME || c.p == c.end)
+	return !rx_ctl(rx, &c) && is_message(&rx->ctl) &&
+	       rx->ctl.to_kind != CTL_NAME && c.p != c.end;
+}
+
+/* Data is full, or the frame complete. */
+static void rx_full(struct rx_run *run)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+	u32 front = rx_front(run, rx->msg->used + rx->left);
+	struct erldist_msg *msg;
+
+	if (rx->msg->room >= front || rx_knows(run)) {
+		rx_parse(run);
 		return;
-	msg->room = msg->used;
-	rx_parse(run);
+	}
+	msg = erldist_msg_grow(rx->msg, front, run->gfp);
+	if (msg)
+		rx->msg = msg;
+	else
+		rx_fail(run, ERLDIST_REASON_NO_MEMORY);
 }
 
 /* Not much more memory is held for these bytes than they are */
@@ -723,17 +758,13 @@ static size_t rx_body(struct rx_run *run, const u8 *p, size_t len)
 	size_t n = min_t(size_t, len, rx->left);
 
 	if (!rx->parsed) {
-		bool first = !msg->used;
-
 		/* To the end of the first piece, and no further */
 		n = min_t(size_t, n, msg->room - msg->used);
 		memcpy(msg->data + msg->used, p, n);
 		msg->used += n;
 		rx->left -= n;
 		if (!rx->left || msg->used == msg->room)
-			rx_parse(run);
-		else if (first && msg->room - msg->used < rx->left)
-			rx_parse_early(run);
+			rx_full(run);
 	} else {
 		n = rx_append(run, p, n);
 		rx->left -= n;
@@ -831,7 +862,7 @@ static size_t rx_feed(struct rx_run *run, const u8 *p, size_t len)
 		if (rx->state == RX_COMPLETE)
 			rx_complete(run);
 		else if (rx->state == RX_BEGIN)
-			rx_begin(run);
+			rx_begin(run, len - pos);
 		else if (pos == len)
 			break;
 		else if (rx->state == RX_LENGTH)
