@@ -705,28 +705,42 @@ static void rx_parse(struct rx_run *run)
 	}
 }
 
-/* Is all there is to know about the message in data? A name's may be read here. */
-static bool rx_knows(struct rx_run *run)
+/*
+ * How much more of a message data has to hold; 0: it holds what is to be known.
+ * A control message is rarely long, but whoever traces may make it so. What is
+ * for a name may be read here.
+ */
+static u32 rx_more(const struct rx_run *run)
 {
 	struct erldist_rx *rx = &run->ch->rx;
-	struct etf_cursor c = { rx->msg->data, rx->msg->data + rx->msg->used };
+	struct erldist_msg *msg = rx->msg;
+	struct etf_cursor c = { msg->data, msg->data + msg->used };
+	u32 bytes = msg->used + rx->left, front = rx_front(run, bytes);
+	u32 most = min_t(u32, bytes, ERLDIST_PIECE_SIZE - sizeof(*msg));
+	int err = rx_ctl(rx, &c);
 
-	return !rx_ctl(rx, &c) && is_message(&rx->ctl) &&
-	       rx->ctl.to_kind != CTL_NAME && c.p != c.end;
+	/* With the first byte of the payload */
+	if (!err && c.p == c.end)
+		err = -ENODATA;
+	if (!err && is_message(&rx->ctl) && rx->ctl.to_kind != CTL_NAME)
+		return 0;
+	if (msg->room < front)
+		return front;
+	return err == -ENODATA && msg->room < most ? most : 0;
 }
 
 /* Data is full, or the frame complete. */
 static void rx_full(struct rx_run *run)
 {
 	struct erldist_rx *rx = &run->ch->rx;
-	u32 front = rx_front(run, rx->msg->used + rx->left);
+	u32 room = rx->left ? rx_more(run) : 0;
 	struct erldist_msg *msg;
 
-	if (rx->msg->room >= front || rx_knows(run)) {
+	if (!room) {
 		rx_parse(run);
 		return;
 	}
-	msg = erldist_msg_grow(rx->msg, front, run->gfp);
+	msg = erldist_msg_grow(rx->msg, room, run->gfp);
 	if (msg)
 		rx->msg = msg;
 	else

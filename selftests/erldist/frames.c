@@ -411,6 +411,60 @@ TEST_F(frames, operations)
 	}
 }
 
+/* A message whose control message has a token with a label of that many bytes */
+static void labelled(FIXTURE_DATA(frames) *self, struct buf *ctl, bool named, size_t size)
+{
+	struct epid from = wire_pid(&self->w, 66);
+	uint8_t *label = calloc(1, size);
+	DEFINE_BUF(token);
+
+	fmt(&token, "{iBipi}", 1, label, size, 2, &from, 3);
+	if (named)
+		fmt(ctl, "{ipaat}", 16, &from, "", "svc", &token);
+	else
+		fmt(ctl, "{ippt}", 23, &from, &self->pid, &token);
+	free(label);
+}
+
+static void with_label(struct __test_metadata *_metadata, FIXTURE_DATA(frames) *self,
+		       bool parts, size_t label, size_t size)
+{
+	for (int named = 0; named < 2; named++) {
+		DEFINE_BUF(msg);
+		DEFINE_BUF(ctl);
+		DEFINE_BUF(b);
+
+		labelled(self, &ctl, named, label);
+		pattern(&msg, label, size);
+		if (parts)
+			cut(&self->w, &b, label, &ctl, &msg, size / 2, size);
+		else
+			wire_frame(&self->w, &b, &ctl, &msg);
+		ASSERT_EQ(0, wire_write(&self->w, b.p, b.len));
+		ASSERT_TRUE(proc_expect(self->svc, &msg)) {
+			TH_LOG("a label of %zu bytes, a message of %zu", label, size);
+		}
+	}
+}
+
+/* The label of a seq_trace token may be any term. */
+TEST_F_TIMEOUT(frames, long_control_messages, 120)
+{
+	static const size_t label[] = { 1000, 4000, 5000, 8000, 16000, 30000 };
+	static const size_t size[] = { 10, 6000, 20000, 100000 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(label); i++) {
+		for (size_t k = 0; k < ARRAY_SIZE(size); k++) {
+			with_label(_metadata, self, false, label[i], size[k]);
+			if (fragments(variant))
+				with_label(_metadata, self, true, label[i], size[k]);
+		}
+	}
+	/* They end where what is read at first does, too. */
+	for (size_t i = 3400; i < 3900; i++)
+		with_label(_metadata, self, false, i, 11000);
+}
+
 /* What is for nobody is dropped, and the connection stays */
 TEST_F(frames, for_nobody)
 {
