@@ -221,17 +221,30 @@ static void piece_free(struct erldist_piece *piece)
 	kfree(piece);
 }
 
+static struct erldist_piece *last_piece(const struct erldist_msg *msg)
+{
+	return container_of(msg->tail, struct erldist_piece, next);
+}
+
+/**
+ * erldist_msg_unused() - room behind the payload
+ * @msg: the message
+ *
+ * Return: bytes that its last piece still has room for.
+ */
+size_t erldist_msg_unused(const struct erldist_msg *msg)
+{
+	return msg->pieces ? last_piece(msg)->room - last_piece(msg)->len : 0;
+}
+
 /* The last piece if it has room, else a new one for up to @expect bytes */
 static struct erldist_piece *piece_for(struct erldist_msg *msg, size_t expect,
 				       gfp_t gfp)
 {
-	struct erldist_piece *piece = NULL;
+	struct erldist_piece *piece;
 
-	if (msg->pieces) {
-		piece = container_of(msg->tail, struct erldist_piece, next);
-		if (piece->len < piece->room)
-			return piece;
-	}
+	if (erldist_msg_unused(msg))
+		return last_piece(msg);
 	piece = piece_alloc(expect, gfp);
 	if (!piece)
 		return NULL;

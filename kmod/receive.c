@@ -747,22 +747,31 @@ static void rx_full(struct rx_run *run)
 		rx_fail(run, ERLDIST_REASON_NO_MEMORY);
 }
 
-/* Not much more memory is held for these bytes than they are */
+/* No more than twice the memory of these bytes is held for them */
 static bool rx_may_keep(const struct rx_run *run, size_t n)
 {
-	return run->page && n >= PAGE_SIZE &&
-	       n >= page_size(compound_head(run->page)) / 2;
+	const struct erldist_msg *msg = run->ch->rx.msg;
+
+	return run->page && n >= PAGE_SIZE && msg->used == msg->room &&
+	       page_size(compound_head(run->page)) + erldist_msg_unused(msg) <=
+	       2 * n;
 }
 
-/* Payload behind data */
+/*
+ * Payload behind data. Behind a part of a page, pages that may be kept are
+ * likely to follow: room for it alone.
+ */
 static size_t rx_append(struct rx_run *run, const u8 *p, size_t n)
 {
 	struct erldist_rx *rx = &run->ch->rx;
+	size_t expect = rx->left;
 
-	if (rx_may_keep(run, n) && rx->msg->used == rx->msg->room &&
+	if (rx_may_keep(run, n) &&
 	    erldist_msg_append_page(rx->msg, run->page, p, n, run->gfp))
 		return n;
-	return erldist_msg_append(rx->msg, p, n, rx->left, run->gfp);
+	if (run->page)
+		expect = min_t(size_t, expect, round_up(n, PAGE_SIZE));
+	return erldist_msg_append(rx->msg, p, n, expect, run->gfp);
 }
 
 static size_t rx_body(struct rx_run *run, const u8 *p, size_t len)

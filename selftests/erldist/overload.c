@@ -3,7 +3,10 @@
  * Readers that sleep, and readers that never read: what comes for them costs
  * their neighbours on the same connection little, and a stated time at most.
  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include "kselftest_harness.h"
 #include "wire_peer.h"
@@ -260,6 +263,86 @@ TEST_F_TIMEOUT(overload, large_ones_interleaved, 120)
 	EXPECT_TRUE(pool_is_empty("k@h"));
 	ASSERT_EQ(0, node_info("k@h", &info));
 	EXPECT_EQ(ended, info.overflows);
+}
+
+/* Memory that is not free, in bytes */
+static long memory_used(void)
+{
+	long total = 0, left = 0;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "MemTotal:", 9))
+			total = strtol(line + 9, NULL, 10);
+		if (!strncmp(line, "MemFree:", 8))
+			left = strtol(line + 8, NULL, 10);
+	}
+	if (f)
+		fclose(f);
+	return (total - left) << 10;
+}
+
+#define PAGES	1000
+#define PAGE	4096
+
+/* Each page's bytes in a page of their own, one byte more between two of them */
+static int write_pages(int fd, const uint8_t *p)
+{
+	uint8_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int one = 1, err = page == MAP_FAILED;
+	char news[256];
+
+	err |= setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	err |= setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one));
+	for (int i = 0; i < PAGES && !err; i++, p += PAGE + 1) {
+		struct msghdr mh = { .msg_control = news, .msg_controllen = sizeof(news) };
+
+		memcpy(page, p + 1, PAGE);
+		err |= send(fd, p, 1, 0) != 1;
+		err |= send(fd, page, PAGE, MSG_ZEROCOPY) != PAGE;
+		/* The page is free when it has been told. */
+		while (!err && recvmsg(fd, &mh, MSG_ERRQUEUE) < 0)
+			err |= !poll_for(fd, POLLERR, WAIT_MS);
+	}
+	munmap(page, PAGE);
+	return err;
+}
+
+/* What is received costs about as much memory as it counts, however it comes */
+TEST_F_TIMEOUT(overload, pages_and_single_bytes, 120)
+{
+	size_t size = PAGES * (PAGE + 1), head;
+	struct epid from = wire_pid(&self->w, 1), to;
+	uint64_t begin = now_ms();
+	struct node_info info;
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(msg);
+	DEFINE_BUF(out);
+	int p = proc(NULL, NULL);
+	long before;
+
+	proc_self(p, &to);
+	fmt(&ctl, "{ipp}", OP_SEND_SENDER, &from, &to);
+	buf_u8(&msg, 109);
+	buf_be32(&msg, size + 1);
+	for (size_t i = 0; i <= size; i++)
+		buf_u8(&msg, i * 7 + (i >> 12));
+	wire_frame(&self->w, &out, &ctl, &msg);
+	head = out.len - size - 1;
+	before = memory_used();
+	ASSERT_EQ(0, wire_write(&self->w, out.p, head));
+	ASSERT_EQ(0, write_pages(self->w.fd, out.p + head));
+	do {
+		ASSERT_EQ(0, node_info("k@h", &info));
+		ASSERT_GT(WAIT_MS, now_ms() - begin);
+	} while (info.pool_used < size);
+	EXPECT_GT(3 * size, memory_used() - before) {
+		TH_LOG("%ld kB for %zu", (memory_used() - before) >> 10, size >> 10);
+	}
+	ASSERT_EQ(0, wire_write(&self->w, out.p + out.len - 1, 1));
+	EXPECT_TRUE(proc_expect(p, &msg));
 }
 
 /* The peer's silence clock stands still while this side does not read */
