@@ -5,8 +5,11 @@
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <linux/sockios.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 
 #include "kselftest_harness.h"
 #include "wire_peer.h"
@@ -343,6 +346,36 @@ TEST_F_TIMEOUT(overload, pages_and_single_bytes, 120)
 	}
 	ASSERT_EQ(0, wire_write(&self->w, out.p + out.len - 1, 1));
 	EXPECT_TRUE(proc_expect(p, &msg));
+}
+
+/* What was sent out of a file does not change with it while it waits to be read. */
+TEST_F(overload, pages_of_a_file)
+{
+	int p = proc(NULL, NULL), fd = memfd_create("file", 0), size = 0;
+	struct epid from = wire_pid(&self->w, 1), to;
+	uint8_t bytes[16 * PAGE];
+	uint64_t begin = now_ms();
+	off_t at = 0;
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(msg);
+	DEFINE_BUF(out);
+
+	proc_self(p, &to);
+	fmt(&ctl, "{ipp}", OP_SEND_SENDER, &from, &to);
+	memset(bytes, 'a', sizeof(bytes));
+	buf_u8(&msg, 109);
+	buf_be32(&msg, sizeof(bytes));
+	buf_add(&msg, bytes, sizeof(bytes));
+	wire_frame(&self->w, &out, &ctl, &msg);
+	ASSERT_EQ(sizeof(bytes), pwrite(fd, bytes, sizeof(bytes), 0));
+	ASSERT_EQ(0, wire_write(&self->w, out.p, out.len - sizeof(bytes)));
+	ASSERT_EQ(sizeof(bytes), sendfile(self->w.fd, fd, &at, sizeof(bytes)));
+	while (!size && now_ms() - begin < WAIT_MS)
+		ASSERT_EQ(0, ioctl(p, SIOCINQ, &size));
+	memset(bytes, 'b', sizeof(bytes));
+	ASSERT_EQ(sizeof(bytes), pwrite(fd, bytes, sizeof(bytes), 0));
+	EXPECT_TRUE(proc_expect(p, &msg));
+	close(fd);
 }
 
 /* The peer's silence clock stands still while this side does not read */
