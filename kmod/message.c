@@ -190,7 +190,7 @@ static struct erldist_piece *piece_new(struct page *page, size_t room, gfp_t gfp
 /* At most a quarter of the pages stays unused. */
 static unsigned int pages_order(size_t expect)
 {
-	size_t n = min_t(size_t, expect, ERLDIST_PIECE_SIZE);
+	size_t n = min_t(size_t, expect, max(ERLDIST_PIECE_SIZE, PAGE_SIZE));
 	unsigned int order = ilog2(n / PAGE_SIZE);
 
 	return n > (PAGE_SIZE << order) / 2 * 3 ? order + 1 : order;
@@ -477,6 +477,16 @@ int erldist_msg_to_user(const struct erldist_msg *msg, struct msghdr *mh,
 	return err;
 }
 
+/* Without the first *@skip bytes, of which those are taken away that were there */
+static u8 *put_part(u8 *to, const u8 *p, size_t n, size_t *skip)
+{
+	size_t without = min(n, *skip);
+
+	*skip -= without;
+	memcpy(to, p + without, n - without);
+	return to + n - without;
+}
+
 /**
  * erldist_msg_blob() - the payload as one shared term
  * @msg: the message
@@ -487,16 +497,20 @@ int erldist_msg_to_user(const struct erldist_msg *msg, struct msghdr *mh,
  */
 struct erldist_blob *erldist_msg_blob(const struct erldist_msg *msg, size_t skip)
 {
+	const struct erldist_blob *reason = msg->reason;
+	const struct erldist_piece *piece;
 	struct erldist_blob *blob;
-	struct erldist_span span;
-	size_t pos;
+	u8 *p;
 
 	blob = erldist_blob_new(NULL, msg->len - skip, GFP_KERNEL_ACCOUNT);
 	if (!blob)
 		return NULL;
-	for (pos = skip; pos < msg->len; pos += span.len) {
-		span = erldist_msg_span(msg, pos);
-		memcpy(blob->data + pos - skip, span.p, span.len);
-	}
+	p = put_part(blob->data, msg->data + msg->body, msg->used - msg->body,
+		     &skip);
+	for (piece = msg->pieces; piece; piece = piece->next)
+		p = put_part(p, piece->data, piece->len, &skip);
+	if (reason)
+		p = put_part(p, reason->data, reason->len, &skip);
+	WARN_ON_ONCE(p != blob->data + blob->len);
 	return blob;
 }
