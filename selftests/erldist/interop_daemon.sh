@@ -149,6 +149,56 @@ accepted()
 	check "the connection stayed up all the while" is_connection one b "$first"
 }
 
+# level, text: a line for the journal
+has_line()
+{
+	grep -q "^<$1>.*$2" "$TMP/journal"
+}
+
+# The least level to be said, what is waited for: with a file that is broken later on
+say_levels()
+{
+	local pid stream
+
+	rm -f "$TMP/nodes/two.conf"
+	: > "$TMP/journal"
+	stream=$(stat -c %d:%i "$TMP/journal")
+	JOURNAL_STREAM=$stream erldistd --config "$TMP/nodes" --log-level "$1" \
+		2>> "$TMP/journal" &
+	pid=$!
+	children+=("$pid")
+	wait_for 20 has_line 4 "not registered"
+	wait_for 20 has_line "${@:2}"
+	conf two "kep = b"
+	kill -HUP "$pid"
+	wait_for 20 has_line 3 "is no key"
+	end_child "$pid"
+	rm -f "$TMP/nodes/two.conf"
+	cat "$TMP/journal"
+}
+
+all_levels()
+{
+	say_levels info 6 "b@$HOST is up"
+	has_line 6 "b@$HOST is up" && has_line 5 "one@$HOST is running" &&
+		has_line 4 "three@$HOST is not registered with epmd" &&
+		has_line 3 "two.conf:1: kep is no key" && ! grep -v '^<[3-6]>' "$TMP/journal"
+}
+
+fewer_levels()
+{
+	say_levels warning 4 "not registered"
+	has_line 4 "not registered" && has_line 3 "is no key" && ! grep -v '^<[34]>' "$TMP/journal"
+}
+
+journal()
+{
+	conf three "cookie = $COOKIE" "epmd = 127.0.0.1:14371" "no-epmd-start = yes"
+	check "for the journal each line has its level" all_levels
+	check "and there are those that are asked for" fewer_levels
+	rm "$TMP/nodes/three.conf"
+}
+
 ends()
 {
 	local status
@@ -184,6 +234,7 @@ daemon()
 	conf one "cookie = $COOKIE" "keep = b"
 	conf two "cookie = $COOKIE"
 	cannot_start
+	journal
 	conf two "cookie = $COOKIE"
 	start_daemon || return
 	check "two nodes: Erlang finds the one" beam_pings pong one
