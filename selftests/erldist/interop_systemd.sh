@@ -180,6 +180,20 @@ restarts()
 	end_child "$PROGRAM_PID"
 }
 
+# What it may do, the programs that it starts included: nothing but make nodes
+is_reduced()
+{
+	local set status
+
+	status=$(cat "/proc/$(pidof erldistd)/status") || return
+	grep -E '^(Cap|NoNewPrivs|Seccomp:)' <<< "$status"
+	for set in CapPrm CapEff CapBnd; do
+		grep -q "^$set:[[:space:]]0*1000$" <<< "$status" || return	# CAP_NET_ADMIN
+	done
+	grep -q '^NoNewPrivs:[[:space:]]1$' <<< "$status" &&
+		grep -q '^Seccomp:[[:space:]]2$' <<< "$status"
+}
+
 # What still works after all that
 afterwards()
 {
@@ -354,6 +368,7 @@ under_systemd()
 	check "it starts" systemctl start erldistd.service || return
 	check "and connects" wait_for 20 connected || { show_log && return; }
 	check "as a user of its own" says erldist ps -o user= -C erldistd
+	check "that may make nodes, and no more" is_reduced
 	restarts
 	afterwards
 	hangs
