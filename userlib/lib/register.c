@@ -57,6 +57,12 @@ static void missing(struct erldist_keeper *k, int err)
 	reg->next = ed_now() + STARTING_MS;
 }
 
+/* It may answer before who started it has ended, of whom nothing is to be left either */
+static void end_start(struct registration *reg)
+{
+	reg->next = ed_child_ended(&reg->starter) ? -1 : ed_now() + STARTING_MS;
+}
+
 static void registered(struct erldist_keeper *k, const struct ed_epmd_alive *answer)
 {
 	struct registration *reg = &k->reg;
@@ -65,12 +71,11 @@ static void registered(struct erldist_keeper *k, const struct ed_epmd_alive *ans
 		lost(k, -EADDRINUSE, "another node of this host has the name");
 		return;
 	}
-	ed_child_ended(&reg->starter);
+	end_start(reg);
 	reg->state = REG_DONE;
 	reg->tries = 0;
 	reg->err = 0;
 	reg->told = false;
-	reg->next = -1;
 	/* the first one counts: a node keeps its creation while epmd restarts */
 	if (!reg->creation)
 		reg->creation = answer->creation;
@@ -206,6 +211,8 @@ void ed_register_timer(struct erldist_keeper *k)
 		lost(k, -ETIMEDOUT, "it does not answer, is a firewall in the way?");
 	else if (reg->state == REG_IDLE)
 		ed_register_try(k);
+	else
+		end_start(reg);
 }
 
 void ed_register_end(struct erldist_keeper *k)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fake_node.h"
@@ -143,6 +144,35 @@ static void check_restart(struct erldist_keeper *k)
 	ok(k->reg.creation == creation, "with the same creation");
 }
 
+/* An epmd that answers before who started it has ended */
+static void check_starter(const struct erldist_keeper_options *options)
+{
+	static const char script[] = "#!/bin/sh\nPATH=${PATH#*:}\nepmd \"$@\"\nsleep 1\n";
+	char dir[] = "/tmp/erldist-epmd-XXXXXX", file[64], path[4096];
+	const char *old = getenv("PATH");
+	static const unsigned int never;
+	struct erldist_keeper *k;
+	bool good;
+	FILE *f;
+
+	kill_epmd();
+	snprintf(file, sizeof(file), "%s/epmd", mkdtemp(dir));
+	f = fopen(file, "w");
+	good = f && fputs(script, f) >= 0;
+	good = f && !fclose(f) && good && !chmod(file, 0700);
+	snprintf(path, sizeof(path), "%s:%s", dir, old);
+	setenv("PATH", path, 1);
+	good = good && !erldist_keeper_open(&k, options) && k->reg.starter.pid;
+	setenv("PATH", strchr(path, ':') + 1, 1);
+	ok(good, "an epmd answers while its starter is there");
+	ok(good && !wait_for(k, &never, 1, 2000) && !k->reg.starter.pid,
+	   "which is waited for when it ends");
+	if (good)
+		erldist_keeper_close(k);
+	unlink(file);
+	rmdir(dir);
+}
+
 static void check_cancel(struct erldist_keeper *k, int listening)
 {
 	unsigned int channels = seen.channels, fails = seen.unreachables;
@@ -228,6 +258,7 @@ int main(void)
 	erldist_keeper_close(k);
 	poll(NULL, 0, 100);
 	ok(!registered("svc", 0), "closed, the name is free");
+	check_starter(&o);
 	kill_epmd();
 	close(listening);
 	return tap_end();
