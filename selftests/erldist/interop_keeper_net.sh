@@ -160,6 +160,163 @@ no_attempts()
 	! pgrep -P "$pid"
 }
 
+# node, seconds, lines: a program of that node does what they say, within the time
+does()
+{
+	local node=$1 limit=$(($2 * 1000 * SLOW)) begin took
+	shift 2
+	begin=$(date +%s%3N)
+	printf '%s\n' "$@" | near env "ERLDIST_NODE=$node" "$PUPPET"
+	took=$(($(date +%s%3N) - begin))
+	echo "after $took ms"
+	[ "$took" -le "$limit" ]
+}
+
+# nodes: who sends to a process there, and monitors it, gets an answer in the time that
+# a connection has, which is 3 s
+sender_is_told()
+{
+	local node lines=() output status=0
+
+	for node in "$@"; do
+		lines+=("send x@$node hello" "monitor x@$node 7")
+	done
+	for node in "$@"; do
+		lines+=("recv 30000")
+	done
+	output=$(does svc@near 5 "${lines[@]}") || status=$?
+	echo "$output"
+	[ "$(grep -c '^down 7 .* noconnection$' <<< "$output")" -eq $# ] &&
+		[ "$status" -eq 0 ] && return
+	tail -n 12 "$TMP/svc@near.log"
+	return 1
+}
+
+# What the keeper holds: descriptors and children
+holds()
+{
+	local pids fds
+
+	mapfile -t pids < <(pgrep -P "$SVC")
+	fds=("/proc/$SVC/fd"/*)
+	echo "${#fds[@]} descriptors, ${#pids[@]} children"
+}
+
+holds_only()
+{
+	[ "$(holds)" = "$1" ] && near erldist node show svc@near | grep -q ' handshakes 0 ' &&
+		near erldist node show svc@near | grep -q ' pool-used 0 '
+}
+
+holds_no_more()
+{
+	wait_for 10 holds_only "$1" && return
+	echo "it was: $1"
+	holds
+	ps -o pid=,stat=,args= --ppid "$SVC"
+	near erldist node show svc@near
+	return 1
+}
+
+# remote node: the number of its connection
+connection()
+{
+	near erldist -j peer show "$1" |
+		jq 'select(.node == "svc@near" and .state == "up") | .connection'
+}
+
+# What a good peer sees of those that are not: it is connected, and answers
+meanwhile()
+{
+	local silent status=0
+
+	near erldist peer disconnect --node svc@near b@half
+	sender_is_told a1@gone a2@gone a3@gone a4@nowhere a5@nowhere a6@nowhere > "$TMP/silent" &
+	silent=$!
+	sleep 1
+	# a name that is resolved, and half of whose addresses are silent
+	within 5 pong pings svc@near b@half || status=1
+	wait "$silent" || status=1
+	cat "$TMP/silent"
+	return "$status"
+}
+
+is_connection()
+{
+	local now
+	now=$(connection "$1")
+	echo "connection $now, was $2"
+	[ -n "$now" ] && [ "$now" = "$2" ]
+}
+
+epmd_again()
+{
+	local first pid
+
+	first=$(connection b@half)
+	# not those of the other host, which are as near
+	for pid in $(ip netns pids far); do
+		[ "$(cat "/proc/$pid/comm")" != epmd ] || kill "$pid"
+	done
+	check "no epmd: a sender is told at once" sender_is_told y@far
+	check "who is connected is so still" is_connection b@half "$first"
+	far epmd -daemon
+	wait_for 15 registered_far b
+	near erldist peer disconnect --node svc@near b@half
+	check "an epmd again: connected anew" within 6 pong pings svc@near b@half
+}
+
+registered_far()
+{
+	far epmd -names | grep -q "^name $1 "
+}
+
+# Nobody is there any more, and then is
+link_down()
+{
+	ip -n far link set far0 down
+	check "no link: a sender is told" sender_is_told z@far
+	check "who was connected is down soon" wait_for 15 gone b@half
+	ip -n far link set far0 up
+	check "with the link it is connected again" wait_for 20 pings svc@near b@half
+}
+
+gone()
+{
+	[ -z "$(connection "$1")" ]
+}
+
+# Times are those of a node whose connections have 3 s each, and which notices soon
+senders()
+{
+	local first held ticktime=$((8 * SLOW))
+
+	PUPPET=$(puppet) || {
+		report 1 "there is a program puppet"
+		return
+	}
+	far_beam b@half -kernel net_ticktime "$ticktime" || return
+	near_node good@near --ticktime "$ticktime" || return
+	near_node svc@near --setuptime 3 --ticktime "$ticktime" || return
+	SVC=$NODE_PID
+	pings svc@near b@half > /dev/null
+	pings svc@near good@near > /dev/null
+	first=$(connection good@near)
+	sender_is_told w@gone v@nowhere > /dev/null
+	sleep 1
+	held=$(holds)
+	check "who sends to a silent host is told in time" sender_is_told s@gone
+	check "so is who sends where the name server is silent" sender_is_told s@nowhere
+	check "many of both, while another peer is connected" meanwhile
+	check "who was connected before notices nothing" is_connection good@near "$first"
+	check "nothing is left of all that" holds_no_more "$held"
+	epmd_again
+	link_down
+	check "nor of this" holds_no_more "$held"
+	check "and the other one noticed nothing" is_connection good@near "$first"
+	stop_children
+}
+
 one_port()
 {
 	far_beam d@far -erl_epmd_port 14600 -start_epmd false || return
@@ -200,6 +357,7 @@ net()
 	unreachable
 	one_port
 	interfaces
+	senders
 	stop_children
 	no_network
 }
