@@ -537,6 +537,8 @@ static void tx_take(struct erldist_channel *ch, struct erldist_out *out,
 			erldist_spawn_refused(ch, out_msg(out), out->key);
 		tx_returned(ch, out);
 		atomic64_add(out_free(out), &ch->node->lost);
+		/* The stream may wait for it with what is before it (MSG_MORE). */
+		set_bit(CHANNEL_TICK, &ch->flags);
 		return;
 	}
 	if (out->frag == 1 && !out->pos &&

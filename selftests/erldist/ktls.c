@@ -110,6 +110,41 @@ TEST_F_TIMEOUT(ktls, initiator, 60)
 	EXPECT_TRUE(works(self, 100000));
 }
 
+/* A record is not kept for what follows when that is not sent at all. */
+TEST_F_TIMEOUT(ktls, nothing_follows, 120)
+{
+	struct eref ref = wire_ref(&self->w, 1);
+	int size = 65536, sent;
+	struct epid pid = wire_pid(&self->w, 9);
+	DEFINE_BUF(alias);
+	DEFINE_BUF(dest);
+	DEFINE_BUF(msg);
+
+	setsockopt(self->sv[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	setsockopt(self->sv[1], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	self->w.flags = DEFAULT_FLAGS & ~(FLAG_ALIAS | FLAG_ALTACT_SIG);
+	ASSERT_EQ(0, hand_over(self, ERLDIST_ROLE_ACCEPTOR));
+	ASSERT_EQ(0, wire_initiate(&self->w));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, NULL));
+	fmt(&dest, "p", &pid);
+	fmt(&alias, "r", &ref);
+	buf_u8(&msg, 109);
+	buf_be32(&msg, 10000);
+	memset(buf_grow(&msg, 10000), 'k', 10000);
+	/* more than the stream takes, and behind it what this peer cannot be sent */
+	for (sent = 0; sent < 100; sent++)
+		ASSERT_LT(0, proc_send(self->svc, &dest, &msg));
+	ASSERT_LT(0, proc_send(self->svc, &alias, &msg));
+	while (sent--) {
+		DEFINE_FRAME(f);
+
+		ASSERT_EQ(0, wire_recv(&self->w, &f, 5000)) {
+			TH_LOG("%d are still to come", sent + 1);
+		}
+		EXPECT_TRUE(buf_eq(&f.msg, &msg));
+	}
+}
+
 /* Many frames in one record, and one frame in many */
 TEST_F(ktls, records_and_frames_do_not_match)
 {
