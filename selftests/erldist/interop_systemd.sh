@@ -180,7 +180,7 @@ restarts()
 	end_child "$PROGRAM_PID"
 }
 
-# What it may do, the programs that it starts included: nothing but make nodes
+# What it may do: nothing but make nodes, and the programs that it starts not even that
 is_reduced()
 {
 	local set status
@@ -190,7 +190,8 @@ is_reduced()
 	for set in CapPrm CapEff CapBnd; do
 		grep -q "^$set:[[:space:]]0*1000$" <<< "$status" || return	# CAP_NET_ADMIN
 	done
-	grep -q '^NoNewPrivs:[[:space:]]1$' <<< "$status" &&
+	grep -q '^CapAmb:[[:space:]]0*$' <<< "$status" &&
+		grep -q '^NoNewPrivs:[[:space:]]1$' <<< "$status" &&
 		grep -q '^Seccomp:[[:space:]]2$' <<< "$status"
 }
 

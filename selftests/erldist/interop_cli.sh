@@ -1,0 +1,176 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The command erldist and the examples as a person uses them, beside an Erlang node:
+# what they print, what they say of a mistake, and the events of all that.
+# shellcheck source=selftests/erldist/lib_interop.sh disable=SC2317
+. "$(dirname "$(readlink -f "$0")")/lib_interop.sh"
+
+# text, command...: it fails and says so
+fails()
+{
+	local text=$1 output
+	shift
+	output=$("$@" 2>&1) && return 1
+	echo "$output"
+	[[ $output == *"$text"* ]]
+}
+
+# text, command...: all that it prints
+prints()
+{
+	local text=$1 output
+	shift
+	output=$("$@" 2>&1)
+	echo "$output"
+	[ "$output" = "$text" ]
+}
+
+no_node()
+{
+	check "ping without a node and without epmd says so, from a node of its own" \
+		fails "no epmd answers on $HOST" erldist ping "x@$HOST"
+	check "which is gone" prints "" erldist node show
+	epmd -daemon
+}
+
+# A node that is made for a moment is an event
+hears()
+{
+	erldist ping "x@$HOST"
+	[ -s "$TMP/events" ]
+}
+
+node_of_ours()
+{
+	erldist monitor > "$TMP/events" 2>&1 &
+	MONITOR=$!
+	children+=("$MONITOR")
+	check "monitor prints events" wait_for 10 hears
+	hold_node "svc@$HOST" --mode 0666 || return
+	check "node run tells where the cookie is from" \
+		logged "cookie from $HOME/.erlang.cookie" "$TMP/svc@$HOST.log"
+	check "node show" says "svc@$HOST" erldist node show
+	check "in JSON" says "\"name\":\"svc@$HOST\"" erldist -j node show
+	check "the same node twice" fails "svc@$HOST" erldist node run "svc@$HOST" --no-epmd
+}
+
+a_peer()
+{
+	check "ping" says pong erldist ping "b@$HOST"
+	check "peer show" says "b@$HOST up" erldist peer show
+	check "in JSON" says '"state":"up"' erldist -j peer show "b@$HOST"
+	check "a node that is not there: pang" fails pang erldist ping "c@$HOST"
+}
+
+came()
+{
+	says "$1" erldist call "calc@b@$HOST" came
+}
+
+sending()
+{
+	check "send" erldist send "calc@b@$HOST" '{hello, "world", #{a => <<"b">>}, 42}'
+	check "send to {Name, Node}" erldist send "{calc, 'b@$HOST'}" second
+	check "both have come, in order" \
+		came '[{hello,[119,111,114,108,100],#{a => <<"b">>},42},second]'
+	check "send to nobody is no mistake" erldist send "inbox@svc@$HOST" x
+	check "a mistake in a term" \
+		prints 'erldist: {a: expected , or } in a tuple, at ""' \
+		erldist send "calc@b@$HOST" '{a'
+}
+
+# name: its pid, as it is written
+pid_of()
+{
+	erldist -j process show | jq -r "select(.name == \"$1\") | .pid"
+}
+
+receiving()
+{
+	erldist recv inbox --count 2 > "$TMP/inbox" 2>&1 &
+	RECV=$!
+	children+=("$RECV")
+	wait_for 10 registered inbox
+	check "a pid in a term: Erlang sends to it" says from_b erldist rpc "b@$HOST" \
+		erlang send "[$(pid_of inbox), {from_b, [1,2,3], 1.5}]"
+	check "send to a process of ours" erldist send "inbox@svc@$HOST" "'from here'"
+	wait "$RECV"
+	report $? "recv ends after two"
+	check "from there, with the sender" grep -q "<b@$HOST\..*> {from_b,\[1,2,3\],1.5}" \
+		"$TMP/inbox"
+	check "from here" grep -q "> 'from here'" "$TMP/inbox"
+}
+
+examples()
+{
+	local echo_at
+	echo_at=$(echo_program) || {
+		report 1 "there is an example echo"
+		return
+	}
+	start_program echo "$echo_at" || return
+	check "echo: a call, a message, net_adm:ping" says "{true,came,pong}" \
+		erldist rpc "b@$HOST" interop_cli asks "['svc@$HOST']"
+	check "client: a call" prints 42 "${echo_at%/*}/client" "calc@b@$HOST" 19 23
+	check "client: to a node that is not there" fails "epmd on $HOST knows no node" \
+		"${echo_at%/*}/client" "nobody@c@$HOST" 1 2
+}
+
+another_cookie()
+{
+	start_beam wrong -setcookie another || return
+	check "another cookie is explained" fails "most likely another cookie" \
+		erldist peer connect "wrong@$HOST"
+	check "by the keeper with the source of ours" \
+		logged "ours is from $HOME/.erlang.cookie" "$TMP/svc@$HOST.log"
+	end_child "$BEAM_PID"
+}
+
+connections()
+{
+	check "peer disconnect" erldist peer disconnect "b@$HOST"
+	check "is an event" logged "peer-down b@$HOST" "$TMP/events"
+	check "of a stranger" fails "nobody@$HOST" erldist peer disconnect "nobody@$HOST"
+	check "peer connect" prints "svc@$HOST is connected to b@$HOST" \
+		erldist peer connect "b@$HOST"
+	check "a node that is not there" fails "other@$HOST" \
+		erldist recv --node "other@$HOST" x
+}
+
+the_end()
+{
+	local event
+
+	kill "$NODE_PID"
+	wait "$NODE_PID"
+	report $? "node run ends with SIGTERM"
+	check "is an event" logged "node-del svc@$HOST" "$TMP/events"
+	wait "$PROGRAM_PID"
+	check "echo ends with its node" logged "its node svc@$HOST is gone" "$TMP/echo.log"
+	kill -INT "$MONITOR"
+	wait "$MONITOR"
+	report $? "monitor ends with SIGINT"
+	for event in "node-new svc@$HOST" "peer-up b@$HOST" "name-new inbox <svc@$HOST." \
+		     "name-del inbox <svc@$HOST." "peer-failed wrong@$HOST"; do
+		check "event: $event" grep -q "^$event" "$TMP/events"
+	done
+}
+
+cli()
+{
+	epmd -kill > /dev/null 2>&1
+	rm -f "$HOME/.erlang.cookie"
+	no_node
+	node_of_ours || return
+	start_beam b -s interop_cli || return
+	a_peer
+	sending
+	receiving
+	examples
+	another_cookie
+	connections
+	the_end
+	stop_children
+}
+
+interop cli
