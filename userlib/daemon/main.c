@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,11 +84,18 @@ static void end(void)
 		nodes_close();
 }
 
+/* Who is asked whom to admit, or connects for us, makes no nodes */
+static void keep_privileges(void)
+{
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
 static int run(const char *dir)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
 	int epfd = epoll_create1(EPOLL_CLOEXEC), watchdog, status;
 
+	keep_privileges();
 	notify_open();
 	inherit();
 	watchdog = watchdog_open();
