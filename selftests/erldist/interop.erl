@@ -3,7 +3,7 @@
 -module(interop).
 -export([main/1, node_arg/1, ms/1, call/2, call/3, eventually/1, eventually/2]).
 -export([program/2, program/3, os_pid/1, signal/2, stop/1, run/2]).
--export([watch/1, event/2, lines/2, beam/2, beam_stop/1, peers/0, related/2]).
+-export([watch/1, event/2, lines/2, beam/2, beam_stop/1, peers/0, related/3]).
 
 %% Runs [{Text, Fun}] or [{Text, Fun, Limit}], milliseconds: each in a process of its
 %% own, ok when it returns true in time.
@@ -157,11 +157,13 @@ beam_stop({Node, Port}) ->
     after ms(20000) -> exit({still_there, Node})
     end.
 
-%% The native process Name has this many links and monitors
-related(Name, N) ->
+%% The native process Name of Node has this many links and monitors
+related(Name, Node, N) ->
     {0, Text} = run("erldist", ["process", "show"]),
+    On = <<"<", (atom_to_binary(Node))/binary, ".">>,
+    Named = <<" name ", (atom_to_binary(Name))/binary, " ">>,
     [Line] = [L || L <- binary:split(Text, <<"\n">>, [global]),
-                   binary:match(L, <<" name ", (atom_to_binary(Name))/binary, " ">>) =/= nomatch],
+                   string:prefix(L, On) =/= nomatch, binary:match(L, Named) =/= nomatch],
     Relations = iolist_to_binary(io_lib:format(" relations ~b", [N])),
     binary:match(<<Line/binary, " ">>, <<Relations/binary, " ">>) =/= nomatch.
 

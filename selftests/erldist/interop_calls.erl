@@ -511,7 +511,7 @@ cli_watch(Node) ->
     true = watched(fun text/1, ["-j"], fun(A) -> exit(A, x) end, <<"\"reason\":\"x\"">>),
     Program = interop:program(Node, [p]),
     Watch = watch([], text(p, Node)),
-    true = eventually(fun() -> interop:related(p, 1) end),
+    true = eventually(fun() -> interop:related(p, Node, 1) end),
     interop:signal("KILL", Program),
     true = watch_tells(Watch, <<"{p,", (atom_to_binary(Node))/binary>>, <<"{signal,sigkill}">>),
     {0, Nobody} = cli(["process", "watch", text(nobody)]),

@@ -2,7 +2,7 @@
 %% How native processes end, seen from an Erlang node: links, monitors, calls.
 -module(interop_exits).
 -export([main/0]).
--import(interop, [program/2, call/2, call/3, signal/2, stop/1, ms/1, eventually/1, related/2]).
+-import(interop, [program/2, call/2, call/3, signal/2, stop/1, ms/1, eventually/1, related/3]).
 
 main() ->
     Node = list_to_atom(interop:node_arg(1)),
@@ -185,7 +185,7 @@ call_ends(Node, Request, End) ->
 call_killed(Node) ->
     {signal, sigkill} = call_ends(Node, mute, fun(Port) ->
         %% the call's monitor has come
-        true = eventually(fun() -> related(p, 1) end),
+        true = eventually(fun() -> related(p, Node, 1) end),
         signal("KILL", Port)
     end),
     true.
