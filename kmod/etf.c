@@ -16,7 +16,6 @@
 #define K_BIG		0x20
 #define K_TUPLE		0x40
 #define K_OTHER		0x80
-#define K_ANY		0xff
 #define K_NODE		(K_PID | K_REF | K_PORT)	/* has a node's name */
 
 /* Creations of the old tags PID, PORT, REFERENCE and NEW_REFERENCE */
@@ -527,7 +526,7 @@ static int skip_item(struct etf_cursor *c, u64 *left)
 	const u8 *head;
 	int err;
 
-	err = etf_open(c, K_ANY, &head);
+	err = etf_open(c, ETF_ANY, &head);
 	if (err)
 		return err;
 	if (etf_kinds[*head].kind & K_NODE)
@@ -1070,7 +1069,7 @@ static int scan_term_end(struct etf_scan *s, const struct etf_cursor *c)
 	int err = 1;
 
 	s->state = SCAN_HEAD;
-	s->want = K_ANY;
+	s->want = ETF_ANY;
 	s->outer = 0;
 	while (err > 0 && !--s->left)
 		err = scan_next_part(s, pos);
@@ -1456,7 +1455,7 @@ static int scan_bytes(struct etf_scan *s, struct etf_cursor *c, u32 len, u8 bits
 static int scan_big(struct etf_scan *s, struct etf_cursor *c, u32 len, u8 sign)
 {
 	/* In a fun, it must fit a word with a tag */
-	if (len > (s->want == K_ANY ? SCAN_BIG_MAX : 7))
+	if (len > (s->want == ETF_ANY ? SCAN_BIG_MAX : 7))
 		return -EINVAL;
 	return scan_bytes(s, c, len, !!sign);
 }
@@ -1628,14 +1627,6 @@ static int scan_step(struct etf_scan *s, struct etf_cursor *c)
 	default:
 		return scan_tail(s, c);
 	}
-}
-
-void etf_scan_init(struct etf_scan *s, const struct etf_scan_rules *rules)
-{
-	memset(s, 0, sizeof(*s));
-	s->rules = rules;
-	s->left = 1;
-	s->want = K_ANY;
 }
 
 int etf_scan_feed(struct etf_scan *s, const u8 *p, size_t len)

@@ -200,12 +200,22 @@ struct etf_scan {
 
 static_assert(sizeof(struct etf_scan) <= 128, "to be kept beside a message");
 
+/* Any kind of term */
+#define ETF_ANY		0xff
+
+/* Scans one term by rules, which are kept, not copied; NULL for none */
+#define ETF_SCAN_INIT(r) { .rules = (r), .left = 1, .want = ETF_ANY }
+
 /**
  * etf_scan_init() - start to scan one term
  * @s: state, to be released with etf_scan_free()
- * @rules: kept, not copied; NULL for none
+ * @rules: as for ETF_SCAN_INIT()
  */
-void etf_scan_init(struct etf_scan *s, const struct etf_scan_rules *rules);
+static inline void etf_scan_init(struct etf_scan *s,
+				 const struct etf_scan_rules *rules)
+{
+	*s = (struct etf_scan)ETF_SCAN_INIT(rules);
+}
 
 /**
  * etf_scan_feed() - scan the next piece of the term

@@ -170,12 +170,12 @@ static int __init erldist_init(void)
 		pr_err("family=%d: must be 1 to %d\n", family, AF_MAX - 1);
 		return -EINVAL;
 	}
-	err = erldist_blobs_init();
+	err = erldist_messages_init();
 	if (err)
 		return err;
 	err = erldist_processes_init();
 	if (err)
-		goto err_blobs;
+		goto err_messages;
 	err = workqueues_init();
 	if (err)
 		goto err_processes;
@@ -208,8 +208,8 @@ err_workqueues:
 	workqueues_exit();
 err_processes:
 	erldist_processes_exit();
-err_blobs:
-	erldist_blobs_exit();
+err_messages:
+	erldist_messages_exit();
 	return err;
 }
 
@@ -231,7 +231,7 @@ static void __exit erldist_exit(void)
 	unregister_pernet_subsys(&erldist_net_ops);
 	rcu_barrier();
 	erldist_processes_exit();
-	erldist_blobs_exit();
+	erldist_messages_exit();
 }
 
 module_init(erldist_init);

@@ -10,8 +10,23 @@
 
 #include "message.h"
 
-/* Data of a message that is cleared as a whole */
-#define CLEAR_MAX	256
+/* A small message is an object of this size */
+#define SMALL_SIZE	512
+#define SMALL_ROOM	(SMALL_SIZE - sizeof(struct erldist_msg))
+#define USER_OFFSET	offsetof(struct erldist_msg, data)
+
+/* Small messages that each CPU keeps, as net/core does heads of skbs */
+#define STASH_MAX	64
+#define STASH_MOVED	(STASH_MAX / 2)
+
+/* Small messages that are free. Its CPU alone uses it, with softirqs off. */
+struct stash {
+	unsigned int n;
+	void *msg[STASH_MAX];
+};
+
+static DEFINE_PER_CPU(struct stash, stashes);
+static struct kmem_cache *small_cache;
 
 /**
  * erldist_blob_new() - a shared copy of a term
@@ -48,10 +63,7 @@ static const char *const known_text[KNOWN_MAX] = {
 	[KNOWN_UNSENDABLE] = "unsendable_reason",
 };
 
-/**
- * erldist_blobs_exit() - free the known reasons
- */
-void erldist_blobs_exit(void)
+static void known_free(void)
 {
 	int i;
 
@@ -59,11 +71,7 @@ void erldist_blobs_exit(void)
 		erldist_blob_put(known[i]);
 }
 
-/**
- * erldist_blobs_init() - make the known reasons
- * Return: 0 or -ENOMEM.
- */
-int __init erldist_blobs_init(void)
+static int __init known_make(void)
 {
 	struct etf_atom atom;
 	int i;
@@ -73,12 +81,53 @@ int __init erldist_blobs_init(void)
 		known[i] = erldist_blob_new(NULL, etf_atom_size(&atom),
 					    GFP_KERNEL);
 		if (!known[i]) {
-			erldist_blobs_exit();
+			known_free();
 			return -ENOMEM;
 		}
 		etf_put_atom(known[i]->data, &atom);
 	}
 	return 0;
+}
+
+static void stashes_empty(void)
+{
+	struct stash *stash;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		stash = per_cpu_ptr(&stashes, cpu);
+		if (stash->n)
+			kmem_cache_free_bulk(small_cache, stash->n, stash->msg);
+	}
+}
+
+/**
+ * erldist_messages_exit() - after the last message
+ */
+void erldist_messages_exit(void)
+{
+	known_free();
+	stashes_empty();
+	kmem_cache_destroy(small_cache);
+}
+
+/**
+ * erldist_messages_init() - before the first message
+ * Return: 0 or -ENOMEM.
+ */
+int __init erldist_messages_init(void)
+{
+	int err;
+
+	small_cache = kmem_cache_create_usercopy("erldist_msg", SMALL_SIZE, 0,
+						 SLAB_HWCACHE_ALIGN, USER_OFFSET,
+						 SMALL_SIZE - USER_OFFSET, NULL);
+	if (!small_cache)
+		return -ENOMEM;
+	err = known_make();
+	if (err)
+		kmem_cache_destroy(small_cache);
+	return err;
 }
 
 /**
@@ -101,30 +150,91 @@ void erldist_blob_put(struct erldist_blob *blob)
 		kvfree(blob);
 }
 
+/*
+ * Not what KASAN watches, or is to be cleared when it is free; nor where softirqs
+ * off does not mean alone.
+ */
+static bool stash_used(void)
+{
+	return !IS_ENABLED(CONFIG_KASAN) && !IS_ENABLED(CONFIG_PREEMPT_RT) &&
+	       !want_init_on_free();
+}
+
+/* All or nothing, whichever way a kernel says it */
+static void stash_fill(struct stash *stash, gfp_t gfp)
+{
+	gfp = GFP_NOWAIT | __GFP_NOWARN | (gfp & __GFP_NOMEMALLOC);
+	if (kmem_cache_alloc_bulk(small_cache, gfp, STASH_MOVED, stash->msg))
+		stash->n = STASH_MOVED;
+}
+
+static void *small_alloc(gfp_t gfp)
+{
+	struct stash *stash;
+	void *msg = NULL;
+
+	if (!stash_used())
+		return kmem_cache_alloc(small_cache, gfp);
+	local_bh_disable();
+	stash = this_cpu_ptr(&stashes);
+	if (!stash->n)
+		stash_fill(stash, gfp);
+	if (stash->n)
+		msg = stash->msg[--stash->n];
+	local_bh_enable();
+	return msg ?: kmem_cache_alloc(small_cache, gfp);
+}
+
+static void small_free(void *msg)
+{
+	struct stash *stash;
+
+	if (!stash_used()) {
+		kmem_cache_free(small_cache, msg);
+		return;
+	}
+	local_bh_disable();
+	stash = this_cpu_ptr(&stashes);
+	if (stash->n == STASH_MAX) {
+		stash->n -= STASH_MOVED;
+		kmem_cache_free_bulk(small_cache, STASH_MOVED,
+				     stash->msg + stash->n);
+	}
+	stash->msg[stash->n++] = msg;
+	local_bh_enable();
+}
+
+/* All but its data, which nobody reads before it was written */
+static void msg_clear(struct erldist_msg *msg)
+{
+	memset_startat(msg, 0, ref);
+	msg->out = (struct erldist_out){
+		.list = LIST_HEAD_INIT(msg->out.list),
+		.items = LIST_HEAD_INIT(msg->out.items),
+		.ring = LIST_HEAD_INIT(msg->out.ring),
+	};
+}
+
 /**
  * erldist_msg_alloc() - a message with room for bytes in one piece
  * @room: bytes of data
- * @gfp: flags of the allocation
+ * @gfp: flags of the allocation; a small message that is not to be accounted
+ *	(__GFP_ACCOUNT) comes from those that the CPU keeps
  *
  * Return: an empty message, one reference, or NULL.
  */
 struct erldist_msg *erldist_msg_alloc(u32 room, gfp_t gfp)
 {
+	bool small = room <= SMALL_ROOM && !(gfp & __GFP_ACCOUNT);
 	struct erldist_msg *msg;
 
-	/* Most kernels clear what they allocate anyway: not a second time. */
-	if (room <= CLEAR_MAX)
-		gfp |= __GFP_ZERO;
-	msg = kmalloc(struct_size(msg, data, room), gfp | __GFP_NOWARN);
+	gfp |= __GFP_NOWARN;
+	msg = small ? small_alloc(gfp) : kmalloc(struct_size(msg, data, room), gfp);
 	if (!msg)
 		return NULL;
-	if (room > CLEAR_MAX)
-		memset(msg, 0, offsetof(struct erldist_msg, data));
+	msg_clear(msg);
 	refcount_set(&msg->ref, 1);
-	INIT_LIST_HEAD(&msg->out.list);
-	INIT_LIST_HEAD(&msg->out.items);
-	INIT_LIST_HEAD(&msg->out.ring);
-	INIT_HLIST_NODE(&msg->out.hash);
+	msg->small = small;
 	msg->room = room;
 	msg->tail = &msg->pieces;
 	return msg;
@@ -317,7 +427,10 @@ static void msg_free(struct erldist_msg *msg)
 		piece_free(piece);
 	}
 	erldist_blob_put(msg->reason);
-	kfree(msg);
+	if (msg->small)
+		small_free(msg);
+	else
+		kfree(msg);
 }
 
 /**
@@ -406,12 +519,11 @@ static int copy_all(struct erldist_msg *msg, struct msghdr *mh, size_t len,
 int erldist_msg_from_user(struct erldist_msg *msg, struct msghdr *mh,
 			  size_t len, const struct etf_scan_rules *rules)
 {
-	struct etf_scan scan;
+	struct etf_scan scan = ETF_SCAN_INIT(rules);
 	int err;
 
 	if (!len)
 		return -EINVAL;
-	etf_scan_init(&scan, rules);
 	err = copy_all(msg, mh, len, &scan);
 	etf_scan_free(&scan);
 	return err;

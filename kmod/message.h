@@ -46,8 +46,8 @@ enum erldist_known {
 	KNOWN_MAX,
 };
 
-int erldist_blobs_init(void);
-void erldist_blobs_exit(void);
+int erldist_messages_init(void);
+void erldist_messages_exit(void);
 struct erldist_blob *erldist_blob_known(enum erldist_known which);
 struct erldist_blob *erldist_blob_new(const void *p, size_t len, gfp_t gfp);
 void erldist_blob_put(struct erldist_blob *blob);
@@ -123,6 +123,7 @@ struct erldist_msg {
 	bool remote;		/* of a peer: counts in the node's pool */
 	bool local_from;	/* from_id and from_serial, no term */
 	bool to_latin1;
+	bool small;		/* of the CPUs' stashes */
 	u32 room;		/* size of data */
 	u32 used;
 	u32 from, from_len;	/* term of the sender */

@@ -19,9 +19,9 @@ struct send_op {
 	struct erldist_process *from;
 	struct msghdr *mh;
 	size_t len;
-	struct erldist_dest dest;
+	const struct erldist_dest *dest;
 	struct erldist_peer *peer;		/* remote: a reference */
-	struct erldist_target *target;		/* holds what dest points into */
+	struct erldist_target *target;		/* holds dest, or NULL */
 	struct erldist_signal sig;
 	bool noconnect;
 	bool nobody;				/* and none that could be meant */
@@ -160,7 +160,7 @@ static bool ends(const struct send_op *op)
 
 static int send_find_peer(struct send_op *op)
 {
-	op->peer = erldist_peer_find(op->from->node, &op->dest.node);
+	op->peer = erldist_peer_find(op->from->node, &op->dest->node);
 	if (op->peer)
 		return 0;
 	op->nobody = ends(op);
@@ -172,62 +172,19 @@ static int send_make_peer(struct send_op *op)
 {
 	struct erldist_peer *peer;
 
-	if (op->peer || op->nobody || op->dest.local ||
+	if (op->peer || op->nobody || op->dest->local ||
 	    !signal_ops[op->sig.op].dest)
 		return 0;
-	peer = erldist_peer_for(op->from, &op->dest.node, op->noconnect);
+	peer = erldist_peer_for(op->from, &op->dest->node, op->noconnect);
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
 	op->peer = peer;
 	return 0;
 }
 
-static int send_to_default(struct send_op *op)
-{
-	op->target = erldist_sock_target(op->es);
-	if (!op->target)
-		return -EDESTADDRREQ;
-	op->dest = op->target->dest;
-	op->peer = op->target->peer;
-	if (op->peer)
-		erldist_peer_get(op->peer);
-	/* It is a process. */
-	return names_node(op) ? -EINVAL : 0;
-}
-
-static int send_to_term(struct send_op *op, const u8 *term, size_t len)
-{
-	int err;
-
-	err = erldist_dest_parse(op->from->node, term, len, &op->dest);
-	if (!err && names_node(op))
-		err = erldist_dest_is_node(op->from->node, &op->dest);
-	if (err || op->dest.local)
-		return err;
-	return send_find_peer(op);
-}
-
-static int send_resolve(struct send_op *op)
-{
-	const u8 *term;
-	int n;
-
-	n = send_cmsgs(op);
-	if (n)
-		return n;
-	if (!signal_ops[op->sig.op].dest)
-		return 0;
-	if (op->dest_term)
-		return send_to_term(op, op->dest_term, op->dest_len);
-	if (!op->mh->msg_name || !op->mh->msg_namelen)
-		return send_to_default(op);
-	n = erldist_addr_term(op->mh->msg_name, op->mh->msg_namelen, &term);
-	return n < 0 ? n : send_to_term(op, term, n);
-}
-
 static void send_address(struct send_op *op, struct erldist_msg *msg)
 {
-	const struct erldist_dest *dest = &op->dest;
+	const struct erldist_dest *dest = op->dest;
 
 	msg->to_kind = dest->kind;
 	msg->local_from = true;
@@ -256,30 +213,32 @@ static void send_address(struct send_op *op, struct erldist_msg *msg)
 static struct erldist_msg *send_build(struct send_op *op)
 {
 	struct etf_scan_rules rules = {};
-	u32 name = op->dest.kind == CTL_NAME ? op->dest.name.len : 0;
+	u32 name = op->dest->kind == CTL_NAME ? op->dest->name.len : 0;
 	struct erldist_msg *msg;
-	u32 front;
+	u32 front, room;
 	int err;
 
 	if (op->len > READ_ONCE(op->from->node->limits.max_message))
 		return ERR_PTR(-EMSGSIZE);
 	/* What is sent to a name, or asks for a process, may be read here. */
-	front = op->dest.kind != CTL_NAME && !op->sig.op ?
+	front = op->dest->kind != CTL_NAME && !op->sig.op ?
 		name + min_t(size_t, op->len, 2) : ERLDIST_FRONT;
-	msg = erldist_msg_alloc(erldist_msg_room(front, op->len + name),
-				GFP_KERNEL_ACCOUNT);
+	room = erldist_msg_room(front, op->len + name);
+	/* A peer's queue bounds what waits for it; what waits here is the sender's. */
+	msg = erldist_msg_alloc(room, op->dest->local ? GFP_KERNEL_ACCOUNT :
+						       GFP_KERNEL);
 	if (!msg)
 		return ERR_PTR(-ENOMEM);
 	send_address(op, msg);
-	if (!op->dest.local) {
-		rules.peer = op->peer ? op->peer->atom : op->dest.node;
+	if (!op->dest->local) {
+		rules.peer = op->peer ? op->peer->atom : op->dest->node;
 		/* Who will be there when it is sent is not known yet. */
 		rules.any_creation = !op->peer || !READ_ONCE(op->peer->open);
 		if (op->peer)
 			rules.creation = READ_ONCE(op->peer->creation);
 	}
 	/* It goes on to whoever is linked. */
-	if (op->dest.local && op->sig.op == ERLDIST_SIG_EXIT)
+	if (op->dest->local && op->sig.op == ERLDIST_SIG_EXIT)
 		rules.any_peer = true;
 	err = erldist_msg_from_user(msg, op->mh, op->len, &rules);
 	if (!err)
@@ -367,8 +326,8 @@ static int send_remote(struct send_op *op, struct erldist_msg *msg)
 static int put_mailbox(struct send_op *op, struct erldist_process *to,
 		       struct erldist_msg *msg)
 {
-	if (op->dest.kind == CTL_REF)
-		return erldist_relation_by_alias(to, &op->dest.ref, msg,
+	if (op->dest->kind == CTL_REF)
+		return erldist_relation_by_alias(to, &op->dest->ref, msg,
 						 op->from);
 	return erldist_mailbox_put_local(to, NULL, msg, op->from, NULL);
 }
@@ -404,7 +363,7 @@ static int send_net_kernel(struct send_op *op, struct erldist_msg *msg)
 	struct erldist_msg *reply;
 	int err;
 
-	reply = erldist_netkernel_local(from->node, &op->dest.name, msg, &alias);
+	reply = erldist_netkernel_local(from->node, &op->dest->name, msg, &alias);
 	if (!reply)
 		return -ESRCH;
 	if (alias.n)
@@ -419,14 +378,14 @@ static int send_net_kernel(struct send_op *op, struct erldist_msg *msg)
 /* To a process of the same node. Nobody there is no error, as in Erlang. */
 static int send_local(struct send_op *op, struct erldist_msg *msg)
 {
-	struct erldist_process *to = erldist_ask_whom(op->from, &op->dest);
+	struct erldist_process *to = erldist_ask_whom(op->from, op->dest);
 	int err = -ESRCH;
 
 	if (to) {
 		err = send_mailbox(op, to, msg);
 		erldist_process_put(to);
-	} else if (op->dest.kind == CTL_NAME &&
-		   erldist_netkernel_is(&op->dest.name)) {
+	} else if (op->dest->kind == CTL_NAME &&
+		   erldist_netkernel_is(&op->dest->name)) {
 		err = send_net_kernel(op, msg);
 	}
 	if (err != -ESRCH)
@@ -447,7 +406,7 @@ static int send_deliver(struct send_op *op, struct erldist_msg *msg)
 {
 	int err;
 
-	if (op->dest.local)
+	if (op->dest->local)
 		err = send_local(op, msg);
 	else
 		err = send_remote(op, msg);
@@ -506,7 +465,7 @@ static int signal_ask(struct send_op *op)
 	struct erldist_ask ask = {
 		.from = op->from,
 		.port = op->es->port,
-		.dest = &op->dest,
+		.dest = op->dest,
 		.sig = &op->sig,
 	};
 	int err = signal_room(op);
@@ -539,7 +498,7 @@ static int exit_to(struct send_op *op, struct erldist_process *to,
 
 static int exit_local(struct send_op *op, struct erldist_msg *msg)
 {
-	struct erldist_process *to = erldist_ask_whom(op->from, &op->dest);
+	struct erldist_process *to = erldist_ask_whom(op->from, op->dest);
 	struct erldist_blob *reason;
 	int err = -ENOMEM;
 
@@ -558,12 +517,12 @@ static int send_exit(struct send_op *op, struct erldist_msg *msg)
 {
 	int err;
 
-	if (op->dest.kind != CTL_PID) {
+	if (op->dest->kind != CTL_PID) {
 		erldist_msg_put(msg);
 		return -EINVAL;
 	}
 	msg->ctl_op = OP_EXIT2;
-	if (!op->dest.local)
+	if (!op->dest->local)
 		return send_deliver(op, msg);
 	err = exit_local(op, msg);
 	erldist_msg_put(msg);
@@ -617,7 +576,7 @@ static int send_spawn(struct send_op *op, struct erldist_msg *msg)
 	struct erldist_ask ask = {
 		.from = op->from,
 		.port = op->es->port,
-		.dest = &op->dest,
+		.dest = op->dest,
 		.sig = &op->sig,
 		.peer = op->peer,
 	};
@@ -658,6 +617,50 @@ static int send_it(struct send_op *op)
 	}
 }
 
+static int send_to_default(struct send_op *op)
+{
+	op->target = erldist_sock_target(op->es);
+	if (!op->target)
+		return -EDESTADDRREQ;
+	op->dest = &op->target->dest;
+	op->peer = op->target->peer;
+	if (op->peer)
+		erldist_peer_get(op->peer);
+	/* It is a process. */
+	return names_node(op) ? -EINVAL : send_it(op);
+}
+
+/* What the term says stays here: who has a default destination needs no room for it. */
+static noinline_for_stack int send_to_term(struct send_op *op, const u8 *term,
+					   size_t len)
+{
+	struct erldist_dest dest;
+	int err;
+
+	err = erldist_dest_parse(op->from->node, term, len, &dest);
+	if (!err && names_node(op))
+		err = erldist_dest_is_node(op->from->node, &dest);
+	op->dest = &dest;
+	if (!err && !dest.local)
+		err = send_find_peer(op);
+	return err ?: send_it(op);
+}
+
+static int send_to_whom(struct send_op *op)
+{
+	const u8 *term;
+	int n;
+
+	if (!signal_ops[op->sig.op].dest)
+		return send_it(op);
+	if (op->dest_term)
+		return send_to_term(op, op->dest_term, op->dest_len);
+	if (!op->mh->msg_name || !op->mh->msg_namelen)
+		return send_to_default(op);
+	n = erldist_addr_term(op->mh->msg_name, op->mh->msg_namelen, &term);
+	return n < 0 ? n : send_to_term(op, term, n);
+}
+
 /**
  * erldist_process_sendmsg() - sendmsg() of a process
  * @sock: the socket
@@ -669,11 +672,13 @@ static int send_it(struct send_op *op)
  */
 int erldist_process_sendmsg(struct socket *sock, struct msghdr *mh, size_t len)
 {
+	static const struct erldist_dest nobody;
 	struct send_op op = {
 		.es = erldist_sk(sock->sk),
 		.from = sk_process(sock->sk),
 		.mh = mh,
 		.len = len,
+		.dest = &nobody,
 	};
 	int err;
 
@@ -683,9 +688,9 @@ int erldist_process_sendmsg(struct socket *sock, struct msghdr *mh, size_t len)
 		return -ENOTCONN;
 	if (!erldist_process_alive(op.from))
 		return -EPIPE;
-	err = send_resolve(&op);
+	err = send_cmsgs(&op);
 	if (!err)
-		err = send_it(&op);
+		err = send_to_whom(&op);
 	erldist_peer_put(op.peer);
 	erldist_target_put(op.target);
 	return err ?: len;

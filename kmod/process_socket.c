@@ -457,18 +457,24 @@ static void recv_name(struct msghdr *mh, const u8 *from, size_t len)
 		put_cmsg(mh, SOL_ERLDIST, ERLDIST_FROM, len, (void *)from);
 }
 
-static void recv_from(struct msghdr *mh, const struct erldist_process *proc,
-		      const struct erldist_msg *msg)
+static noinline_for_stack void recv_local(struct msghdr *mh,
+					  const struct erldist_process *proc,
+					  const struct erldist_msg *msg)
 {
 	u8 self[ERLDIST_SELF_MAX];
 
+	recv_name(mh, self, erldist_put_self(self, proc, msg->from_id,
+					     msg->from_serial));
+}
+
+static void recv_from(struct msghdr *mh, const struct erldist_process *proc,
+		      const struct erldist_msg *msg)
+{
 	/* The caller does not ask. */
 	if (!mh->msg_name && !mh->msg_controllen)
 		return;
 	if (msg->local_from)
-		recv_name(mh, self,
-			  erldist_put_self(self, proc, msg->from_id,
-					   msg->from_serial));
+		recv_local(mh, proc, msg);
 	else
 		recv_name(mh, msg->data + msg->from, msg->from_len);
 }

@@ -609,6 +609,14 @@ static void tx_gather(struct erldist_channel *ch, int *budget)
 	}
 }
 
+/* The stream has all of it. */
+static void tx_reset(struct erldist_tx *tx)
+{
+	tx->pos = 0;
+	tx->len = 0;
+	WRITE_ONCE(tx->taken, 0);
+}
+
 /* Nothing was sent for an interval: a tick, which needs no buffer. */
 static void tx_put_tick(struct erldist_channel *ch)
 {
@@ -625,10 +633,6 @@ static int tx_fill(struct erldist_channel *ch, int *budget)
 {
 	struct erldist_tx *tx = &ch->tx;
 
-	tx->pos = 0;
-	tx->len = 0;
-	/* The stream has all of it. */
-	WRITE_ONCE(tx->taken, 0);
 	if (!tx_buffer(ch))
 		return -EAGAIN;
 	tx->from = tx->buf;
@@ -726,6 +730,24 @@ static void tx_sent(struct erldist_channel *ch, size_t n)
 		tx_frame_done(ch);
 }
 
+/* Gives the stream what lies ready. Returns 0, or an error of the stream. */
+static int tx_give(struct erldist_channel *ch)
+{
+	struct kvec vec[TX_PARTS];
+	unsigned int parts;
+	int n, flags = 0;
+	size_t all;
+
+	all = tx_parts(ch, vec, &parts, &flags);
+	if (ch->peer->n_queued || tx_rest(&ch->tx, all))
+		flags |= MSG_MORE;
+	n = erldist_transport_send(ch, vec, parts, all, flags);
+	if (n < 0)
+		return n;
+	tx_sent(ch, n);
+	return 0;
+}
+
 /*
  * One step of sending. Returns 1 when there is nothing to do, 0 after
  * progress, or an error of the stream.
@@ -733,21 +755,11 @@ static void tx_sent(struct erldist_channel *ch, size_t n)
 static int tx_step(struct erldist_channel *ch, int *budget)
 {
 	struct erldist_tx *tx = &ch->tx;
-	struct kvec vec[TX_PARTS];
-	unsigned int parts;
-	int n, flags = 0;
-	size_t all;
 
-	if (tx->pos == tx->len && !tx->item)
-		return tx_fill(ch, budget);
-	all = tx_parts(ch, vec, &parts, &flags);
-	if (ch->peer->n_queued || tx_rest(tx, all))
-		flags |= MSG_MORE;
-	n = erldist_transport_send(ch, vec, parts, all, flags);
-	if (n < 0)
-		return n;
-	tx_sent(ch, n);
-	return 0;
+	if (tx->pos < tx->len || tx->item)
+		return tx_give(ch);
+	tx_reset(tx);
+	return *budget > 0 ? tx_fill(ch, budget) : 1;
 }
 
 static int tx_steps(struct erldist_channel *ch, int *budget)
@@ -827,9 +839,10 @@ static bool tx_release(struct erldist_channel *ch, int err, int budget)
 	}
 	spin_unlock_bh(&ch->peer->lock);
 	if (!again) {
-		/* wake_up_var() looks for sleepers without a lock. */
+		/* Who waits has set it before, and looks at pushing behind a barrier. */
 		smp_mb();
-		wake_up_var(&ch->pushing);
+		if (test_bit(CHANNEL_DEAD, &ch->flags))
+			wake_up_var(&ch->pushing);
 	}
 	return again;
 }
