@@ -74,9 +74,7 @@ struct erldist_rx {
 	struct erldist_seq *seq;	/* the frame belongs to this sequence */
 	struct erldist_process *to;	/* whom msg is charged to, a reference */
 	struct erldist_ctl ctl;		/* of msg, slices point into it */
-	u8 last_len;			/* ctl is of these bytes, 0: of others */
-	u8 last[128];			/* control message of a message to a pid */
-	const u8 *last_at;		/* where it was when ctl was read */
+	struct erldist_ctl_last last;	/* what ctl was read from */
 	struct list_head seqs;
 	u32 n_seqs;
 	/* handshake: one message */
@@ -99,11 +97,12 @@ struct erldist_tx {
 	struct erldist_out *item;	/* its payload is sent from where it lies */
 	size_t frame_left;	/* of the present frame, still to go */
 	size_t taken;	/* from the queue, and has not gone whole */
-	/* the last head of a message to a pid, as messages follow each other */
+	/* the last head of a message to a pid, to be that of others */
 	struct {
-		u64 from;	/* key of the flow */
-		u32 id, serial, creation;
+		u32 creation;	/* of To */
 		u8 len;		/* 0: none */
+		u8 to;		/* where the numbers of To stand */
+		u8 from;	/* and those of From, 0: there is none */
 		u8 data[128];
 	} last;
 };

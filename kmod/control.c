@@ -307,14 +307,119 @@ int erldist_ctl_read(struct etf_cursor *c, struct erldist_ctl *ctl)
 	return err;
 }
 
-void erldist_ctl_move(struct erldist_ctl *ctl, ptrdiff_t by)
+/* Behind the name of a pid's node: id and serial, then the creation */
+#define PID_NUMBERS	8
+#define PID_TAIL	12
+
+static u64 eight_bytes(const u8 *p)
+{
+	u64 v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static u32 four_bytes(const u8 *p)
+{
+	u32 v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* At least eight bytes. memcmp() goes by single ones at the end. */
+static bool same_bytes(const u8 *a, const u8 *b, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i + 8 <= len; i += 8) {
+		if (eight_bytes(a + i) != eight_bytes(b + i))
+			return false;
+	}
+	return eight_bytes(a + len - 8) == eight_bytes(b + len - 8);
+}
+
+static bool ctl_is_like(const struct erldist_ctl_last *last, const u8 *p)
+{
+	const u8 *was = last->bytes;
+	u32 behind = last->to + PID_NUMBERS, at = 0;
+
+	if (last->from) {
+		if (!same_bytes(p, was, last->from))
+			return false;
+		at = last->from + PID_NUMBERS;
+	}
+	return same_bytes(p + at, was + at, last->to - at) &&
+	       four_bytes(p + behind) == four_bytes(was + behind);
+}
+
+static void ctl_move(struct erldist_ctl *ctl, ptrdiff_t by)
 {
 	ctl->to.node.text += by;
 	if (!ctl->raw_from)
 		return;
 	ctl->raw_from += by;
-	if (ctl->from_kind == CTL_PID)
-		ctl->from.node.text += by;
+	ctl->from.node.text += by;
+}
+
+static void ctl_numbers(struct etf_pid *pid, const u8 *p)
+{
+	pid->id = get_unaligned_be32(p);
+	pid->serial = get_unaligned_be32(p + 4);
+}
+
+static const u8 *behind_name(const struct etf_pid *pid)
+{
+	return pid->node.text + pid->node.len;
+}
+
+/* Where each part that is compared has eight bytes, and To is what ends it */
+static void ctl_keep_last(struct erldist_ctl_last *last,
+			  const struct erldist_ctl *ctl, const u8 *start,
+			  const u8 *end)
+{
+	const u8 *to = behind_name(&ctl->to), *from = NULL, *at = start;
+
+	last->len = 0;
+	if (ctl->op != OP_SEND || ctl->to_kind != CTL_PID ||
+	    to + PID_TAIL != end || end > start + sizeof(last->bytes))
+		return;
+	if (ctl->raw_from) {
+		from = behind_name(&ctl->from);
+		if (ctl->from_kind != CTL_PID || from - start < 8 ||
+		    from + PID_TAIL != ctl->raw_from + ctl->raw_from_len)
+			return;
+		at = from + PID_NUMBERS;
+	}
+	if (to - at < 8)
+		return;
+	last->len = end - start;
+	last->to = to - start;
+	last->from = from ? from - start : 0;
+	last->at = start;
+	memcpy(last->bytes, start, last->len);
+}
+
+int erldist_ctl_read_next(struct etf_cursor *c, struct erldist_ctl *ctl,
+			  struct erldist_ctl_last *last)
+{
+	const u8 *start = c->p;
+	int err;
+
+	if (last->len && c->end - start >= last->len && ctl_is_like(last, start)) {
+		ctl_move(ctl, start - last->at);
+		last->at = start;
+		ctl_numbers(&ctl->to, start + last->to);
+		if (last->from)
+			ctl_numbers(&ctl->from, start + last->from);
+		c->p += last->len;
+		return 0;
+	}
+	last->len = 0;
+	err = erldist_ctl_read(c, ctl);
+	if (!err)
+		ctl_keep_last(last, ctl, start, c->p);
+	return err;
 }
 
 /*

@@ -105,11 +105,33 @@ struct erldist_ctl {
 int erldist_ctl_read(struct etf_cursor *c, struct erldist_ctl *ctl);
 
 /**
- * erldist_ctl_move() - the same control message lies somewhere else
- * @ctl: of a message to a pid
- * @by: bytes from where it was
+ * struct erldist_ctl_last - what the next control message is likely to be like
+ * @len: bytes, 0: none
+ * @to: where the numbers of To stand, which are another process's
+ * @from: where those of From stand, 0: there is no From
+ * @bytes: the control message
+ * @at: where it was read, and where the slices of what was read point to
  */
-void erldist_ctl_move(struct erldist_ctl *ctl, ptrdiff_t by);
+struct erldist_ctl_last {
+	u8 len;
+	u8 to;
+	u8 from;
+	u8 bytes[128];
+	const u8 *at;
+};
+
+/**
+ * erldist_ctl_read_next() - decode a control message like the one before
+ * @c: cursor, as for erldist_ctl_read()
+ * @ctl: what was read last with @last; filled in
+ * @last: all 0 at first; its len is to be 0 also when @ctl was changed
+ *
+ * Most are of messages to pids, and differ in the numbers of these.
+ *
+ * Return: as erldist_ctl_read().
+ */
+int erldist_ctl_read_next(struct etf_cursor *c, struct erldist_ctl *ctl,
+			  struct erldist_ctl_last *last);
 
 /**
  * struct erldist_ctl_out - a control message to write

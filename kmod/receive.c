@@ -440,7 +440,7 @@ static void rx_begin_next(struct rx_run *run, u64 id, u64 frag)
 	rx->msg = seq->msg;
 	rx->to = seq->to;
 	rx->ctl = seq->ctl;
-	rx->last_len = 0;
+	rx->last.len = 0;
 	rx->parsed = true;
 	rx_check_next(run);
 	rx->state = rx->msg ? RX_BODY : RX_SKIP;
@@ -640,59 +640,13 @@ static void rx_address(struct rx_run *run)
 		rx_charge(run, rx->msg->used);
 }
 
-/* At least eight bytes. memcmp() goes by single ones at the end. */
-static bool same_bytes(const u8 *a, const u8 *b, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i + 8 <= len; i += 8) {
-		if (get_unaligned((u64 *)(a + i)) != get_unaligned((u64 *)(b + i)))
-			return false;
-	}
-	return get_unaligned((u64 *)(a + len - 8)) ==
-	       get_unaligned((u64 *)(b + len - 8));
-}
-
-/*
- * One process sends another several messages: their control messages are the
- * same, and ctl needs only to point into the new one.
- */
-static bool rx_ctl_again(struct erldist_rx *rx, struct etf_cursor *c)
-{
-	if (!rx->last_len || c->end - c->p < rx->last_len ||
-	    !same_bytes(c->p, rx->last, rx->last_len))
-		return false;
-	erldist_ctl_move(&rx->ctl, c->p - rx->last_at);
-	rx->last_at = c->p;
-	c->p += rx->last_len;
-	return true;
-}
-
-static int rx_ctl(struct erldist_rx *rx, struct etf_cursor *c)
-{
-	const u8 *start = c->p;
-	int err;
-
-	if (rx_ctl_again(rx, c))
-		return 0;
-	rx->last_len = 0;
-	err = erldist_ctl_read(c, &rx->ctl);
-	if (err || rx->ctl.op != OP_SEND || rx->ctl.to_kind != CTL_PID ||
-	    c->p - start > sizeof(rx->last))
-		return err;
-	rx->last_at = start;
-	rx->last_len = c->p - start;
-	memcpy(rx->last, start, rx->last_len);
-	return 0;
-}
-
 /* The first piece is full, or the frame complete: whom is it for? */
 static void rx_parse(struct rx_run *run)
 {
 	struct erldist_rx *rx = &run->ch->rx;
 	struct etf_cursor c = { rx->msg->data, rx->msg->data + rx->msg->used };
 
-	if (rx_ctl(rx, &c) || !rx_payload(run, &c)) {
+	if (erldist_ctl_read_next(&c, &rx->ctl, &rx->last) || !rx_payload(run, &c)) {
 		rx_fail(run, ERLDIST_REASON_BAD_CONTROL);
 		return;
 	}
@@ -717,7 +671,7 @@ static u32 rx_more(const struct rx_run *run)
 	struct etf_cursor c = { msg->data, msg->data + msg->used };
 	u32 bytes = msg->used + rx->left, front = rx_front(run, bytes);
 	u32 most = min_t(u32, bytes, ERLDIST_PIECE_SIZE - sizeof(*msg));
-	int err = rx_ctl(rx, &c);
+	int err = erldist_ctl_read_next(&c, &rx->ctl, &rx->last);
 
 	/* With the first byte of the payload */
 	if (!err && c.p == c.end)

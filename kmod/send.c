@@ -441,44 +441,56 @@ static bool head_lasts(struct erldist_out *out)
 	       out_msg(out)->to_kind == CTL_PID && out->frag == 1;
 }
 
-static bool head_is_last(const struct erldist_tx *tx, struct erldist_out *out)
-{
-	const struct erldist_msg *msg = out_msg(out);
-
-	return tx->last.len && tx->last.from == out->key &&
-	       tx->last.id == msg->to_id &&
-	       tx->last.serial == msg->to_serial &&
-	       tx->last.creation == msg->to_creation;
-}
-
-static void head_keep(struct erldist_tx *tx, struct erldist_out *out,
+/* It ends with the creation of To, in pass-through with a version byte too. */
+static void head_keep(struct erldist_channel *ch, const struct erldist_msg *msg,
 		      const u8 *head, size_t len)
 {
-	const struct erldist_msg *msg = out_msg(out);
+	size_t to = len - !ch->header_mode - 12;
+	struct erldist_tx *tx = &ch->tx;
 
 	tx->last.len = len <= sizeof(tx->last.data) ? len : 0;
-	tx->last.from = out->key;
-	tx->last.id = msg->to_id;
-	tx->last.serial = msg->to_serial;
+	if (!tx->last.len)
+		return;
 	tx->last.creation = msg->to_creation;
-	memcpy(tx->last.data, head, tx->last.len);
+	tx->last.to = to;
+	tx->last.from = 0;
+	if (ch->dflags & DFLAG_SEND_SENDER)
+		tx->last.from = to - etf_atom_size(&ch->peer->atom) - 1 - 12;
+	memcpy(tx->last.data, head, len);
+}
+
+static void put_numbers(u8 *p, u32 id, u32 serial)
+{
+	put_unaligned_be32(id, p);
+	put_unaligned_be32(serial, p + 4);
+}
+
+/* Between the same nodes only the numbers of the pids differ. */
+static u8 *put_last_head(const struct erldist_tx *tx,
+			 const struct erldist_out *out,
+			 const struct erldist_msg *msg, u8 *p)
+{
+	memcpy(p, tx->last.data, tx->last.len);
+	put_numbers(p + tx->last.to, msg->to_id, msg->to_serial);
+	if (tx->last.from)
+		put_numbers(p + tx->last.from, lower_32_bits(out->key),
+			    upper_32_bits(out->key));
+	return p + tx->last.len;
 }
 
 static u8 *put_first_head(struct erldist_channel *ch, struct erldist_out *out,
 			  u8 *p)
 {
-	struct erldist_tx *tx = &ch->tx;
 	bool lasts = head_lasts(out);
 	u8 *start = p;
 
-	if (lasts && head_is_last(tx, out)) {
-		memcpy(p, tx->last.data, tx->last.len);
-		return p + tx->last.len;
-	}
+	if (lasts && ch->tx.last.len &&
+	    ch->tx.last.creation == out_msg(out)->to_creation)
+		return put_last_head(&ch->tx, out, out_msg(out), p);
 	p = put_frame_head(ch, p, out);
 	p = put_control(ch, out, p);
 	if (p && lasts)
-		head_keep(tx, out, start, p - start);
+		head_keep(ch, out_msg(out), start, p - start);
 	return p;
 }
 

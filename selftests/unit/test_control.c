@@ -15,6 +15,7 @@
 static const struct row elements[128] = {
 	['F'] = T(88, 119, 3, 'f', '@', 'h', WORD(1), WORD(2), WORD(3)),
 	['T'] = T(103, 100, 0, 3, 't', '@', 'h', WORD(4), WORD(5), 2),
+	['P'] = T(88, 119, 3, 'p', '@', 'h', WORD(12), WORD(13), WORD(14)),
 	['N'] = T(115, 4, 'n', 'a', 'm', 0xe9),
 	['R'] = T(90, 0, 3, 119, 3, 'r', '@', 'h', WORD(3), WORD(6), WORD(7), WORD(8)),
 	['A'] = T(114, 0, 2, 119, 3, 'a', '@', 'h', 2, WORD(9), WORD(10)),
@@ -603,24 +604,121 @@ static void test_golden(void)
 	   etf_atom_is(&ctl.name, "svc"), "golden: message to a name");
 }
 
-/* The same bytes elsewhere: nothing points to where they were */
-static void test_move(void)
+static bool same_pid(const struct etf_pid *a, const struct etf_pid *b)
 {
-	static const struct message m = { 22, "FT", OP_SEND, CTL_PID, CTL_PID, 'p' };
-	struct erldist_ctl ctl;
+	return a->node.text == b->node.text && a->node.len == b->node.len &&
+	       a->node.latin1 == b->node.latin1 && a->id == b->id &&
+	       a->serial == b->serial && a->creation == b->creation;
+}
+
+static bool same_send(const struct erldist_ctl *a, const struct erldist_ctl *b)
+{
+	return a->op == b->op && a->op_wire == b->op_wire &&
+	       a->from_kind == b->from_kind && a->to_kind == b->to_kind &&
+	       a->payload == b->payload && a->flags == b->flags &&
+	       a->raw_from == b->raw_from && a->raw_from_len == b->raw_from_len &&
+	       same_pid(&a->to, &b->to) &&
+	       (!a->raw_from || same_pid(&a->from, &b->from));
+}
+
+/* What is read after another one is what it is, whatever that was */
+static bool reads_after(const u8 *before, size_t before_len, const u8 *p, size_t len)
+{
+	struct etf_cursor b = { before, before + before_len };
+	struct etf_cursor c = { p, p + len }, d = c;
+	struct erldist_ctl ctl = {}, same;
+	struct erldist_ctl_last last = {};
+	int err, other;
+
+	erldist_ctl_read_next(&b, &ctl, &last);
+	err = erldist_ctl_read_next(&c, &ctl, &last);
+	other = erldist_ctl_read(&d, &same);
+	if (err != other || c.p != d.p)
+		return false;
+	return err || same.op != OP_SEND || same.to_kind != CTL_PID ||
+	       same_send(&ctl, &same);
+}
+
+/* In memory that ends where the bytes do */
+static bool reads_copy_after(const u8 *before, size_t before_len, const u8 *p, size_t len)
+{
+	u8 *copy = malloc(len ?: 1);
+	bool good;
+
+	memcpy(copy, p, len);
+	good = reads_after(before, before_len, copy, len);
+	free(copy);
+	return good;
+}
+
+static const struct message sends[] = {
+	{ 2, "CP", OP_SEND, CTL_NONE, CTL_PID, 'p' },
+	{ 22, "FP", OP_SEND, CTL_PID, CTL_PID, 'p' },
+	{ 23, "FPS", OP_SEND, CTL_PID, CTL_PID, 'p' },
+	{ 37, "1FP", OP_SEND, CTL_PID, CTL_PID, 'p' },
+};
+
+static size_t build_next(u8 *buf, size_t i)
+{
+	const struct message *m = i < ARRAY_SIZE(sends) ? &sends[i] :
+						&messages[i - ARRAY_SIZE(sends)];
+	size_t reason;
+
+	return build(buf, m->wire, m->elems, &reason);
+}
+
+static void test_next(void)
+{
+	size_t all = ARRAY_SIZE(sends) + ARRAY_SIZE(messages);
+	size_t i, j, k, bad = 0, len[2];
+	u8 buf[2][1024];
+
+	for (i = 0; i < all; i++) {
+		len[0] = build_next(buf[0], i);
+		for (j = 0; j < all; j++) {
+			len[1] = build_next(buf[1], j);
+			bad += !reads_copy_after(buf[0], len[0], buf[1], len[1]);
+		}
+	}
+	ok(!bad, "next: any operation after any other");
+	for (i = 0; i < ARRAY_SIZE(sends); i++) {
+		len[0] = build_next(buf[0], i);
+		for (j = 0; j < len[0]; j++) {
+			for (k = 1; k < 256; k++) {
+				memcpy(buf[1], buf[0], len[0]);
+				buf[1][j] ^= k;
+				bad += !reads_copy_after(buf[0], len[0], buf[1], len[0]);
+			}
+			bad += !reads_copy_after(buf[0], len[0], buf[0], j);
+		}
+	}
+	ok(!bad, "next: any byte that is another, and any that is missing");
+}
+
+/* Only numbers differ: it is not decoded, and nothing points to the one before */
+static void test_next_like(void)
+{
+	struct erldist_ctl_last last = {};
+	struct erldist_ctl ctl = {};
 	struct etf_cursor c;
 	u8 buf[2][1024];
-	size_t len, reason;
+	size_t i, len;
 
-	len = build(buf[0], m.wire, m.elems, &reason);
-	memcpy(buf[1], buf[0], len);
-	c = (struct etf_cursor){ buf[0], buf[0] + len };
-	ok(!erldist_ctl_read(&c, &ctl), "move: read");
-	memset(buf[0], 0, len);
-	erldist_ctl_move(&ctl, buf[1] - buf[0]);
-	ok(pid_is(&ctl.from, "f@h", 1, 2, 3) && pid_is(&ctl.to, "t@h", 4, 5, 2) &&
-	   ctl.raw_from > buf[1] && ctl.raw_from + ctl.raw_from_len < buf[1] + len,
-	   "move: it is of the copy");
+	for (i = 0; i < 2; i++) {
+		len = build_next(buf[0], i);
+		memcpy(buf[1], buf[0], len);
+		buf[1][len - 9] = 99;		/* of the id */
+		c = (struct etf_cursor){ buf[0], buf[0] + len };
+		ok(!erldist_ctl_read_next(&c, &ctl, &last) && last.len == len,
+		   "next: op %u is kept", sends[i].wire);
+		memset(buf[0], 0, len);
+		c = (struct etf_cursor){ buf[1], buf[1] + len };
+		ok(!erldist_ctl_read_next(&c, &ctl, &last) && c.p == c.end &&
+		   pid_is(&ctl.to, "p@h", 99, 13, 14), "next: op %u to another",
+		   sends[i].wire);
+	}
+	ok(pid_is(&ctl.from, "f@h", 1, 2, 3) && ctl.raw_from > buf[1] &&
+	   ctl.raw_from + ctl.raw_from_len < buf[1] + len, "next: its sender is of the copy");
 }
 
 static int write_seeds(const char *dir)
@@ -655,6 +753,7 @@ int main(int argc, char **argv)
 	test_terms();
 	test_writes();
 	test_golden();
-	test_move();
+	test_next();
+	test_next_like();
 	return tap_end();
 }
