@@ -143,7 +143,7 @@ none_up()
 
 keep_all()
 {
-	local keep=() i j begin
+	local keep=() i j begin came
 
 	for ((i = 0; i < HOSTS; i++)); do
 		for ((j = 0; j < EACH; j++)); do
@@ -154,13 +154,15 @@ keep_all()
 	hub erldist node run hub@hub --no-listen --cookie "$COOKIE" --ticktime "$TICKTIME" \
 		"${keep[@]}" > "$TMP/hub.log" 2>&1 &
 	children+=($!)
-	check "$((HOSTS * EACH)) nodes on $HOSTS hosts are up soon" all_up "$begin"
+	came=$(all_up "$begin")
+	report $? "$((HOSTS * EACH)) nodes on $HOSTS hosts: $came"
 	connections > "$TMP/before"
 	links down
 	check "without a network none is" wait_for 30 none_up
 	sleep 2
 	links up
-	check "with it they are again" all_up "$(now)"
+	came=$(all_up "$(now)")
+	report $? "with it: $came"
 	check "each by a new connection" all_new
 }
 
