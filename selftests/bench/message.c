@@ -205,11 +205,14 @@ int main(int argc, char **argv)
 		die("which peer?");
 	choose(rest[0], rest[1]);
 	ends = b.beam ? b.pairs : 2 * b.pairs;
-	if (pipe(p) || dup2(p[1], RESULT_FD) < 0 || pipe(begin) || pipe(leave))
+	if (pipe(p) || dup2(p[1], RESULT_FD) < 0)
 		die("pipe");
 	close(p[1]);
 	if (peer->prepare && !b.beam)
 		peer->prepare(&b);
+	/* Behind it: who holds processes must not hold the gates. */
+	if (pipe(begin) || pipe(leave))
+		die("pipe");
 	for (unsigned int i = 0; i < b.pairs; i++)
 		start_pair(&b, i);
 	close(RESULT_FD);
