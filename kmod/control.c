@@ -307,10 +307,6 @@ int erldist_ctl_read(struct etf_cursor *c, struct erldist_ctl *ctl)
 	return err;
 }
 
-/* Behind the name of a pid's node: id and serial, then the creation */
-#define PID_NUMBERS	8
-#define PID_TAIL	12
-
 static u64 eight_bytes(const u8 *p)
 {
 	u64 v;
@@ -342,12 +338,12 @@ static bool same_bytes(const u8 *a, const u8 *b, size_t len)
 static bool ctl_is_like(const struct erldist_ctl_last *last, const u8 *p)
 {
 	const u8 *was = last->bytes;
-	u32 behind = last->to + PID_NUMBERS, at = 0;
+	u32 behind = last->to + ETF_PID_NUMBERS, at = 0;
 
 	if (last->from) {
 		if (!same_bytes(p, was, last->from))
 			return false;
-		at = last->from + PID_NUMBERS;
+		at = last->from + ETF_PID_NUMBERS;
 	}
 	return same_bytes(p + at, was + at, last->to - at) &&
 	       four_bytes(p + behind) == four_bytes(was + behind);
@@ -382,14 +378,14 @@ static void ctl_keep_last(struct erldist_ctl_last *last,
 
 	last->len = 0;
 	if (ctl->op != OP_SEND || ctl->to_kind != CTL_PID ||
-	    to + PID_TAIL != end || end > start + sizeof(last->bytes))
+	    to + ETF_PID_TAIL != end || end > start + sizeof(last->bytes))
 		return;
 	if (ctl->raw_from) {
 		from = behind_name(&ctl->from);
 		if (ctl->from_kind != CTL_PID || from - start < 8 ||
-		    from + PID_TAIL != ctl->raw_from + ctl->raw_from_len)
+		    from + ETF_PID_TAIL != ctl->raw_from + ctl->raw_from_len)
 			return;
-		at = from + PID_NUMBERS;
+		at = from + ETF_PID_NUMBERS;
 	}
 	if (to - at < 8)
 		return;

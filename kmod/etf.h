@@ -200,6 +200,10 @@ struct etf_scan {
 
 static_assert(sizeof(struct etf_scan) <= 128, "to be kept beside a message");
 
+/* Behind the name in a pid as etf_put_pid() writes it: numbers, then creation */
+#define ETF_PID_NUMBERS	8
+#define ETF_PID_TAIL	12
+
 /* Any kind of term */
 #define ETF_ANY		0xff
 

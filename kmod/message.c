@@ -10,11 +10,6 @@
 
 #include "message.h"
 
-/* A small message is an object of this size */
-#define SMALL_SIZE	512
-#define SMALL_ROOM	(SMALL_SIZE - sizeof(struct erldist_msg))
-#define USER_OFFSET	offsetof(struct erldist_msg, data)
-
 /* Small messages that each CPU keeps, as net/core does heads of skbs */
 #define STASH_MAX	64
 #define STASH_MOVED	(STASH_MAX / 2)
@@ -117,11 +112,14 @@ void erldist_messages_exit(void)
  */
 int __init erldist_messages_init(void)
 {
+	const size_t data = offsetof(struct erldist_msg, data);
 	int err;
 
-	small_cache = kmem_cache_create_usercopy("erldist_msg", SMALL_SIZE, 0,
-						 SLAB_HWCACHE_ALIGN, USER_OFFSET,
-						 SMALL_SIZE - USER_OFFSET, NULL);
+	small_cache = kmem_cache_create_usercopy("erldist_msg",
+						 ERLDIST_SMALL_SIZE, 0,
+						 SLAB_HWCACHE_ALIGN, data,
+						 ERLDIST_SMALL_SIZE - data,
+						 NULL);
 	if (!small_cache)
 		return -ENOMEM;
 	err = known_make();
@@ -225,7 +223,7 @@ static void msg_clear(struct erldist_msg *msg)
  */
 struct erldist_msg *erldist_msg_alloc(u32 room, gfp_t gfp)
 {
-	bool small = room <= SMALL_ROOM && !(gfp & __GFP_ACCOUNT);
+	bool small = room <= ERLDIST_SMALL_ROOM && !(gfp & __GFP_ACCOUNT);
 	struct erldist_msg *msg;
 
 	gfp |= __GFP_NOWARN;

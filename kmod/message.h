@@ -17,6 +17,9 @@ struct msghdr;
 
 /* One allocation holds at most this much: order 3 with 4 KiB pages. */
 #define ERLDIST_PIECE_SIZE	32768
+/* A small message is an object of this size, with room for so much data. */
+#define ERLDIST_SMALL_SIZE	512
+#define ERLDIST_SMALL_ROOM	(ERLDIST_SMALL_SIZE - sizeof(struct erldist_msg))
 /* A message of at most this much is all in data: one object of a slab. */
 #define ERLDIST_DATA_MAX	(8192 - sizeof(struct erldist_msg))
 /* Else data holds the front, in which is all that is to be read here. */

@@ -445,7 +445,7 @@ static bool head_lasts(struct erldist_out *out)
 static void head_keep(struct erldist_channel *ch, const struct erldist_msg *msg,
 		      const u8 *head, size_t len)
 {
-	size_t to = len - !ch->header_mode - 12;
+	size_t to = len - !ch->header_mode - ETF_PID_TAIL;
 	struct erldist_tx *tx = &ch->tx;
 
 	tx->last.len = len <= sizeof(tx->last.data) ? len : 0;
@@ -455,7 +455,8 @@ static void head_keep(struct erldist_channel *ch, const struct erldist_msg *msg,
 	tx->last.to = to;
 	tx->last.from = 0;
 	if (ch->dflags & DFLAG_SEND_SENDER)
-		tx->last.from = to - etf_atom_size(&ch->peer->atom) - 1 - 12;
+		tx->last.from = to - etf_atom_size(&ch->peer->atom) - 1 -
+				ETF_PID_TAIL;
 	memcpy(tx->last.data, head, len);
 }
 
