@@ -327,7 +327,7 @@ static void rx_sweep(struct erldist_channel *ch)
 
 /*
  * The pool is full and waiting cannot help: what comes for processes that have
- * ended goes, then whoever has most in it. One for each message is enough:
+ * ended goes, then whoever has most in it. One for each frame is enough:
  * what it held is free, or will be soon.
  */
 static void make_room(struct rx_run *run, size_t bytes)
@@ -343,7 +343,7 @@ static void make_room(struct rx_run *run, size_t bytes)
 }
 
 /*
- * Room for a new message: true. Else the channel is held up, within its
+ * Room for what a frame brings: true. Else the channel is held up, within its
  * budget, or whoever has most in the pool ends.
  */
 static bool rx_admit(struct rx_run *run, size_t bytes)
@@ -407,23 +407,33 @@ static bool rx_begin_sequence(struct rx_run *run, u64 id, u64 frag)
 }
 
 static void rx_too_long(struct rx_run *run);
+static void rx_forget(struct rx_run *run);
 
-/* The count and the first fragment promised less than this? */
-static void rx_check_next(struct rx_run *run)
+/*
+ * Room for more of a message, as for a new one: true. The count and the first
+ * fragment may have promised less.
+ */
+static bool rx_admit_next(struct rx_run *run)
 {
 	struct erldist_node *node = run->ch->node;
 	struct erldist_rx *rx = &run->ch->rx;
 	u64 most = READ_ONCE(node->limits.max_message) + ERLDIST_PIECE_SIZE;
 
+	if (rx->to && !erldist_process_alive(rx->to))
+		rx_forget(run);
 	if (!rx->msg)
-		return;
+		return true;
 	if ((u64)rx->msg->charged + rx->left > most) {
 		rx_too_long(run);
-	} else if (pool_full(node, rx->left)) {
-		make_room(run, rx->left);
-		if (!rx->to && pool_full(node, rx->left))
-			rx_fail(run, ERLDIST_REASON_LIMIT);
+		return true;
 	}
+	if (!rx->left || !pool_full(node, rx->left))
+		return true;
+	if (!rx_admit(run, rx->left))
+		return false;
+	if (!rx->to && pool_full(node, rx->left))
+		rx_fail(run, ERLDIST_REASON_LIMIT);
+	return true;
 }
 
 static void rx_begin_next(struct rx_run *run, u64 id, u64 frag)
@@ -442,7 +452,8 @@ static void rx_begin_next(struct rx_run *run, u64 id, u64 frag)
 	rx->ctl = seq->ctl;
 	rx->last.len = 0;
 	rx->parsed = true;
-	rx_check_next(run);
+	if (!rx_admit_next(run))
+		return;
 	rx->state = rx->msg ? RX_BODY : RX_SKIP;
 	if (!rx->left)
 		rx->state = RX_COMPLETE;

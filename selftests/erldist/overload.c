@@ -268,6 +268,63 @@ TEST_F_TIMEOUT(overload, large_ones_interleaved, 120)
 	EXPECT_EQ(ended, info.overflows);
 }
 
+#define SERIES	8
+
+/* One after the other, to one */
+static void *write_series(void *arg)
+{
+	struct interleave *x = arg;
+	struct epid from = wire_pid(x->w, 1);
+	DEFINE_BUF(msg);
+	DEFINE_BUF(ctl);
+
+	fmt(&ctl, "{ipaa}", OP_REG_SEND, &from, "", "reader");
+	buf_u8(&msg, 109);
+	buf_be32(&msg, LARGE - 5);
+	memset(buf_grow(&msg, LARGE - 5), 'z', LARGE - 5);
+	for (int i = 0; i < SERIES * PARTS && !x->failed; i++) {
+		int part = i % PARTS;
+		DEFINE_BUF(out);
+
+		wire_fragment(&out, part ? 70 : 69, i / PARTS, PARTS - part,
+			      part ? NULL : &ctl, msg.p + part * 65536, 65536);
+		x->failed = wire_write(x->w, out.p, out.len);
+	}
+	return NULL;
+}
+
+/*
+ * The pool is full before the second message is whole: its bytes wait for who reads
+ * the first one, as another message would.
+ */
+TEST_F_TIMEOUT(overload, large_ones_and_a_slow_reader, 60)
+{
+	struct interleave x = { .w = &self->w };
+	int p = proc("reader", NULL);
+	struct node_info info;
+	pthread_t t;
+
+	self->l.max_message = LARGE;
+	self->l.mailbox_pool = POOL;
+	self->l.stall = STALL;
+	ASSERT_EQ(0, node_set_limits(self->node, &self->l));
+	ASSERT_EQ(0, pthread_create(&t, NULL, write_series, &x));
+	for (int i = 0; i < SERIES; i++) {
+		DEFINE_MSG(m);
+
+		sleep_ms(100);
+		ASSERT_EQ(0, proc_recv(p, &m, WAIT_MS)) {
+			TH_LOG("message %d", i);
+		}
+		EXPECT_EQ(LARGE, m.term.len);
+	}
+	pthread_join(t, NULL);
+	EXPECT_FALSE(x.failed);
+	ASSERT_EQ(0, node_info("k@h", &info));
+	EXPECT_EQ(0, info.overflows);
+	EXPECT_TRUE(pool_is_empty("k@h"));
+}
+
 /* Of all lines of a file that begin so, blanks apart */
 static long sum_of(const char *path, const char *begin)
 {
