@@ -11,7 +11,7 @@
 #include "message.h"
 
 /* Small messages that each CPU keeps, as net/core does heads of skbs */
-#define STASH_MAX	64
+#define STASH_MAX	128
 #define STASH_MOVED	(STASH_MAX / 2)
 
 /* Small messages that are free. Its CPU alone uses it, with softirqs off. */
@@ -166,20 +166,28 @@ static void stash_fill(struct stash *stash, gfp_t gfp)
 		stash->n = STASH_MOVED;
 }
 
+static void *stash_pop(gfp_t gfp)
+{
+	struct stash *stash = this_cpu_ptr(&stashes);
+
+	if (!stash->n)
+		stash_fill(stash, gfp);
+	return stash->n ? stash->msg[--stash->n] : NULL;
+}
+
 static void *small_alloc(gfp_t gfp)
 {
-	struct stash *stash;
-	void *msg = NULL;
+	void *msg;
 
 	if (!stash_used())
 		return kmem_cache_alloc(small_cache, gfp);
-	local_bh_disable();
-	stash = this_cpu_ptr(&stashes);
-	if (!stash->n)
-		stash_fill(stash, gfp);
-	if (stash->n)
-		msg = stash->msg[--stash->n];
-	local_bh_enable();
+	if (in_softirq()) {
+		msg = stash_pop(gfp);
+	} else {
+		local_bh_disable();
+		msg = stash_pop(gfp);
+		local_bh_enable();
+	}
 	return msg ?: kmem_cache_alloc(small_cache, gfp);
 }
 
@@ -202,17 +210,6 @@ static void small_free(void *msg)
 	local_bh_enable();
 }
 
-/* All but its data, which nobody reads before it was written */
-static void msg_clear(struct erldist_msg *msg)
-{
-	memset_startat(msg, 0, ref);
-	msg->out = (struct erldist_out){
-		.list = LIST_HEAD_INIT(msg->out.list),
-		.items = LIST_HEAD_INIT(msg->out.items),
-		.ring = LIST_HEAD_INIT(msg->out.ring),
-	};
-}
-
 /**
  * erldist_msg_alloc() - a message with room for bytes in one piece
  * @room: bytes of data
@@ -230,7 +227,8 @@ struct erldist_msg *erldist_msg_alloc(u32 room, gfp_t gfp)
 	msg = small ? small_alloc(gfp) : kmalloc(struct_size(msg, data, room), gfp);
 	if (!msg)
 		return NULL;
-	msg_clear(msg);
+	/* What is before is the queue's, and data is read when it was written. */
+	memset_startat(msg, 0, ref);
 	refcount_set(&msg->ref, 1);
 	msg->small = small;
 	msg->room = room;

@@ -445,9 +445,6 @@ static u8 near_kind(const struct erldist_relation_spec *spec)
 static void rel_init(struct erldist_relation *rel,
 		     const struct erldist_relation_spec *spec)
 {
-	INIT_LIST_HEAD(&rel->out.list);
-	INIT_LIST_HEAD(&rel->out.items);
-	INIT_LIST_HEAD(&rel->out.ring);
 	rel->out.kind = OUT_RELATION;
 	rel->out.key = erldist_process_key(spec->near);
 	INIT_LIST_HEAD(&rel->peer_list);

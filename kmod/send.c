@@ -77,6 +77,8 @@ static void flow_append(struct erldist_peer *peer, struct erldist_out *out)
 {
 	struct erldist_out *head = flow_find(peer, out->key);
 
+	INIT_LIST_HEAD(&out->items);
+	out->pos = 0;
 	if (head)
 		list_add_tail(&out->list, &head->items);
 	else
