@@ -398,6 +398,8 @@ void erldist_pool_sub(struct erldist_node *node, size_t bytes)
  */
 void erldist_pool_freed(struct erldist_node *node)
 {
+	/* Pairs with stall_begin(). */
+	smp_mb__after_atomic();
 	if (atomic_read(&node->n_stalled) &&
 	    atomic_long_read(&node->pool_used) <
 	    READ_ONCE(node->limits.mailbox_pool))

@@ -1046,6 +1046,9 @@ static void rx_leftover(struct rx_run *run)
 /* The reason for the end of a TCP stream; 0: it goes on. */
 static u8 tcp_end(struct rx_run *run, struct sock *sk, int n)
 {
+	/* What user space read before is still to be taken. */
+	if (run->ch->rx.buf_pos < run->ch->rx.buf_len)
+		return 0;
 	if (tcp_sk(sk)->urg_data)
 		return ERLDIST_REASON_URGENT_DATA;
 	if (tcp_inq(sk) > 0 && (n > 0 || run->stop))

@@ -811,6 +811,32 @@ TEST_F(status, ready)
 	EXPECT_TRUE(buf_eq(&f.msg, &hello));
 }
 
+/* More frames were read than are taken at once, and nothing comes behind them */
+TEST_F(status, ready_with_all_there_will_be)
+{
+	int p = proc("svc", NULL), sv[2];
+	struct epid from = wire_pid(&self->w, 1);
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(msg);
+	DEFINE_BUF(b);
+
+	self->w.header = true;
+	fmt(&ctl, "{ipaa}", OP_REG_SEND, &from, "", "svc");
+	for (int n = 0; n < 1000; n++)
+		wire_frame(&self->w, &b, &ctl, term(&msg, "i", n));
+	stream_pair(CARRIER_TCP4, sv);
+	close(sv[1]);
+	ASSERT_TRUE(poll_for(sv[0], POLLRDHUP, WAIT_MS));
+	ASSERT_EQ(0, node_channel(self->node, &(struct channel){
+		.fd = sv[0], .role = ERLDIST_ROLE_READY, .peer = "w@h",
+		.flags = DEFAULT_FLAGS, .creation = self->w.creation, .data = &b }));
+	for (int n = 0; n < 1000; n++) {
+		ASSERT_TRUE(proc_expect(p, term(&msg, "i", n))) {
+			TH_LOG("message %d", n);
+		}
+	}
+}
+
 TEST_F(status, ready_with_flags_that_do_not_suffice)
 {
 	int sv[2];
