@@ -353,8 +353,10 @@ void erldist_peer_event(struct erldist_peer *peer, u32 pending, u64 tag,
 	struct erldist_node *node = peer->node;
 
 	spin_lock_bh(&node->event_lock);
+	/* That it is wanted is about no connection. */
+	if (pending != ERLDIST_PENDING_WANTED || !peer->pending)
+		peer->event_tag = tag;
 	peer->pending |= pending;
-	peer->event_tag = tag;
 	if (connection)
 		peer->event_connection = connection;
 	if (list_empty(&peer->event) && !READ_ONCE(node->dead)) {

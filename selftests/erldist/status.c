@@ -729,6 +729,28 @@ TEST_F(status, strangers_beside_the_real_one)
 	EXPECT_EQ(0, i.lost);
 }
 
+/* A connection came and went, and is wanted again, before anybody looked */
+TEST_F(status, tag_of_a_connection_that_is_wanted_again)
+{
+	int p = proc("svc", NULL);
+	struct peer_info i;
+	uint64_t end = now_ms() + WAIT_MS;
+	DEFINE_BUF(d);
+	DEFINE_BUF(b);
+
+	ASSERT_EQ(0, dial(self->node, &self->w, 7, &b));
+	ASSERT_EQ(0, prove(&self->w, COOKIE));
+	close(self->w.fd);
+	do {
+		ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	} while (i.state != ERLDIST_PEER_STATE_DOWN && now_ms() < end);
+	ASSERT_LT(0, proc_send(p, fmt(&d, "{aa}", "x", "w@h"), term(&b, "i", 1)));
+	ASSERT_EQ(0, node_event(self->node, &i, WAIT_MS));
+	EXPECT_EQ(ERLDIST_PENDING_UP | ERLDIST_PENDING_DOWN | ERLDIST_PENDING_WANTED,
+		  i.pending);
+	EXPECT_EQ(7, i.tag);
+}
+
 /* A running connection, and many who claim to be its peer and prove nothing */
 TEST_F(status, strangers_do_not_replace_a_connection)
 {
