@@ -3,8 +3,11 @@
  * Round trips of 64 bytes while something else goes on, in microseconds: "p50",
  * "p99", and "idle" (p99) without it.
  *
- *	beside [--count=N] erldist|ei bulk	64 MiB messages pass on the same
- *		connection; "allowed": idle and the time of 128 KiB at their rate
+ *	beside [--count=N] erldist|ei|tcp bulk	64 MiB messages pass on the same
+ *		connection (tcp: on another); "allowed": idle and the time of 128 KiB
+ *		at their rate
+ *	beside [--count=N] erldist|tcp spin	so many processes compute as the
+ *		large messages keep busy
  *	beside [--count=N] erldist casts	a thousand messages to a process asleep
  *		for 100 ms, again and again; "lost": of them
  */
@@ -14,8 +17,11 @@
 #include "bench.h"
 
 #define BULK		(64 << 20)
+#define BULKS		4
 #define CASTS		1000
 #define ASLEEP_MS	100
+/* Who sends, who receives, and what the kernel does for both */
+#define SPINNERS	3
 
 /* What the programs of both ends know of each other */
 struct shared {
@@ -28,6 +34,11 @@ static struct shared *shared;
 static struct bench small = { .size = 64 }, large = { .size = BULK };
 static const struct peer *peer;
 static unsigned int trips;
+static bool passes;	/* messages, beside the round trips */
+
+/* Round trips that were measured, in microseconds */
+static double us[100000];
+static unsigned int n_us;
 
 static int by_size(const void *a, const void *b)
 {
@@ -36,44 +47,47 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static double percentile(double *us, double part)
+static double percentile(double part)
 {
-	qsort(us, trips, sizeof(*us), by_size);
-	return us[(unsigned int)((trips - 1) * part)];
+	return us[(unsigned int)((n_us - 1) * part)];
 }
 
-static void pings(struct end *e, const uint8_t *message, double *us)
+/* @n round trips, and more until @bytes have passed */
+static void pings(struct end *e, const uint8_t *message, unsigned int n, uint64_t bytes)
 {
 	uint8_t in[256];
 	uint64_t start;
 
-	for (unsigned int i = 0; i < trips; i++) {
+	for (n_us = 0; n_us < ARRAY_SIZE(us) && (n_us < n || shared->bytes < bytes); n_us++) {
 		start = now_ns();
 		peer->send(e, message);
 		peer->recv(e, in, sizeof(in));
-		us[i] = (now_ns() - start) / 1000.0;
+		us[n_us] = (now_ns() - start) / 1000.0;
 	}
+	qsort(us, n_us, sizeof(*us), by_size);
 }
 
 static void report(struct end *e)
 {
-	double *us = calloc(trips, sizeof(*us)), idle, rate;
 	uint8_t *message = bench_message(small.size);
 	uint64_t start, bytes;
+	double idle, rate;
 
-	pings(e, message, us);
-	pings(e, message, us);
-	idle = percentile(us, .99);
+	pings(e, message, trips, 0);
+	pings(e, message, trips, 0);
+	idle = percentile(.99);
 	shared->go = true;
-	while (!shared->bytes && !shared->casts)
+	while (passes && !shared->bytes && !shared->casts)
 		sleep_ms(1);
 	bytes = shared->bytes;
 	start = now_ns();
-	pings(e, message, us);
+	pings(e, message, trips, bytes ? bytes + BULKS * BULK : 0);
+	if (bytes && shared->bytes == bytes)
+		die("large messages do not pass");
 	rate = (double)(shared->bytes - bytes) / (now_ns() - start);
 	result("idle", idle);
-	result("p50", percentile(us, .5));
-	result("p99", percentile(us, .99));
+	result("p50", percentile(.5));
+	result("p99", percentile(.99));
 	if (bytes) {
 		result("rate_MB", rate * 1000);
 		result("allowed", idle + (128 << 10) / rate / 1000);
@@ -133,6 +147,15 @@ static int bulk_sink(void *arg)
 	return 0;
 }
 
+static int spinner(void *arg)
+{
+	while (!shared->go)
+		sleep_ms(1);
+	while (!shared->stop)
+		;
+	return 0;
+}
+
 static int cast_source(void *arg)
 {
 	struct end *e = arg;
@@ -188,9 +211,10 @@ static pid_t start(const struct bench *b, unsigned int pair, int (*near)(void *)
 
 /*
  * ei has one connection, which one thread at a time may write to: who sends a
- * small message waits for the large one.
+ * small message waits for the large one, but not for the next.
  */
 static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;
+static volatile bool small_waits;
 static struct end both;
 static uint8_t *large_copy;
 
@@ -203,14 +227,17 @@ static void *ei_bulk(void *arg)
 		if (ei_send(both.fd, &both.pid, (char *)large_copy, BULK + 1) < 0)
 			die("ei_send");
 		pthread_mutex_unlock(&writing);
-		sched_yield();
+		while (small_waits)
+			sched_yield();
 	}
 	return NULL;
 }
 
 static void ei_small(struct end *e, const uint8_t *message)
 {
+	small_waits = true;
 	pthread_mutex_lock(&writing);
+	small_waits = false;
 	peer_ei.send(e, message);
 	pthread_mutex_unlock(&writing);
 }
@@ -253,18 +280,37 @@ static int ei_far(void *arg)
 	return 0;
 }
 
+static const struct peer *peer_named(const char *name)
+{
+	if (!strcmp(name, "ei"))
+		return &peer_ei;
+	return strcmp(name, "tcp") ? &peer_erldist_tcp : &peer_tcp;
+}
+
+/* What goes on beside the round trips */
+static void start_other(const char *what)
+{
+	if (!strcmp(what, "casts")) {
+		start(&small, 1, cast_source, cast_sink);
+	} else if (!strcmp(what, "bulk")) {
+		start(&large, 1, bulk_source, bulk_sink);
+	} else {
+		for (int i = 0; i < SPINNERS; i++)
+			spawn(spinner, NULL);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct bench b = { .count = 1000, .pairs = 2 };
 	char **rest = bench_options(&b, argv + 1);
-	bool casts;
 	pid_t pid;
 
 	if (!rest[0] || !rest[1])
-		die("usage: beside [--count=N] erldist|ei bulk|casts");
+		die("usage: beside [--count=N] erldist|ei|tcp bulk|spin|casts");
 	trips = b.count;
-	casts = !strcmp(rest[1], "casts");
-	peer = strcmp(rest[0], "ei") ? &peer_erldist_tcp : &peer_ei;
+	passes = strcmp(rest[1], "spin");
+	peer = peer_named(rest[0]);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	peer->prepare(&b);
@@ -272,11 +318,10 @@ int main(int argc, char **argv)
 		pid = start(&small, 0, ei_near, ei_far);
 	} else {
 		pid = start(&small, 0, pinger, echoer);
-		start(casts ? &small : &large, 1, casts ? cast_source : bulk_source,
-		      casts ? cast_sink : bulk_sink);
+		start_other(rest[1]);
 	}
 	waitpid(pid, NULL, 0);
-	if (casts) {
+	if (!strcmp(rest[1], "casts")) {
 		sleep_ms(2 * ASLEEP_MS);
 		result("lost", shared->casts - shared->got);
 	}

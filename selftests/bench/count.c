@@ -2,7 +2,8 @@
 /*
  * A QEMU plugin: how many instructions a guest executed where, between two
  * marks that programs of the bench set around what they measure. Writes lines
- * "ADDRESS INSTRUCTIONS", one for each block of code, to out=PATH.
+ * "ADDRESS INSTRUCTIONS LOCKED", one for each block of code, to out=PATH; locked
+ * are those that several processors would have to agree on.
  *
  * Debian has no header for plugins: what is used of the interface (version 1)
  * is declared here.
@@ -48,6 +49,7 @@ struct block {
 	uint64_t address;
 	uint64_t now;		/* counted in line by the guest's code */
 	uint64_t total;		/* of what was between marks */
+	size_t n, locked;	/* instructions in it */
 };
 
 static struct block *blocks;
@@ -77,17 +79,29 @@ static void look_for_mark(struct qemu_plugin_insn *insn)
 						       NULL);
 }
 
+/* Kernels on one processor have put 0x3e in place of the prefix. */
+static bool is_locked(const struct qemu_plugin_insn *insn)
+{
+	const uint8_t *p = qemu_plugin_insn_data(insn);
+
+	return qemu_plugin_insn_size(insn) > 2 &&
+	       (p[0] == 0xf0 || (p[0] == 0x3e && p[1] != 0xff));
+}
+
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	size_t n = qemu_plugin_tb_n_insns(tb);
 	struct block *b = calloc(1, sizeof(*b));
 
 	b->address = qemu_plugin_tb_vaddr(tb);
+	b->n = n;
 	b->next = blocks;
 	blocks = b;
 	qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64, &b->now, n);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		look_for_mark(qemu_plugin_tb_get_insn(tb, i));
+		b->locked += is_locked(qemu_plugin_tb_get_insn(tb, i));
+	}
 }
 
 static void finish(qemu_plugin_id_t id, void *data)
@@ -96,7 +110,8 @@ static void finish(qemu_plugin_id_t id, void *data)
 
 	for (struct block *b = blocks; f && b; b = b->next) {
 		if (b->total)
-			fprintf(f, "%" PRIx64 " %" PRIu64 "\n", b->address, b->total);
+			fprintf(f, "%" PRIx64 " %" PRIu64 " %" PRIu64 "\n", b->address,
+				b->total, b->total / b->n * b->locked);
 	}
 	if (f)
 		fclose(f);

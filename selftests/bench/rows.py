@@ -73,7 +73,9 @@ for n in 250, 1000:
 job('connect_ei', 'grow', '--count=250', 'connect', 'ei')
 job('idle_1000', 'grow', '--count=1000', 'idle')
 job('beside_bulk', 'beside', '--count=500', 'erldist', 'bulk')
-job('beside_bulk_ei', 'beside', '--count=20', 'ei', 'bulk')
+job('beside_bulk_ei', 'beside', '--count=10', 'ei', 'bulk')
+job('beside_bulk_tcp', 'beside', '--count=500', 'tcp', 'bulk')
+job('beside_spin_tcp', 'beside', '--count=2000', 'tcp', 'spin')
 job('beside_casts', 'beside', '--count=500', 'erldist', 'casts')
 
 row('round trip, one node', 'erldist_trip', (1.0, 'tipc_trip'), beside=['unix_trip'])
@@ -103,7 +105,8 @@ row('round trip with 100,000 processes on the node', 'processes_100000', (1.2, '
 row('round trip over TCP with 1,000 peers up', 'peers_1000', (1.2, 'peers_1'), runs='icount',
     beside=['peers_100'])
 row('64 B round trips beside 64 MiB messages', 'beside_bulk/p99', (1.0, 'beside_bulk/allowed'),
-    runs='wall', unit='us', beside=['beside_bulk/p50', 'beside_bulk/idle', 'beside_bulk_ei/p99'])
+    runs='wall', unit='us', beside=['beside_bulk/p50', 'beside_bulk/idle', 'beside_bulk_ei/p99',
+                              'beside_bulk_tcp/p99', 'beside_spin_tcp/p99'])
 row('64 B round trips beside 1,000 casts to a process asleep', 'beside_casts/p99',
     runs='wall', unit='us', beside=['beside_casts/idle', 'beside_casts/lost'])
 row('kernel memory of a process', 'memory_process/bytes', (1.3, 'memory_unix/bytes'), runs='icount',
