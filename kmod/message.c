@@ -578,8 +578,10 @@ int erldist_msg_to_user(const struct erldist_msg *msg, struct msghdr *mh,
 	int err;
 
 	err = copy_out(msg->data + msg->body, msg->used - msg->body, &len, mh);
-	for (piece = msg->pieces; piece && len && !err; piece = piece->next)
+	for (piece = msg->pieces; piece && len && !err; piece = piece->next) {
 		err = copy_out(piece->data, piece->len, &len, mh);
+		cond_resched();
+	}
 	if (!err && msg->reason)
 		err = copy_out(msg->reason->data, msg->reason->len, &len, mh);
 	return err;

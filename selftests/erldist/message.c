@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Sending and receiving: every destination, every way to wait, every size. */
+#include <pthread.h>
+#include <sched.h>
 #include <sys/uio.h>
 #include <linux/sockios.h>
 
@@ -517,6 +519,80 @@ TEST_F(message, what_a_process_socket_does_not_do)
 	EXPECT_EQ(EOPNOTSUPP, errno);
 	EXPECT_EQ(-1, send(self->p, "j", 1, MSG_OOB));
 	EXPECT_EQ(EOPNOTSUPP, errno);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+struct prober {
+	volatile bool stop;
+	double latest;		/* seconds it ran after it should have, at most */
+	int err;
+};
+
+/* Comes first on its processor, whenever it wants to run */
+static void *probe(void *arg)
+{
+	const struct sched_param first = { .sched_priority = 1 };
+	const struct timespec nap = { .tv_nsec = 1000000 };
+	struct prober *x = arg;
+	double begin, late;
+
+	x->err = pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
+	while (!x->stop && !x->err) {
+		begin = now();
+		nanosleep(&nap, NULL);
+		late = now() - begin - 0.001;
+		if (late > x->latest)
+			x->latest = late;
+	}
+	return NULL;
+}
+
+#define LARGE	(64 << 20)
+
+/* Who reads a large message does not keep the processor from who comes first. */
+TEST_F_TIMEOUT(message, a_large_one_is_read_with_others, 120)
+{
+	uint8_t *in = malloc(LARGE);
+	double took, part = 1;
+	cpu_set_t one;
+	DEFINE_BUF(msg);
+	DEFINE_BUF(to);
+
+	buf_u8(&msg, 109);
+	buf_be32(&msg, LARGE - 5);
+	memset(buf_grow(&msg, LARGE - 5), 'x', LARGE - 5);
+	memset(in, 0, LARGE);
+	fmt(&to, "p", &self->p_pid);
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	/* A machine that pauses does not do so each time. */
+	for (int i = 0; i < 4; i++) {
+		struct prober x = {};
+		pthread_t t;
+
+		ASSERT_EQ(LARGE, proc_send(self->q, &to, &msg));
+		ASSERT_EQ(0, pthread_create(&t, NULL, probe, &x));
+		sleep_ms(20);
+		took = now();
+		ASSERT_EQ(LARGE, recv(self->p, in, LARGE, 0));
+		took = now() - took;
+		x.stop = true;
+		pthread_join(t, NULL);
+		ASSERT_EQ(0, x.err);
+		TH_LOG("late by %.1f ms of %.1f", x.latest * 1000, took * 1000);
+		if (x.latest / took < part)
+			part = x.latest / took;
+	}
+	EXPECT_GT(0.5, part);
+	EXPECT_EQ(0, memcmp(in, msg.p, LARGE));
 }
 
 TEST_HARNESS_MAIN
