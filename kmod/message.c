@@ -14,7 +14,10 @@
 #define STASH_MAX	128
 #define STASH_MOVED	(STASH_MAX / 2)
 
-/* Small messages that are free. Its CPU alone uses it, with softirqs off. */
+/*
+ * Small messages that are free. Its CPU alone uses it, with softirqs off, as they
+ * are for who takes what comes.
+ */
 struct stash {
 	unsigned int n;
 	void *msg[STASH_MAX];
@@ -569,6 +572,7 @@ static int copy_out(const u8 *p, size_t n, size_t *left, struct msghdr *mh)
  * @mh: where to
  * @len: how many bytes, at most the payload's
  *
+ * Context: process context, may sleep.
  * Return: 0 or -EFAULT.
  */
 int erldist_msg_to_user(const struct erldist_msg *msg, struct msghdr *mh,

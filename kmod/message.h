@@ -70,8 +70,9 @@ enum erldist_out_kind {
 /*
  * An item on its way to a peer. All items of one sender form a flow, in order:
  * the first of them is the flow's head and stands in the peer's hash and ring,
- * so a flow needs no memory of its own. Everything here is guarded by the
- * peer's lock while the item is queued.
+ * so a flow needs no memory of its own. Who queues it has set key, size and kind;
+ * nothing else is set before. Everything here is guarded by the peer's lock while
+ * the item is queued.
  */
 struct erldist_out {
 	struct list_head list;		/* behind the head, in its items */

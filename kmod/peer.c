@@ -342,7 +342,8 @@ static void peer_remove(struct erldist_peer *peer)
  * erldist_peer_event() - report a state to the node socket
  * @peer: the peer
  * @pending: enum erldist_pending, what is new
- * @tag: of the connection it is about
+ * @tag: of the connection it is about; ERLDIST_PENDING_WANTED is about none, and
+ *	leaves the tag of news that nobody has read yet
  * @connection: its number, or 0
  *
  * Context: any, takes node->event_lock.
@@ -353,7 +354,6 @@ void erldist_peer_event(struct erldist_peer *peer, u32 pending, u64 tag,
 	struct erldist_node *node = peer->node;
 
 	spin_lock_bh(&node->event_lock);
-	/* That it is wanted is about no connection. */
 	if (pending != ERLDIST_PENDING_WANTED || !peer->pending)
 		peer->event_tag = tag;
 	peer->pending |= pending;

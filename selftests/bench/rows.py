@@ -106,7 +106,7 @@ row('round trip over TCP with 1,000 peers up', 'peers_1000', (1.2, 'peers_1'), r
     beside=['peers_100'])
 row('64 B round trips beside 64 MiB messages', 'beside_bulk/p99', (1.0, 'beside_bulk/allowed'),
     runs='wall', unit='us', beside=['beside_bulk/p50', 'beside_bulk/idle', 'beside_bulk_ei/p99',
-                              'beside_bulk_tcp/p99', 'beside_spin_tcp/p99'])
+                                         'beside_bulk_tcp/p99', 'beside_spin_tcp/p99'])
 row('64 B round trips beside 1,000 casts to a process asleep', 'beside_casts/p99',
     runs='wall', unit='us', beside=['beside_casts/idle', 'beside_casts/lost'])
 row('kernel memory of a process', 'memory_process/bytes', (1.3, 'memory_unix/bytes'), runs='icount',
