@@ -93,20 +93,20 @@ int erldist_dispatch_message(struct erldist_channel *ch,
 			return -EAGAIN;
 		erldist_netkernel_call(ch, &ctl->name, msg);
 		erldist_pool_sub(ch->node, msg->charged);
-		erldist_msg_put(msg);
+		erldist_msg_put_resched(msg);
 		return 0;
 	}
 	err = put_message(ctl, to, msg);
 	if (!err)
 		return 0;
-	if (err == -ENOBUFS && !may_sleep)
+	if (!may_sleep && (err == -ENOBUFS || msg->pieces))
 		return -EAGAIN;
 	if (err == -ENOBUFS) {
 		atomic64_inc(&ch->node->overflows);
 		erldist_process_end_known(to, KNOWN_OVERFLOW, ENOBUFS);
 	}
 	erldist_mailbox_uncharge(to, msg->charged);
-	erldist_msg_put(msg);
+	erldist_msg_put_resched(msg);
 	return 0;
 }
 

@@ -507,7 +507,7 @@ void erldist_mailbox_read(struct erldist_process *proc, struct erldist_msg *msg)
 	else if (wq_has_sleeper(&mb->wait) &&
 		 READ_ONCE(mb->local_bytes) <= mb->local_limit / 2)
 		wake_up_all(&mb->wait);
-	erldist_msg_put(msg);
+	erldist_msg_put_resched(msg);
 }
 
 /**

@@ -417,13 +417,15 @@ bool erldist_msg_append_page(struct erldist_msg *msg, struct page *page,
 	return true;
 }
 
-static void msg_free(struct erldist_msg *msg)
+static void msg_free(struct erldist_msg *msg, bool resched)
 {
 	struct erldist_piece *piece, *next;
 
 	for (piece = msg->pieces; piece; piece = next) {
 		next = piece->next;
 		piece_free(piece);
+		if (resched)
+			cond_resched();
 	}
 	erldist_blob_put(msg->reason);
 	if (msg->small)
@@ -435,11 +437,27 @@ static void msg_free(struct erldist_msg *msg)
 /**
  * erldist_msg_put() - drop a reference
  * @msg: or NULL
+ *
+ * Context: any.
  */
 void erldist_msg_put(struct erldist_msg *msg)
 {
 	if (msg && refcount_dec_and_test(&msg->ref))
-		msg_free(msg);
+		msg_free(msg, false);
+}
+
+/**
+ * erldist_msg_put_resched() - drop a reference, and let others run meanwhile
+ * @msg: or NULL
+ *
+ * A message may have thousands of pieces.
+ *
+ * Context: process context, no spinlock held; any for what has no pieces.
+ */
+void erldist_msg_put_resched(struct erldist_msg *msg)
+{
+	if (msg && refcount_dec_and_test(&msg->ref))
+		msg_free(msg, true);
 }
 
 /**

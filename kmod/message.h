@@ -157,6 +157,7 @@ bool erldist_msg_append_page(struct erldist_msg *msg, struct page *page,
 			     const u8 *p, size_t len, gfp_t gfp);
 size_t erldist_msg_unused(const struct erldist_msg *msg);
 void erldist_msg_put(struct erldist_msg *msg);
+void erldist_msg_put_resched(struct erldist_msg *msg);
 void erldist_msg_set_reason(struct erldist_msg *msg,
 			    struct erldist_blob *reason);
 int erldist_msg_from_user(struct erldist_msg *msg, struct msghdr *mh,

@@ -243,7 +243,7 @@ static struct erldist_msg *send_build(struct send_op *op)
 	err = erldist_msg_from_user(msg, op->mh, op->len, &rules);
 	if (!err)
 		return msg;
-	erldist_msg_put(msg);
+	erldist_msg_put_resched(msg);
 	return ERR_PTR(err);
 }
 
@@ -390,7 +390,7 @@ static int send_local(struct send_op *op, struct erldist_msg *msg)
 	}
 	if (err != -ESRCH)
 		return err;
-	erldist_msg_put(msg);
+	erldist_msg_put_resched(msg);
 	return 0;
 }
 
@@ -415,7 +415,7 @@ static int send_deliver(struct send_op *op, struct erldist_msg *msg)
 		cond_resched();
 	}
 	if (err)
-		erldist_msg_put(msg);
+		erldist_msg_put_resched(msg);
 	return err;
 }
 
@@ -518,14 +518,14 @@ static int send_exit(struct send_op *op, struct erldist_msg *msg)
 	int err;
 
 	if (op->dest->kind != CTL_PID) {
-		erldist_msg_put(msg);
+		erldist_msg_put_resched(msg);
 		return -EINVAL;
 	}
 	msg->ctl_op = OP_EXIT2;
 	if (!op->dest->local)
 		return send_deliver(op, msg);
 	err = exit_local(op, msg);
-	erldist_msg_put(msg);
+	erldist_msg_put_resched(msg);
 	return err;
 }
 
@@ -561,7 +561,7 @@ static int send_message(struct send_op *op, struct erldist_msg *msg)
 	int err = message_ask(op);
 
 	if (err) {
-		erldist_msg_put(msg);
+		erldist_msg_put_resched(msg);
 		return err;
 	}
 	err = send_deliver(op, msg);
@@ -587,7 +587,7 @@ static int send_spawn(struct send_op *op, struct erldist_msg *msg)
 		err = erldist_ask_spawn(&ask, msg);
 	else if (!err)
 		err = erldist_ask_spawn_answer(&ask, msg);
-	erldist_msg_put(msg);
+	erldist_msg_put_resched(msg);
 	return err == -ESTALE ? -EAGAIN : err;
 }
 
@@ -603,7 +603,7 @@ static int send_it(struct send_op *op)
 		return PTR_ERR(msg);
 	err = send_make_peer(op);
 	if (err) {
-		erldist_msg_put(msg);
+		erldist_msg_put_resched(msg);
 		return err;
 	}
 	switch (op->sig.op) {

@@ -562,7 +562,7 @@ static int process_recvmsg(struct socket *sock, struct msghdr *mh, size_t len,
 		err = flags & MSG_TRUNC ? min_t(size_t, msg->len, INT_MAX) : n;
 	}
 	if (flags & MSG_PEEK)
-		erldist_msg_put(msg);
+		erldist_msg_put_resched(msg);
 	else if (err < 0)
 		erldist_mailbox_return(proc, es->port, msg);
 	else

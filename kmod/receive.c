@@ -49,7 +49,7 @@ static void rx_drop(struct erldist_channel *ch, struct erldist_msg *msg,
 		erldist_mailbox_uncharge(to, msg->charged);
 	else if (msg)
 		erldist_pool_sub(ch->node, msg->charged);
-	erldist_msg_put(msg);
+	erldist_msg_put_resched(msg);
 	if (to)
 		erldist_process_put(to);
 }
@@ -805,7 +805,7 @@ static int rx_deliver(struct rx_run *run)
 		return -EAGAIN;
 	err = erldist_dispatch_signal(ch, &rx->ctl, msg);
 	erldist_pool_sub(ch->node, msg->charged);
-	erldist_msg_put(msg);
+	erldist_msg_put_resched(msg);
 	return err;
 }
 

@@ -184,7 +184,7 @@ static u32 out_free(struct erldist_out *out)
 	if (out->kind == OUT_RELATION)
 		erldist_relation_put(out_relation(out));
 	else
-		erldist_msg_put(out_msg(out));
+		erldist_msg_put_resched(out_msg(out));
 	return message;
 }
 
@@ -1072,7 +1072,7 @@ int erldist_send(struct erldist_peer *peer, struct erldist_process *from,
 	if (err > 0 && !msg->ctl_op)
 		atomic64_inc(&peer->node->lost);
 	if (err > 0 || over)
-		erldist_msg_put(msg);
+		erldist_msg_put_resched(msg);
 	if (ch) {
 		tx_push(ch, 1);
 		erldist_channel_put(ch);

@@ -555,44 +555,93 @@ static void *probe(void *arg)
 }
 
 #define LARGE	(64 << 20)
+#define ROUNDS	6
+
+static uint8_t large_in[LARGE];
+
+static void large_binary(struct buf *msg)
+{
+	buf_u8(msg, 109);
+	buf_be32(msg, LARGE - 5);
+	memset(buf_grow(msg, LARGE - 5), 'x', LARGE - 5);
+}
+
+static ssize_t read_it(int fd)
+{
+	return recv(fd, large_in, LARGE, 0);
+}
+
+static ssize_t close_it(int fd)
+{
+	return close(fd);
+}
+
+/*
+ * How late who comes first on this processor is while that is done with a process
+ * that has a large message, as a part of the time it takes: the least of some
+ * rounds, as a machine that pauses does not do so each time.
+ */
+static double late_part(int from, const struct buf *msg, ssize_t (*what)(int fd))
+{
+	double took, part = 1;
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		return -1;
+	for (int i = 0; i < ROUNDS; i++) {
+		int fd = proc(NULL, "a@h");
+		struct prober x = {};
+		struct epid pid;
+		DEFINE_BUF(to);
+		pthread_t t;
+
+		proc_self(fd, &pid);
+		fmt(&to, "p", &pid);
+		if (proc_send(from, &to, msg) != LARGE ||
+		    pthread_create(&t, NULL, probe, &x))
+			return -1;
+		sleep_ms(20);
+		took = now();
+		if (what(fd) < 0)
+			return -1;
+		took = now() - took;
+		x.stop = true;
+		pthread_join(t, NULL);
+		if (x.err)
+			return -1;
+		printf("# late by %.1f ms of %.1f\n", x.latest * 1000, took * 1000);
+		if (x.latest / took < part)
+			part = x.latest / took;
+		close(fd);
+	}
+	return part;
+}
 
 /* Who reads a large message does not keep the processor from who comes first. */
 TEST_F_TIMEOUT(message, a_large_one_is_read_with_others, 120)
 {
-	uint8_t *in = malloc(LARGE);
-	double took, part = 1;
-	cpu_set_t one;
 	DEFINE_BUF(msg);
-	DEFINE_BUF(to);
+	double part;
 
-	buf_u8(&msg, 109);
-	buf_be32(&msg, LARGE - 5);
-	memset(buf_grow(&msg, LARGE - 5), 'x', LARGE - 5);
-	memset(in, 0, LARGE);
-	fmt(&to, "p", &self->p_pid);
-	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
-	/* A machine that pauses does not do so each time. */
-	for (int i = 0; i < 4; i++) {
-		struct prober x = {};
-		pthread_t t;
-
-		ASSERT_EQ(LARGE, proc_send(self->q, &to, &msg));
-		ASSERT_EQ(0, pthread_create(&t, NULL, probe, &x));
-		sleep_ms(20);
-		took = now();
-		ASSERT_EQ(LARGE, recv(self->p, in, LARGE, 0));
-		took = now() - took;
-		x.stop = true;
-		pthread_join(t, NULL);
-		ASSERT_EQ(0, x.err);
-		TH_LOG("late by %.1f ms of %.1f", x.latest * 1000, took * 1000);
-		if (x.latest / took < part)
-			part = x.latest / took;
-	}
+	large_binary(&msg);
+	part = late_part(self->q, &msg, read_it);
+	EXPECT_LE(0, part);
 	EXPECT_GT(0.5, part);
-	EXPECT_EQ(0, memcmp(in, msg.p, LARGE));
+	EXPECT_EQ(0, memcmp(large_in, msg.p, LARGE));
+}
+
+/* Nor does who ends without reading it. */
+TEST_F_TIMEOUT(message, a_large_one_is_dropped_with_others, 120)
+{
+	DEFINE_BUF(msg);
+	double part;
+
+	large_binary(&msg);
+	part = late_part(self->q, &msg, close_it);
+	EXPECT_LE(0, part);
+	EXPECT_GT(0.5, part);
 }
 
 TEST_HARNESS_MAIN
