@@ -12,8 +12,9 @@
 #include "peer.h"
 #include "process.h"
 
-/* Frames that one run of the work takes before it makes room for others */
+/* Frames, and bytes, that one run takes before it makes room for others */
 #define RX_BUDGET	256
+#define RX_BYTES	(256 << 10)
 /* Read at once from carriers that are read by recvmsg */
 #define RX_BUF		16384
 #define STALL_WINDOW	(60 * HZ)
@@ -27,6 +28,7 @@ struct rx_run {
 	bool may_sleep;		/* in the work */
 	bool stop;
 	int budget;
+	int bytes;
 	u8 reason;		/* enum erldist_reason: close the channel */
 	size_t here;		/* bytes that lie together */
 	struct page *page;	/* where the bytes are, if it may be kept */
@@ -101,9 +103,11 @@ int erldist_rx_leftover(struct erldist_channel *ch, const u8 *p, size_t len)
 	return 0;
 }
 
+/* Nothing more is read: the work sees that the channel is closing. */
 static void rx_fail(struct rx_run *run, u8 reason)
 {
 	run->reason = reason;
+	run->ch->rx.work = true;
 	run->stop = true;
 }
 
@@ -112,6 +116,15 @@ static void rx_defer(struct rx_run *run)
 {
 	run->ch->rx.work = true;
 	run->stop = true;
+}
+
+/* The work can wait for memory. */
+static void rx_no_memory(struct rx_run *run)
+{
+	if (run->may_sleep)
+		rx_fail(run, ERLDIST_REASON_NO_MEMORY);
+	else
+		rx_defer(run);
 }
 
 static void rx_next_frame(struct erldist_rx *rx)
@@ -375,9 +388,9 @@ static struct erldist_seq *seq_new(struct rx_run *run, u64 id)
 		rx_fail(run, ERLDIST_REASON_LIMIT);
 		return NULL;
 	}
-	seq = kzalloc(sizeof(*seq), GFP_KERNEL);
+	seq = kzalloc(sizeof(*seq), run->gfp);
 	if (!seq) {
-		rx_fail(run, ERLDIST_REASON_NO_MEMORY);
+		rx_no_memory(run);
 		return NULL;
 	}
 	seq->id = id;
@@ -418,15 +431,19 @@ static bool rx_admit_next(struct rx_run *run)
 	struct erldist_node *node = run->ch->node;
 	struct erldist_rx *rx = &run->ch->rx;
 	u64 most = READ_ONCE(node->limits.max_message) + ERLDIST_PIECE_SIZE;
+	bool dead = rx->to && !erldist_process_alive(rx->to);
+	bool too_long = rx->msg && (u64)rx->msg->charged + rx->left > most;
 
-	if (rx->to && !erldist_process_alive(rx->to))
+	if ((dead || too_long) && !run->may_sleep) {
+		rx_defer(run);
+		return false;
+	}
+	if (dead)
 		rx_forget(run);
+	else if (too_long)
+		rx_too_long(run);
 	if (!rx->msg)
 		return true;
-	if ((u64)rx->msg->charged + rx->left > most) {
-		rx_too_long(run);
-		return true;
-	}
 	if (!rx->left || !pool_full(node, rx->left))
 		return true;
 	if (!rx_admit(run, rx->left))
@@ -460,16 +477,16 @@ static void rx_begin_next(struct rx_run *run, u64 id, u64 frag)
 }
 
 /* Data of a message of so many bytes */
-static u32 rx_front(const struct rx_run *run, u32 bytes)
+static u32 rx_front(u32 bytes)
 {
-	return run->may_sleep ? erldist_msg_room(ERLDIST_FRONT, bytes) : bytes;
+	return erldist_msg_room(ERLDIST_FRONT, bytes);
 }
 
 /* What comes first is often all of a long one that has to be in data. */
 static bool rx_room(struct rx_run *run)
 {
 	struct erldist_rx *rx = &run->ch->rx;
-	u32 room = rx_front(run, rx->left);
+	u32 room = rx_front(rx->left);
 
 	if (room < rx->left && run->here)
 		room = min_t(size_t, room, run->here);
@@ -478,10 +495,7 @@ static bool rx_room(struct rx_run *run)
 		rx->msg->remote = true;
 		return true;
 	}
-	if (run->may_sleep)
-		rx_fail(run, ERLDIST_REASON_NO_MEMORY);
-	else
-		rx_defer(run);
+	rx_no_memory(run);
 	return false;
 }
 
@@ -507,15 +521,17 @@ static void rx_begin_first(struct rx_run *run, bool fragment)
 		rx_fail(run, ERLDIST_REASON_BAD_FRAME);
 		return;
 	}
-	if (!rx_admit(run, rx_worth(run)))
+	if (!rx_admit(run, rx_worth(run)) || !rx_room(run))
 		return;
 	rx->frag = 1;
 	if (fragment &&
 	    !rx_begin_sequence(run, get_unaligned_be64(rx->head + 2),
-			       get_unaligned_be64(rx->head + 10)))
+			       get_unaligned_be64(rx->head + 10))) {
+		erldist_msg_put(rx->msg);
+		rx->msg = NULL;
 		return;
-	if (rx_room(run))
-		rx->state = RX_BODY;
+	}
+	rx->state = RX_BODY;
 }
 
 /* @here: bytes behind the head that lie together */
@@ -526,11 +542,6 @@ static void rx_begin(struct rx_run *run, size_t here)
 	u8 type = header ? rx->head[1] : FRAME_NORMAL;
 
 	run->here = here;
-	if (!run->may_sleep && (type != FRAME_NORMAL ||
-				rx->left > ERLDIST_PIECE_SIZE / 2)) {
-		rx_defer(run);
-		return;
-	}
 	if (type == FRAME_FRAG_NEXT)
 		rx_begin_next(run, get_unaligned_be64(rx->head + 2),
 			      get_unaligned_be64(rx->head + 10));
@@ -557,24 +568,39 @@ static bool is_message(const struct erldist_ctl *ctl)
 	return ctl->op == OP_SEND || ctl->op == OP_REG_SEND;
 }
 
-static void rx_charge(struct rx_run *run, size_t bytes)
+/*
+ * Bytes of a message that is not complete: false when they are not to be kept.
+ * What that means for a receiver is left to the work.
+ */
+static bool rx_charge(struct rx_run *run, size_t bytes)
 {
 	struct erldist_rx *rx = &run->ch->rx;
-	int err;
+	int err = 0;
 
-	rx->msg->charged += bytes;
-	if (!rx->to) {
+	if (rx->to)
+		err = erldist_mailbox_charge(rx->to, bytes);
+	else
 		atomic_long_add(bytes, &run->ch->node->pool_used);
-		return;
-	}
-	err = erldist_mailbox_charge(rx->to, bytes);
 	if (!err)
-		return;
-	rx->msg->charged -= bytes;
-	if (err == -ENOBUFS)
+		rx->msg->charged += bytes;
+	else if (!run->may_sleep)
+		rx_defer(run);
+	else if (err == -ENOBUFS)
 		rx_too_long(run);
 	else
 		rx_forget(run);
+	return !err;
+}
+
+static void rx_uncharge(struct erldist_channel *ch, size_t bytes)
+{
+	struct erldist_rx *rx = &ch->rx;
+
+	rx->msg->charged -= bytes;
+	if (rx->to)
+		erldist_mailbox_uncharge(rx->to, bytes);
+	else
+		erldist_pool_sub(ch->node, bytes);
 }
 
 /* Bytes the whole message will have, as far as can be told */
@@ -628,30 +654,52 @@ static bool rx_payload(struct rx_run *run, struct etf_cursor *c)
 	return true;
 }
 
-static void rx_address(struct rx_run *run)
+/* Of a message more is to come: may it? */
+static void rx_charge_front(struct rx_run *run)
 {
 	struct erldist_rx *rx = &run->ch->rx;
-	bool partial = rx->left || rx->frag > 1;
-	int err;
+	u64 most = READ_ONCE(run->ch->node->limits.max_message) +
+		   ERLDIST_PIECE_SIZE;
 
-	if (is_message(&rx->ctl)) {
-		err = erldist_dispatch_receiver(run->ch, &rx->ctl, &rx->to);
-		if (err) {
-			/* -ESRCH: nobody; its bytes are not kept. */
-			rx_forget(run);
-			return;
-		}
-	}
-	if (!partial)
-		return;
-	if (rx_announced(rx) > READ_ONCE(run->ch->node->limits.max_message) +
-			       ERLDIST_PIECE_SIZE)
+	if (rx_announced(rx) <= most)
+		rx_charge(run, rx->msg->used);
+	else if (run->may_sleep)
 		rx_too_long(run);
 	else
-		rx_charge(run, rx->msg->used);
+		rx_defer(run);
 }
 
-/* The first piece is full, or the frame complete: whom is it for? */
+/* Whom is it for? False: the work has to ask again. */
+static bool rx_address(struct rx_run *run)
+{
+	struct erldist_rx *rx = &run->ch->rx;
+
+	/* -ESRCH: nobody; its bytes are not kept. */
+	if (is_message(&rx->ctl) &&
+	    erldist_dispatch_receiver(run->ch, &rx->ctl, &rx->to)) {
+		rx_forget(run);
+		return true;
+	}
+	if (rx->left || rx->frag > 1)
+		rx_charge_front(run);
+	if (run->may_sleep || !run->stop)
+		return true;
+	if (rx->to)
+		erldist_process_put(rx->to);
+	rx->to = NULL;
+	return false;
+}
+
+/* Behind what is read of a frame */
+static void rx_go_on(struct erldist_rx *rx)
+{
+	if (!rx->left)
+		rx->state = RX_COMPLETE;
+	else
+		rx->state = rx->msg ? RX_BODY : RX_SKIP;
+}
+
+/* The front is there: whom is it for? */
 static void rx_parse(struct rx_run *run)
 {
 	struct erldist_rx *rx = &run->ch->rx;
@@ -661,13 +709,15 @@ static void rx_parse(struct rx_run *run)
 		rx_fail(run, ERLDIST_REASON_BAD_CONTROL);
 		return;
 	}
+	if (!rx_address(run))
+		return;
 	rx->parsed = true;
-	rx_address(run);
 	if (rx->seq) {
 		rx->seq->msg = rx->msg;
 		rx->seq->to = rx->to;
 		rx->seq->ctl = rx->ctl;
 	}
+	rx_go_on(rx);
 }
 
 /*
@@ -680,7 +730,7 @@ static u32 rx_more(const struct rx_run *run)
 	struct erldist_rx *rx = &run->ch->rx;
 	struct erldist_msg *msg = rx->msg;
 	struct etf_cursor c = { msg->data, msg->data + msg->used };
-	u32 bytes = msg->used + rx->left, front = rx_front(run, bytes);
+	u32 bytes = msg->used + rx->left, front = rx_front(bytes);
 	u32 most = min_t(u32, bytes, ERLDIST_PIECE_SIZE - sizeof(*msg));
 	int err = erldist_ctl_read_next(&c, &rx->ctl, &rx->last);
 
@@ -695,7 +745,7 @@ static u32 rx_more(const struct rx_run *run)
 }
 
 /* Data is full, or the frame complete. */
-static void rx_full(struct rx_run *run)
+static void rx_front_done(struct rx_run *run)
 {
 	struct erldist_rx *rx = &run->ch->rx;
 	u32 room = rx->left ? rx_more(run) : 0;
@@ -706,10 +756,12 @@ static void rx_full(struct rx_run *run)
 		return;
 	}
 	msg = erldist_msg_grow(rx->msg, room, run->gfp);
-	if (msg)
-		rx->msg = msg;
-	else
-		rx_fail(run, ERLDIST_REASON_NO_MEMORY);
+	if (!msg) {
+		rx_no_memory(run);
+		return;
+	}
+	rx->msg = msg;
+	rx->state = RX_BODY;
 }
 
 /* No more than twice the memory of these bytes is held for them */
@@ -739,34 +791,48 @@ static size_t rx_append(struct rx_run *run, const u8 *p, size_t n)
 	return erldist_msg_append(rx->msg, p, n, expect, run->gfp);
 }
 
-static size_t rx_body(struct rx_run *run, const u8 *p, size_t len)
+/* To the end of data, and no further */
+static size_t rx_data(struct rx_run *run, const u8 *p, size_t n)
 {
 	struct erldist_rx *rx = &run->ch->rx;
 	struct erldist_msg *msg = rx->msg;
+
+	n = min_t(size_t, n, msg->room - msg->used);
+	memcpy(msg->data + msg->used, p, n);
+	msg->used += n;
+	rx->left -= n;
+	if (!rx->left || msg->used == msg->room)
+		rx->state = RX_FRONT;
+	return n;
+}
+
+/* Bytes of payload that were taken, or are not to be kept */
+static size_t rx_more_payload(struct rx_run *run, const u8 *p, size_t n)
+{
+	struct erldist_channel *ch = run->ch;
+	size_t taken;
+
+	if (!rx_charge(run, n))
+		return run->may_sleep ? n : 0;
+	taken = rx_append(run, p, n);
+	if (taken < n)
+		rx_uncharge(ch, n - taken);
+	if (!taken)
+		rx_no_memory(run);
+	return taken;
+}
+
+static size_t rx_body(struct rx_run *run, const u8 *p, size_t len)
+{
+	struct erldist_rx *rx = &run->ch->rx;
 	size_t n = min_t(size_t, len, rx->left);
 
-	if (!rx->parsed) {
-		/* To the end of the first piece, and no further */
-		n = min_t(size_t, n, msg->room - msg->used);
-		memcpy(msg->data + msg->used, p, n);
-		msg->used += n;
-		rx->left -= n;
-		if (!rx->left || msg->used == msg->room)
-			rx_full(run);
-	} else {
-		n = rx_append(run, p, n);
-		rx->left -= n;
-		if (n)
-			rx_charge(run, n);
-		else
-			rx_fail(run, ERLDIST_REASON_NO_MEMORY);
-	}
-	if (run->stop)
-		return n;
-	if (!rx->left)
-		rx->state = RX_COMPLETE;
-	else if (!rx->msg)
-		rx->state = RX_SKIP;
+	if (!rx->parsed)
+		return rx_data(run, p, n);
+	n = rx_more_payload(run, p, n);
+	rx->left -= n;
+	if (!run->stop)
+		rx_go_on(rx);
 	return n;
 }
 
@@ -851,6 +917,8 @@ static size_t rx_feed(struct rx_run *run, const u8 *p, size_t len)
 			rx_complete(run);
 		else if (rx->state == RX_BEGIN)
 			rx_begin(run, len - pos);
+		else if (rx->state == RX_FRONT)
+			rx_front_done(run);
 		else if (pos == len)
 			break;
 		else if (rx->state == RX_LENGTH)
@@ -863,6 +931,9 @@ static size_t rx_feed(struct rx_run *run, const u8 *p, size_t len)
 			pos += rx_skip(run, len - pos);
 	}
 	run->ch->rx_bytes += pos;
+	run->bytes -= pos;
+	if (run->bytes <= 0)
+		run->stop = true;
 	return pos;
 }
 
@@ -987,24 +1058,16 @@ static struct rx_run rx_run_init(struct erldist_channel *ch, bool may_sleep)
 		.may_sleep = may_sleep,
 		.gfp = may_sleep ? GFP_KERNEL : GFP_ATOMIC | __GFP_NOMEMALLOC,
 		.budget = RX_BUDGET,
+		.bytes = RX_BYTES,
 	};
 }
 
-/* A frame that the work began and that is in parts, or in pieces, is the work's. */
-static bool rx_is_works(const struct erldist_rx *rx)
-{
-	return rx->parsed || rx->seq ||
-	       (rx->msg && rx->msg->room < (u64)rx->msg->used + rx->left);
-}
-
-static void rx_softirq(struct erldist_channel *ch, struct sock *sk)
+/* The stream's lock is held, so that nothing may sleep, and not for long. */
+static void rx_at_once(struct erldist_channel *ch, struct sock *sk)
 {
 	struct rx_run run = rx_run_init(ch, false);
 
-	if (rx_is_works(&ch->rx))
-		rx_defer(&run);
-	else
-		rx_tcp_read(&run, sk);
+	rx_tcp_read(&run, sk);
 	/* Data behind an urgent mark does not come; the work sees to that. */
 	if (unlikely(tcp_sk(sk)->urg_data))
 		rx_defer(&run);
@@ -1027,12 +1090,10 @@ void erldist_rx_ready(struct erldist_channel *ch, struct sock *sk)
 		erldist_channel_queue(ch, &ch->rx_work);
 		return;
 	}
-	if (ch->rx.work || sock_owned_by_user_nocheck(sk)) {
-		ch->rx.work = true;
+	if (ch->rx.work)
 		erldist_channel_queue(ch, &ch->rx_work);
-		return;
-	}
-	rx_softirq(ch, sk);
+	else
+		rx_at_once(ch, sk);
 }
 
 static void rx_leftover(struct rx_run *run)
@@ -1067,7 +1128,7 @@ static bool rx_work_tcp(struct rx_run *run)
 {
 	struct erldist_channel *ch = run->ch;
 	struct sock *sk = ch->sock->sk;
-	bool again = false;
+	bool again, leftover;
 	int n = 0;
 
 	lock_sock(sk);
@@ -1078,9 +1139,10 @@ static bool rx_work_tcp(struct rx_run *run)
 		n = rx_tcp_read(run, sk);
 	if (!run->reason)
 		run->reason = tcp_end(run, sk, n);
-	/* What release_sock() brings sets work again. */
-	ch->rx.work = run->stop || ch->rx.buf_pos < ch->rx.buf_len;
-	again = ch->rx.work && !ch->rx.stalled;
+	/* What comes next is read where it comes, unless only the work can. */
+	leftover = ch->rx.buf_pos < ch->rx.buf_len;
+	ch->rx.work = ch->rx.stalled || leftover || run->reason;
+	again = (run->stop || leftover) && !ch->rx.stalled;
 	release_sock(sk);
 	return again;
 }

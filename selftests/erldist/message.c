@@ -2,6 +2,7 @@
 /* Sending and receiving: every destination, every way to wait, every size. */
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <linux/sockios.h>
 
@@ -642,6 +643,88 @@ TEST_F_TIMEOUT(message, a_large_one_is_dropped_with_others, 120)
 	part = late_part(self->q, &msg, close_it);
 	EXPECT_LE(0, part);
 	EXPECT_GT(0.5, part);
+}
+
+struct bulk {
+	int from, to;		/* processes of two nodes */
+	const struct buf *dest;
+	const struct buf *msg;
+	volatile bool stop;
+	volatile unsigned int passed;
+};
+
+static void *bulk_send(void *arg)
+{
+	struct bulk *x = arg;
+
+	while (!x->stop && proc_send(x->from, x->dest, x->msg) == LARGE)
+		;
+	return NULL;
+}
+
+static void *bulk_recv(void *arg)
+{
+	struct bulk *x = arg;
+
+	while (!x->stop) {
+		if (recv(x->to, large_in, LARGE, 0) == LARGE)
+			x->passed++;
+	}
+	return NULL;
+}
+
+static long times_asleep(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_THREAD, &u);
+	return u.ru_nvcsw;
+}
+
+#define SMALL_ONES	3000
+
+/* What is sent does not wait for what comes in on the same connection. */
+TEST_F_TIMEOUT(message, small_ones_leave_while_large_ones_come, 120)
+{
+	struct bulk x = { .from = self->q, .to = self->r };
+	const struct timeval soon = { .tv_sec = 1 };
+	pthread_t source, sink;
+	DEFINE_BUF(large);
+	DEFINE_BUF(dest);
+	DEFINE_BUF(back);
+	DEFINE_BUF(msg);
+	long slept = 0;
+	double until;
+	int s, n;
+
+	s = proc("s", "b@h");
+	ASSERT_LE(0, s);
+	setsockopt(self->r, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon));
+	large_binary(&large);
+	x.dest = fmt(&dest, "p", &self->r_pid);
+	x.msg = &large;
+	fmt(&back, "p", &self->p_pid);
+	fmt(&msg, "i", 1);
+	ASSERT_EQ(0, pthread_create(&source, NULL, bulk_send, &x));
+	ASSERT_EQ(0, pthread_create(&sink, NULL, bulk_recv, &x));
+	while (!x.passed)
+		sleep_ms(1);
+	for (n = 0; n < SMALL_ONES; n++) {
+		/* Alone, so that they are sent at once, and by who sends them */
+		for (until = now() + 0.0002; now() < until;)
+			;
+		slept -= times_asleep();
+		ASSERT_LT(0, proc_send(s, &back, &msg));
+		slept += times_asleep();
+	}
+	x.stop = true;
+	pthread_join(source, NULL);
+	pthread_join(sink, NULL);
+	TH_LOG("slept %ld times while %u passed", slept, x.passed);
+	EXPECT_GT(SMALL_ONES / 200, slept);
+	for (n = 0; n < SMALL_ONES; n++)
+		ASSERT_TRUE(proc_expect(self->p, &msg));
+	close(s);
 }
 
 TEST_HARNESS_MAIN
