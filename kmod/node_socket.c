@@ -436,7 +436,8 @@ static int opt_limits(struct erldist_node_sock *ns, sockptr_t optval,
 	if (limits.reserved)
 		return -E2BIG;
 	set_limits(&all, &limits);
-	if (all.max_message > all.mailbox_pool / 2 || all.max_message > INT_MAX)
+	if (all.max_message > all.mailbox_pool / 2 || all.max_message > INT_MAX ||
+	    all.fragments > ERLDIST_FRAGMENTS_MAX)
 		return -EINVAL;
 	if (!node) {
 		ns->config.limits = limits;

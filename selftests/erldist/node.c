@@ -196,6 +196,20 @@ TEST_F(node, structures_may_grow)
 	EXPECT_EQ(-1, setsockopt(fd, SOL_ERLDIST, ERLDIST_TICKTIME, &big, sizeof(big)));
 }
 
+TEST_F(node, limits_that_are_none)
+{
+	struct erldist_limits l = { .fragments = ERLDIST_FRAGMENTS_MAX };
+	int fd = node("a@h");
+
+	EXPECT_EQ(0, node_set_limits(fd, &l));
+	l.fragments++;
+	EXPECT_EQ(-EINVAL, node_set_limits(fd, &l));
+	ASSERT_EQ(0, node_limits(fd, &l));
+	EXPECT_EQ(ERLDIST_FRAGMENTS_MAX, l.fragments);
+	l.max_message = l.mailbox_pool / 2 + 1;
+	EXPECT_EQ(-EINVAL, node_set_limits(fd, &l));
+}
+
 TEST_F(node, cookies_are_write_only)
 {
 	char cookie[300];

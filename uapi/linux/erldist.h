@@ -107,6 +107,7 @@ struct erldist_limits {
 	__u32 wanted;			/* peers being connected */
 	__u32 process_wanted;		/* of these, on behalf of one process */
 	__u32 fragments;		/* incomplete messages on one channel */
+#define ERLDIST_FRAGMENTS_MAX	4096
 	__u32 reserved;
 };
 
