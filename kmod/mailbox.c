@@ -386,6 +386,8 @@ void erldist_mailbox_uncharge(struct erldist_process *proc, size_t bytes)
  */
 void erldist_pool_sub(struct erldist_node *node, size_t bytes)
 {
+	if (!bytes)
+		return;
 	atomic_long_sub(bytes, &node->pool_used);
 	erldist_pool_freed(node);
 }

@@ -314,7 +314,13 @@ static struct erldist_piece *piece_alloc(size_t expect, gfp_t gfp)
 	if (expect < PAGE_SIZE)
 		return piece_new(NULL, expect, gfp);
 	order = pages_order(expect);
-	page = alloc_pages(gfp | __GFP_COMP | __GFP_NOWARN, order);
+	gfp |= __GFP_NOWARN;
+	page = alloc_pages(gfp | __GFP_COMP, order);
+	/* Who cannot wait for memory to be compacted takes it as it is. */
+	if (!page && order && !gfpflags_allow_blocking(gfp)) {
+		order = 0;
+		page = alloc_pages(gfp, order);
+	}
 	if (!page)
 		return NULL;
 	piece = piece_new(page, PAGE_SIZE << order, gfp);

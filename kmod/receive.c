@@ -103,7 +103,10 @@ int erldist_rx_leftover(struct erldist_channel *ch, const u8 *p, size_t len)
 	return 0;
 }
 
-/* Nothing more is read: the work sees that the channel is closing. */
+/*
+ * Nothing more is read: the work sees the verdict, whoever gave it, and what was
+ * being read may be half dealt with.
+ */
 static void rx_fail(struct rx_run *run, u8 reason)
 {
 	run->reason = reason;
@@ -847,6 +850,12 @@ static size_t rx_skip(struct rx_run *run, size_t len)
 	return n;
 }
 
+/* What came in parts was charged as it came, all of it. */
+static u32 rx_payload_len(const struct erldist_msg *msg)
+{
+	return (msg->charged ?: msg->used) - msg->body;
+}
+
 /* One whole message: to its mailbox, or to the code that knows the operation */
 static int rx_deliver(struct rx_run *run)
 {
@@ -856,8 +865,7 @@ static int rx_deliver(struct rx_run *run)
 	struct erldist_process *to = rx->to;
 	int err;
 
-	/* What came in parts was charged as it came, all of it. */
-	msg->len = (msg->charged ?: msg->used) - msg->body;
+	msg->len = rx_payload_len(msg);
 	if (is_message(&rx->ctl)) {
 		err = erldist_dispatch_message(ch, &rx->ctl, to, msg,
 					       run->may_sleep);
@@ -886,6 +894,11 @@ static void rx_complete(struct rx_run *run)
 		seq->next = rx->frag - 1;
 		rx_next_frame(rx);
 		rx_spend(run);
+		return;
+	}
+	/* What was empty so far might have been followed by more. */
+	if (rx->msg && rx->ctl.payload && !rx_payload_len(rx->msg)) {
+		rx_fail(run, ERLDIST_REASON_BAD_CONTROL);
 		return;
 	}
 	if (rx->msg)
@@ -1056,7 +1069,8 @@ static struct rx_run rx_run_init(struct erldist_channel *ch, bool may_sleep)
 	return (struct rx_run) {
 		.ch = ch,
 		.may_sleep = may_sleep,
-		.gfp = may_sleep ? GFP_KERNEL : GFP_ATOMIC | __GFP_NOMEMALLOC,
+		.gfp = __GFP_NOWARN | (may_sleep ? GFP_KERNEL :
+				       GFP_NOWAIT | __GFP_NOMEMALLOC),
 		.budget = RX_BUDGET,
 		.bytes = RX_BYTES,
 	};
@@ -1186,7 +1200,7 @@ static bool rx_work_recv(struct rx_run *run)
 	rx_sweep(ch);
 	for (;;) {
 		rx_leftover(run);
-		if (run->stop || test_bit(CHANNEL_CLOSING, &ch->flags))
+		if (run->stop || erldist_channel_reason(ch))
 			break;
 		n = rx_recv(ch);
 		if (n <= 0) {
@@ -1303,8 +1317,7 @@ void erldist_rx_run(struct work_struct *work)
 						  rx_work);
 
 	if (!test_bit(CHANNEL_STARTED, &ch->flags) ||
-	    test_bit(CHANNEL_DEAD, &ch->flags) ||
-	    test_bit(CHANNEL_CLOSING, &ch->flags))
+	    test_bit(CHANNEL_DEAD, &ch->flags) || erldist_channel_reason(ch))
 		goto out;
 	if (ch->state != CHANNEL_UP && rx_handshake(ch))
 		goto out;

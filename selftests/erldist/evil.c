@@ -391,6 +391,21 @@ TEST_F(evil, fragments_out_of_order)
 	expect_close(_metadata, self, variant, &b, FRAGMENT, "a start when open");
 }
 
+/* A payload may begin in the next fragment, but there has to be one. */
+TEST_F(evil, fragments_without_payload)
+{
+	struct epid from = { .node = "w@h", .id = 5, .creation = 0x11223344 };
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(b);
+
+	if (!(variant->flags & FLAG_FRAGMENTS))
+		SKIP(return, "no fragments in pass-through mode");
+	fmt(&ctl, "{ipaa}", OP_REG_SEND, &from, "", "svc");
+	wire_fragment(&b, 69, 5, 2, &ctl, "", 0);
+	wire_fragment(&b, 70, 5, 1, NULL, "", 0);
+	expect_close(_metadata, self, variant, &b, CONTROL, "two of no bytes");
+}
+
 TEST_F(evil, too_many_sequences)
 {
 	struct epid from = { .node = "w@h", .id = 5, .creation = 0x11223344 };
