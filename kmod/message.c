@@ -13,6 +13,8 @@
 /* Small messages that each CPU keeps, as net/core does heads of skbs */
 #define STASH_MAX	128
 #define STASH_MOVED	(STASH_MAX / 2)
+/* And that they keep together, as often one makes what another frees */
+#define DEPOT_MAX	(8 * STASH_MOVED)
 
 /*
  * Small messages that are free. Its CPU alone uses it, with softirqs off, as they
@@ -24,6 +26,14 @@ struct stash {
 };
 
 static DEFINE_PER_CPU(struct stash, stashes);
+
+/* What has become too many for one CPU, for others */
+static struct {
+	spinlock_t lock;	/* guards the rest; softirqs are off */
+	unsigned int n;		/* a multiple of STASH_MOVED */
+	void *msg[DEPOT_MAX];
+} depot = { .lock = __SPIN_LOCK_UNLOCKED(depot.lock) };
+
 static struct kmem_cache *small_cache;
 
 /**
@@ -97,6 +107,8 @@ static void stashes_empty(void)
 		if (stash->n)
 			kmem_cache_free_bulk(small_cache, stash->n, stash->msg);
 	}
+	if (depot.n)
+		kmem_cache_free_bulk(small_cache, depot.n, depot.msg);
 }
 
 /**
@@ -161,9 +173,42 @@ static bool stash_used(void)
 	       !want_init_on_free();
 }
 
+/* Half of a CPU's are put there, unless there are too many already */
+static bool depot_put(void **msg)
+{
+	bool put;
+
+	spin_lock(&depot.lock);
+	put = depot.n < DEPOT_MAX;
+	if (put) {
+		memcpy(depot.msg + depot.n, msg, STASH_MOVED * sizeof(*msg));
+		depot.n += STASH_MOVED;
+	}
+	spin_unlock(&depot.lock);
+	return put;
+}
+
+static bool depot_take(void **msg)
+{
+	bool taken;
+
+	spin_lock(&depot.lock);
+	taken = depot.n;
+	if (taken) {
+		depot.n -= STASH_MOVED;
+		memcpy(msg, depot.msg + depot.n, STASH_MOVED * sizeof(*msg));
+	}
+	spin_unlock(&depot.lock);
+	return taken;
+}
+
 /* All or nothing, whichever way a kernel says it */
 static void stash_fill(struct stash *stash, gfp_t gfp)
 {
+	if (depot_take(stash->msg)) {
+		stash->n = STASH_MOVED;
+		return;
+	}
 	gfp = GFP_NOWAIT | __GFP_NOWARN | (gfp & __GFP_NOMEMALLOC);
 	if (kmem_cache_alloc_bulk(small_cache, gfp, STASH_MOVED, stash->msg))
 		stash->n = STASH_MOVED;
@@ -206,8 +251,9 @@ static void small_free(void *msg)
 	stash = this_cpu_ptr(&stashes);
 	if (stash->n == STASH_MAX) {
 		stash->n -= STASH_MOVED;
-		kmem_cache_free_bulk(small_cache, STASH_MOVED,
-				     stash->msg + stash->n);
+		if (!depot_put(stash->msg + stash->n))
+			kmem_cache_free_bulk(small_cache, STASH_MOVED,
+					     stash->msg + stash->n);
 	}
 	stash->msg[stash->n++] = msg;
 	local_bh_enable();
