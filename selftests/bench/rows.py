@@ -31,6 +31,12 @@ def row(work, ours, *goals, runs='icount wall', beside=(), unit=None):
                  'runs': runs.split(), 'beside': list(beside), 'unit': unit})
 
 
+def messages(name):
+    """How many messages, or round trips, a job of "message" is"""
+    options = dict(a[2:].split('=') for a in JOBS[name]['argv'] if a.startswith('--'))
+    return int(options.get('count', 2000)) * int(options.get('pairs', 1))
+
+
 def jobs_of(line, run):
     """What a row needs in a run"""
     if run not in line['runs']:
@@ -75,7 +81,8 @@ job('idle_1000', 'grow', '--count=1000', 'idle')
 job('beside_bulk', 'beside', '--count=500', 'erldist', 'bulk')
 job('beside_bulk_ei', 'beside', '--count=10', 'ei', 'bulk')
 job('beside_bulk_tcp', 'beside', '--count=500', 'tcp', 'bulk')
-job('beside_spin_tcp', 'beside', '--count=2000', 'tcp', 'spin')
+job('beside_bulk_fair', 'beside', '--count=500', 'erldist', 'bulk', 'fair')
+job('beside_spin_fair', 'beside', '--count=2000', 'tcp', 'spin', 'fair')
 job('beside_casts', 'beside', '--count=500', 'erldist', 'casts')
 
 row('round trip, one node', 'erldist_trip', (1.0, 'tipc_trip'), beside=['unix_trip'])
@@ -106,7 +113,9 @@ row('round trip over TCP with 1,000 peers up', 'peers_1000', (1.2, 'peers_1'), r
     beside=['peers_100'])
 row('64 B round trips beside 64 MiB messages', 'beside_bulk/p99', (1.0, 'beside_bulk/allowed'),
     runs='wall', unit='us', beside=['beside_bulk/p50', 'beside_bulk/idle', 'beside_bulk_ei/p99',
-                                         'beside_bulk_tcp/p99', 'beside_spin_tcp/p99'])
+                                         'beside_bulk_tcp/p99'])
+row('the same where no task comes first', 'beside_bulk_fair/p99', runs='wall', unit='us',
+    beside=['beside_spin_fair/p99'])
 row('64 B round trips beside 1,000 casts to a process asleep', 'beside_casts/p99',
     runs='wall', unit='us', beside=['beside_casts/idle', 'beside_casts/lost'])
 row('kernel memory of a process', 'memory_process/bytes', (1.3, 'memory_unix/bytes'), runs='icount',
