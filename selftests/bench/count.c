@@ -4,45 +4,15 @@
  * marks that programs of the bench set around what they measure. Writes lines
  * "ADDRESS INSTRUCTIONS LOCKED", one for each block of code, to out=PATH; locked
  * are those that several processors would have to agree on.
- *
- * Debian has no header for plugins: what is used of the interface (version 1)
- * is declared here.
  */
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPORT	__attribute__((visibility("default")))
-
-typedef uint64_t qemu_plugin_id_t;
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-
-enum { INLINE_ADD_U64 };
-enum { CB_NO_REGS };
-
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
-					   void (*cb)(qemu_plugin_id_t, struct qemu_plugin_tb *));
-void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, int op, void *ptr,
-					      uint64_t imm);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
-					    void (*cb)(unsigned int, void *), int flags,
-					    void *data);
-void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*cb)(qemu_plugin_id_t, void *),
-				    void *data);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+#include "plugin.h"
 
 EXPORT int qemu_plugin_version = 1;
-
-/* bench_mark() in bench.h: nopl 0x1de471xx(%rax) */
-static const uint8_t mark[] = { 0x0f, 0x1f, 0x80 };
-static const uint8_t mark_end[] = { 0x71, 0xe4, 0x1d };
 
 struct block {
 	struct block *next;
@@ -71,21 +41,11 @@ static void stop(unsigned int cpu, void *data)
 
 static void look_for_mark(struct qemu_plugin_insn *insn)
 {
-	const uint8_t *p = qemu_plugin_insn_data(insn);
+	int mark = mark_of(insn);
 
-	if (qemu_plugin_insn_size(insn) == 7 && !memcmp(p, mark, sizeof(mark)) &&
-	    !memcmp(p + 4, mark_end, sizeof(mark_end)))
-		qemu_plugin_register_vcpu_insn_exec_cb(insn, p[3] ? start : stop, CB_NO_REGS,
+	if (mark >= 0)
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, mark ? start : stop, CB_NO_REGS,
 						       NULL);
-}
-
-/* Kernels on one processor have put 0x3e in place of the prefix. */
-static bool is_locked(const struct qemu_plugin_insn *insn)
-{
-	const uint8_t *p = qemu_plugin_insn_data(insn);
-
-	return qemu_plugin_insn_size(insn) > 2 &&
-	       (p[0] == 0xf0 || (p[0] == 0x3e && p[1] != 0xff));
 }
 
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)

@@ -11,6 +11,7 @@
  * every --batch=N messages, when one has come back: how the ends alternate does
  * not depend on luck then. For the same reason neither end interrupts the other.
  * With --beam=1 the far end is a BEAM's process; "back" is a stream from there.
+ * BENCH_APART in the environment: near ends on one processor, far ends on another.
  */
 #include <sched.h>
 
@@ -72,6 +73,16 @@ static void polite(void)
 		die("SCHED_BATCH");
 }
 
+static void own_processor(bool far)
+{
+	cpu_set_t cpu;
+
+	CPU_ZERO(&cpu);
+	CPU_SET(far, &cpu);
+	if (sched_setaffinity(0, sizeof(cpu), &cpu))
+		die("processor %d", far);
+}
+
 /* Rounded up to whole batches, so that the last message is waited for */
 static unsigned int whole(const struct bench *b, unsigned int n)
 {
@@ -119,6 +130,8 @@ static int run_end(void *arg)
 
 	close(begin[1]);
 	close(leave[1]);
+	if (getenv("BENCH_APART"))
+		own_processor(e->far);
 	if (stream) {
 		part = e->far != back ? sink : source;
 		polite();
