@@ -43,7 +43,7 @@ enum erldist_rx_state {
 	RX_HEAD,	/* type, fragment numbers */
 	RX_BEGIN,	/* the head is there; memory is not */
 	RX_BODY,
-	RX_FRONT,	/* so is what is to be known of the message */
+	RX_FRONT,	/* data is full, or the frame complete: whom is it for? */
 	RX_SKIP,	/* rest of a frame nobody wants */
 	RX_COMPLETE,	/* the frame is there and not dealt with */
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Receiving: from the bytes of a stream to whole frames, in the softirq where
- * that is enough, else in the channel's work.
+ * Receiving: from the bytes of a stream to whole frames, in the softirq or the
+ * backlog where that is enough, else in the channel's work.
  */
 #include <linux/skbuff.h>
 #include <net/sock.h>
@@ -445,7 +445,7 @@ static bool rx_admit_next(struct rx_run *run)
 		rx_forget(run);
 	else if (too_long)
 		rx_too_long(run);
-	if (!rx->msg)
+	if (!rx->msg || run->stop)
 		return true;
 	if (!rx->left || !pool_full(node, rx->left))
 		return true;

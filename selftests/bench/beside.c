@@ -332,7 +332,7 @@ int main(int argc, char **argv)
 	char **rest = bench_options(&b, argv + 1);
 	pid_t pid;
 
-	if (!rest[0] || !rest[1])
+	if (!rest[0] || !rest[1] || (rest[2] && strcmp(rest[2], "fair")))
 		die("usage: beside [--count=N] erldist|ei|tcp bulk|spin|casts [fair]");
 	trips = b.count;
 	passes = strcmp(rest[1], "spin");

@@ -64,4 +64,10 @@ static inline bool is_locked(const struct qemu_plugin_insn *insn)
 	       (p[0] == 0xf0 || (p[0] == 0x3e && p[1] != 0xff));
 }
 
+/* Of the only argument, out=PATH; NULL if it is another */
+static inline const char *path_of(int argc, char **argv)
+{
+	return argc == 1 && !strncmp(argv[0], "out=", 4) ? strdup(argv[0] + 4) : NULL;
+}
+
 #endif /* ERLDIST_BENCH_PLUGIN_H */
