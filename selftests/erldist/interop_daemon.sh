@@ -149,6 +149,47 @@ accepted()
 	check "the connection stayed up all the while" is_connection one b "$first"
 }
 
+# path, times
+ask_often()
+{
+	python3 - "$@" << 'END'
+import socket, sys
+
+for _ in range(int(sys.argv[2])):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.connect(sys.argv[1])
+    s.recv(600)
+    s.close()
+END
+}
+
+# before: at most 60 lines in half a minute, however many there could be
+few_lines()
+{
+	local n
+
+	n=$(tail -n "+$(($1 + 1))" "$TMP/erldistd.log" | grep -c "is handed out")
+	echo "$n lines"
+	[ "$n" -ge 50 ] && [ "$n" -le 120 ]
+}
+
+floods()
+{
+	local before
+
+	if ! command -v python3 > /dev/null; then
+		leave_out python3 "a user who asks without end does not fill the log"
+		return
+	fi
+	conf three "cookie = $COOKIE" "hand-out = $TMP/three.sock"
+	check "a node that hands out" reload_says "three@$HOST is running"
+	before=$(wc -l < "$TMP/erldistd.log")
+	check "a user asks without end" ask_often "$TMP/three.sock" 400
+	check "which does not fill the log" few_lines "$before"
+	rm "$TMP/nodes/three.conf"
+	check "the node ends" reload_says "three@$HOST ends"
+}
+
 # level, text: a line for the journal
 has_line()
 {
@@ -242,6 +283,7 @@ daemon()
 	first=$(connection one b)
 	refused "$first"
 	accepted "$first"
+	floods
 	ends
 	end_child "$BEAM_PID"
 }

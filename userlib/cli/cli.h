@@ -83,6 +83,9 @@ void out_pid(struct out *o, const char *key, const char *node, uint32_t id,
 	     uint32_t serial, uint32_t creation);
 void out_end(struct out *o);
 
+/* run.c */
+void tell_limited(struct limit *l, bool bad, const char *text);
+
 /* hand_out.c: the broker beside a node */
 int hand_out_open(struct cli *c, struct erldist_broker **b, const char *node);
 int hand_out_dispatch(struct erldist_broker *b);

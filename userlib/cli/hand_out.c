@@ -4,11 +4,10 @@
 
 static void on_event(void *user, const struct erldist_broker_event *e)
 {
+	static struct limit good, bad;
+
 	(void)user;
-	if (e->error)
-		complain("%s", e->text);
-	else
-		puts(e->text);
+	tell_limited(e->error ? &bad : &good, e->error, e->text);
 }
 
 /* 0, or 1: that was told */

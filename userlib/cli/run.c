@@ -9,20 +9,29 @@
 
 #include "cli.h"
 
+/* For what a peer or a local user can cause as often as it likes */
+void tell_limited(struct limit *l, bool bad, const char *text)
+{
+	unsigned int left_out;
+
+	if (!limit_pass(l, &left_out))
+		return;
+	if (left_out)
+		complain("%u more messages of the next one's kind were left out", left_out);
+	if (bad)
+		complain("%s", text);
+	else
+		puts(text);
+}
+
 static void on_event(void *user, const struct erldist_keeper_event *e)
 {
+	static struct limit limits[ERLDIST_KEEPER_ASKS + 1];
+	bool good = e->type == ERLDIST_KEEPER_UP || e->type == ERLDIST_KEEPER_DOWN ||
+		    e->type == ERLDIST_KEEPER_WANTED || e->type == ERLDIST_KEEPER_REGISTERED;
+
 	(void)user;
-	switch (e->type) {
-	case ERLDIST_KEEPER_UP:
-	case ERLDIST_KEEPER_DOWN:
-	case ERLDIST_KEEPER_WANTED:
-	case ERLDIST_KEEPER_REGISTERED:
-		puts(e->text);
-		return;
-	default:
-		complain("%s", e->text);
-		return;
-	}
+	tell_limited(&limits[e->type], !good, e->text);
 }
 
 /* A node, and what else is served beside it, or NULL */

@@ -15,6 +15,8 @@ void log_open(void);
 int log_level(const char *name);
 void log_set_level(int level);
 void say(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void say_limited(struct limit *l, int level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* notify.c: what the service manager is told, as sd_notify(3) has it */
 void notify_open(void);
@@ -87,6 +89,8 @@ struct node {
 	struct erldist_broker *b;
 	struct trouble *troubles;
 	unsigned int n_troubles;
+	struct limit limits[ERLDIST_KEEPER_ASKS + 1];	/* of what the keeper tells */
+	struct limit handed_out, not_handed_out;	/* of what the broker tells */
 	bool registration;	/* with epmd: it is another one */
 	bool adopted;		/* its paths are not the library's to remove */
 };

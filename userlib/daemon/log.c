@@ -45,9 +45,17 @@ void log_set_level(int level)
 }
 
 /* One write a line: others may write there, too */
-void say(int level, const char *fmt, ...)
+static void write_line(int level, const char *text)
 {
 	char prefix[16] = "erldistd: ";
+
+	if (journal)
+		snprintf(prefix, sizeof(prefix), "<%d>", level);
+	dprintf(STDERR_FILENO, "%s%s\n", prefix, text);
+}
+
+void say(int level, const char *fmt, ...)
+{
 	char text[1200];
 	va_list ap;
 
@@ -56,7 +64,22 @@ void say(int level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (journal)
-		snprintf(prefix, sizeof(prefix), "<%d>", level);
-	dprintf(STDERR_FILENO, "%s%s\n", prefix, text);
+	write_line(level, text);
+}
+
+/* For what a peer or a local user can cause as often as it likes */
+void say_limited(struct limit *l, int level, const char *fmt, ...)
+{
+	char text[1200];
+	unsigned int left_out;
+	va_list ap;
+
+	if (level > most || !limit_pass(l, &left_out))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (left_out)
+		say(level, "%u more messages of the next one's kind were left out", left_out);
+	write_line(level, text);
 }

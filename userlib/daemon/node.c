@@ -90,15 +90,19 @@ static void on_event(void *user, const struct erldist_keeper_event *e)
 		n->registration = true;
 	/* with several nodes it matters which one */
 	if (!strncmp(e->text, n->conf->node, strlen(n->conf->node)))
-		say(level_of(n, e), "%s", e->text);
+		say_limited(&n->limits[e->type], level_of(n, e), "%s", e->text);
 	else
-		say(level_of(n, e), "%s: %s", n->conf->node, e->text);
+		say_limited(&n->limits[e->type], level_of(n, e), "%s: %s", n->conf->node, e->text);
 }
 
 static void on_hand_out(void *user, const struct erldist_broker_event *e)
 {
-	(void)user;
-	say(e->error ? LOG_NOTICE : LOG_INFO, "%s", e->text);
+	struct node *n = user;
+
+	if (e->error)
+		say_limited(&n->not_handed_out, LOG_NOTICE, "%s", e->text);
+	else
+		say_limited(&n->handed_out, LOG_INFO, "%s", e->text);
 }
 
 /* The line whose value the text speaks of, or 0 */
@@ -295,6 +299,7 @@ static int open_broker(struct node *n, struct mistakes *m)
 	o.mode = n->conf->setup.hand_out_mode;
 	o.node = n->conf->node;
 	o.event = on_hand_out;
+	o.user = n;
 	o.listen_fd = park_take(&p);
 	err = erldist_broker_open(&n->b, &o);
 	if (err)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <erldist.h>
 
@@ -67,6 +68,15 @@ int inherited_listeners(struct node_setup *s, const char *not_these);
 /* mark.c: the default node of the machine */
 int mark_default(const char *node);
 void unmark_default(const char *node);
+
+/* limit.c: log lines of one kind. Zeroed to begin with */
+struct limit {
+	int64_t until;		/* the end of the interval, CLOCK_MONOTONIC in ms */
+	unsigned int lines;	/* logged in this interval */
+	unsigned int left_out;	/* since the last one that was logged */
+};
+
+bool limit_pass(struct limit *l, unsigned int *left_out);
 
 /* stop.c: SIGINT and SIGTERM; SIGHUP, for who asks for it */
 void stop_prepare(void);
