@@ -1513,8 +1513,8 @@ struct erldist_broker_options {
  * needed any more, and the node's mode is not asked. Names are registered by the
  * asker, as he is permitted to. A path that a dead broker left is taken over.
  *
- * No asker can hold up the broker; a user who asks without taking what he gets
- * is refused more until he does.
+ * No asker can hold up the broker. A user whose programs do not take what they asked
+ * for is refused more until they do, or end; others are still served.
  *
  * Return: 0, -EADDRINUSE (the path), -EACCES, -EINVAL, -ENOENT (its directory).
  */

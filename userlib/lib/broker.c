@@ -1,35 +1,39 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * A broker: hands out processes of a node over an AF_UNIX path. It has nothing
- * to read, and to write one packet that fits the socket's buffer, so nobody can
- * keep it waiting. Who does not take what he asked for holds a place until he
- * hangs up, since descriptors under way count against the broker: each user has
- * few places, and when there are no more, who was slow loses his.
+ * to read, and to write one packet that fits the socket's buffer, so no asker can
+ * keep it waiting. A descriptor that its asker has not taken counts against the
+ * broker's user in the kernel, even after both sides have shut the connection
+ * down. So an asker holds a place for as long as its answer is unread, and a user
+ * can hold fewer places the fewer are free: however many places some users hold,
+ * another one gets one.
  */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+#include <linux/sockios.h>
 
 #include "broker.h"
 
 #define BACKLOG		128
 #define TURNS_MAX	64	/* of one dispatch, so that others have their turn */
 #define ASKERS_MAX	256
-#define ASKERS_OF_USER	64
+#define ASKERS_OF_USER	64	/* and no more than there are free places */
 #define PAUSE_MS	1000	/* without descriptors or memory to accept with */
 #define BUSY_MS		1000	/* that there are too many is told so often at most */
 #define PATH_MODE	0600
 
 struct asker {
-	struct asker *next;	/* a younger one */
+	struct asker *next;
 	int fd;
 	uid_t uid;
-	int64_t since;
 };
 
 struct erldist_broker {
@@ -40,7 +44,7 @@ struct erldist_broker {
 	int epfd;
 	int listener;
 	int timer;
-	struct asker *askers;	/* the oldest first */
+	struct asker *askers;
 	unsigned int n;
 	int64_t busy;		/* until when it is not told that there are too many */
 	int (*admit)(void *user, const struct ucred *asker);
@@ -110,8 +114,8 @@ static bool told_already(struct erldist_broker *b, int err)
 	return false;
 }
 
-static void refuse(struct erldist_broker *b, int sock, const struct ucred *asker, int err,
-		   const char *why)
+static void deny(struct erldist_broker *b, int sock, const struct ucred *asker, int err,
+		 const char *why)
 {
 	char text[sizeof(b->error.text)];
 
@@ -119,8 +123,14 @@ static void refuse(struct erldist_broker *b, int sock, const struct ucred *asker
 		 (unsigned int)asker->uid, why);
 	if (!told_already(b, err))
 		tell(b, asker, err, text);
-	/* who does not hear it has gone */
+	/* an asker that does not hear it has gone */
 	answer(sock, err, why, -1);
+}
+
+static void refuse(struct erldist_broker *b, int sock, const struct ucred *asker, int err,
+		   const char *why)
+{
+	deny(b, sock, asker, err, why);
 	close(sock);
 }
 
@@ -148,43 +158,68 @@ static unsigned int places_of(const struct erldist_broker *b, uid_t uid)
 	return n;
 }
 
-/* Is there a place, if need be that of who had time enough? */
-static bool place_for(struct erldist_broker *b, uid_t uid)
+/* Whether the asker has yet to take its answer, with the descriptor in it */
+static bool in_flight(const struct asker *a)
 {
-	if (places_of(b, uid) >= ASKERS_OF_USER)
-		return false;
-	if (b->n >= ASKERS_MAX && ed_now() - b->askers->since > ED_BROKER_WAIT_MS)
-		forget(b, b->askers);
-	return b->n < ASKERS_MAX;
+	int unread = 0;
+
+	return !ioctl(a->fd, SIOCOUTQ, &unread) && unread;
 }
 
-/* Keeps the connection until the asker hangs up */
-static int remember(struct erldist_broker *b, int sock, uid_t uid)
+/* Of askers that have their answers nothing more is to be expected */
+static void free_places(struct erldist_broker *b)
 {
-	struct asker *a = malloc(sizeof(*a)), **p;
+	struct asker *a, *next;
+
+	for (a = b->askers; a; a = next) {
+		next = a->next;
+		if (!in_flight(a))
+			forget(b, a);
+	}
+}
+
+static bool place_for(struct erldist_broker *b, uid_t uid)
+{
+	unsigned int max;
+
+	free_places(b);
+	max = ASKERS_MAX - b->n;
+	return places_of(b, uid) < (max < ASKERS_OF_USER ? max : ASKERS_OF_USER);
+}
+
+/* An asker that hangs up may still have its answer unread: then its place is not free yet */
+static void hung_up(struct erldist_broker *b, struct asker *a)
+{
+	if (in_flight(a))
+		epoll_ctl(b->epfd, EPOLL_CTL_DEL, a->fd, NULL);
+	else
+		forget(b, a);
+}
+
+/* Keeps the connection until the asker has its answer */
+static struct asker *remember(struct erldist_broker *b, int sock, uid_t uid)
+{
+	struct asker *a = malloc(sizeof(*a));
 
 	if (!a)
-		return -ENOMEM;
-	a->next = NULL;
+		return NULL;
 	a->fd = sock;
 	a->uid = uid;
-	a->since = ed_now();
-	for (p = &b->askers; *p; p = &(*p)->next)
-		;
-	*p = a;
+	a->next = b->askers;
+	b->askers = a;
 	b->n++;
-	/* what he may send is not read: hanging up is always told */
-	if (!watch(b, EPOLL_CTL_ADD, sock, 0, a))
-		return 0;
-	*p = NULL;
-	b->n--;
-	free(a);
-	return -ENOMEM;
+	/*
+	 * What the asker may send is not read, and hanging up is always told. Should
+	 * that fail, the place is found to be free when one is looked for.
+	 */
+	watch(b, EPOLL_CTL_ADD, sock, 0, a);
+	return a;
 }
 
 static void hand_out(struct erldist_broker *b, int sock, const struct ucred *asker)
 {
 	struct ed_error e = { .err = 0 };
+	struct asker *a;
 	erlang_pid self;
 	int fd, err;
 
@@ -193,18 +228,23 @@ static void hand_out(struct erldist_broker *b, int sock, const struct ucred *ask
 		refuse(b, sock, asker, fd, e.text);
 		return;
 	}
+	/* before the answer: once that is under way it has to have a place */
+	a = remember(b, sock, asker->uid);
+	if (!a) {
+		close(fd);
+		refuse(b, sock, asker, -ENOMEM, "out of memory");
+		return;
+	}
 	err = answer(sock, 0, "", fd);
 	close(fd);
-	if (!err)
-		err = remember(b, sock, asker->uid);
 	if (!err) {
 		tell_handed_out(b, asker, &self);
 		return;
 	}
+	/* any other error: the asker has gone */
 	if (err == -ETOOMANYREFS)
-		refuse(b, sock, asker, -EAGAIN, "too many processes are under way");
-	else
-		close(sock);	/* he has gone */
+		deny(b, sock, asker, -EAGAIN, "too many processes are under way");
+	forget(b, a);
 }
 
 static void receive(struct erldist_broker *b, int sock)
@@ -284,7 +324,7 @@ static int turn(struct erldist_broker *b)
 	else if (ev.data.ptr == &b->timer)
 		err = accept_again(b);
 	else
-		forget(b, ev.data.ptr);
+		hung_up(b, ev.data.ptr);
 	return err ? err : 1;
 }
 

@@ -98,11 +98,11 @@ static int connect_path(int type)
 	return -1;
 }
 
-/* The error in the answer; 1: none yet */
+/* The error in the answer, which stays unread; 1: none yet */
 static int answered(int sock)
 {
 	struct ed_broker_answer a = { 0 };
-	ssize_t n = recv(sock, &a, sizeof(a), MSG_DONTWAIT);
+	ssize_t n = recv(sock, &a, sizeof(a), MSG_DONTWAIT | MSG_PEEK);
 
 	if (n < 0)
 		return errno == EAGAIN ? 1 : -errno;
@@ -307,6 +307,64 @@ static void check_places(struct erldist_broker *b)
 	i = asked(b, &q);
 	ok(i >= 0, "who hangs up makes room");
 	close(i);
+}
+
+/* An answer that is not read is under way until its asker has closed, whatever else it does */
+static void check_shut(struct erldist_broker *b)
+{
+	int socks[66], i, before = seen.made, one_more;
+
+	for (i = 0; i < 66; i++) {
+		socks[i] = connect_path(SOCK_SEQPACKET);
+		serve(b, 0);
+		shutdown(socks[i], SHUT_RDWR);
+		serve(b, 0);
+	}
+	serve(b, 20);
+	ok(seen.made == before + 64, "who shuts down without reading keeps his place: %d of 64",
+	   seen.made - before);
+	for (i = 0; i < 66; i++)
+		close(socks[i]);
+	one_more = connect_path(SOCK_SEQPACKET);
+	serve(b, 20);
+	ok(!answered(one_more), "which is free once he has closed");
+	close(one_more);
+	serve(b, 20);
+}
+
+/* Users who take nothing, each as many places as there are for one */
+static void check_users(void)
+{
+	struct erldist_broker *b;
+	int socks[6][64], user, i, fd;
+	struct question q;
+	int64_t begin;
+
+	if (geteuid()) {
+		skip("places are left for others", "it needs root");
+		return;
+	}
+	b = open_broker(0666);
+	for (user = 0; user < 6; user++) {
+		if (seteuid((uid_t)(4001 + user)))
+			printf("# seteuid: %s\n", strerror(errno));
+		for (i = 0; i < 64; i++) {
+			socks[user][i] = connect_path(SOCK_SEQPACKET);
+			serve(b, 0);
+		}
+		if (seteuid(0))
+			printf("# seteuid: %s\n", strerror(errno));
+	}
+	serve(b, 20);
+	begin = ed_now();
+	fd = asked(b, &q);
+	ok(fd >= 0 && ed_now() - begin < ED_BROKER_WAIT_MS / 2,
+	   "six users take all they can, and another one is served at once: %s", q.e.text);
+	close(fd);
+	for (user = 0; user < 6; user++)
+		for (i = 0; i < 64; i++)
+			close(socks[user][i]);
+	erldist_broker_close(b);
 }
 
 static unsigned int descriptors(void)
@@ -523,9 +581,11 @@ int main(void)
 	b = open_broker(0);
 	check_many(b);
 	check_places(b);
+	check_shut(b);
 	check_exhausted(b);
 	check_asker_full(b);
 	erldist_broker_close(b);
+	check_users();
 	check_impostors();
 	check_handed_on();
 	return tap_end();
