@@ -117,6 +117,22 @@ not_in_epmd()
 	! in_epmd "$1"
 }
 
+is_served()
+{
+	says "two@$HOST" erldist rpc --node "one@$HOST" "b@$HOST" rpc call \
+		"['two@$HOST', erlang, node, []]"
+}
+
+kill_server()
+{
+	local pid
+
+	pid=$(erldist rpc --node "one@$HOST" "b@$HOST" rpc call \
+		"['two@$HOST', erlang, whereis, [rex]]") &&
+		erldist exit --node "one@$HOST" "$pid" kill &&
+		wait_for 10 grep -q "two@$HOST: serve-info: .* it is opened again" "$TMP/erldistd.log"
+}
+
 accepted()
 {
 	local first=$1
@@ -144,8 +160,9 @@ accepted()
 	check "a path cannot be added" reload_says "two.conf:3: hand-out: it cannot change"
 	conf two "cookie = $COOKIE" "serve-info = yes"
 	check "but what is served can" reload_says "two@$HOST is configured again"
-	check "it is" says "two@$HOST" erldist rpc --node "one@$HOST" "b@$HOST" rpc call \
-		"['two@$HOST', erlang, node, []]"
+	check "it is" is_served
+	check "the server can be killed" kill_server
+	check "and it is served again" wait_for 10 is_served
 	check "the connection stayed up all the while" is_connection one b "$first"
 }
 

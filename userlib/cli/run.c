@@ -37,7 +37,7 @@ static void on_event(void *user, const struct erldist_keeper_event *e)
 /* A node, and what else is served beside it, or NULL */
 struct held {
 	struct erldist_keeper *k;
-	struct erldist_server *s;
+	struct serve_info *info;
 	struct erldist_broker *b;
 	int waiter;	/* who started us in the background, or -1 */
 };
@@ -74,13 +74,15 @@ static void reload(struct erldist_keeper *k, const struct erldist_keeper_options
 
 static int dispatch(const struct held *h)
 {
+	static struct limit not_served;
 	int err = erldist_keeper_dispatch(h->k);
+	const char *text;
 
 	if (err)
 		return complain("%s: %s", erldist_keeper_node(h->k), erldist_strerror(h->k, err));
-	err = h->s ? erldist_server_dispatch(h->s) : 0;
-	if (err)
-		return complain("--serve-info: %s", erldist_strerror(h->s, err));
+	text = h->info ? serve_info_dispatch(h->info) : NULL;
+	if (text)
+		tell_limited(&not_served, true, text);
 	return hand_out_dispatch(h->b);
 }
 
@@ -91,7 +93,7 @@ static int hold(struct cli *c, const struct held *h)
 	while (!status && !stop_asked()) {
 		const int fds[] = {
 			erldist_keeper_fd(h->k),
-			h->s ? erldist_server_fd(h->s) : -1,
+			h->info ? serve_info_fd(h->info) : -1,
 			h->b ? erldist_broker_fd(h->b) : -1,
 		};
 
@@ -108,9 +110,9 @@ static int hold(struct cli *c, const struct held *h)
 /* What tells of the node only: it can be asked for by whoever has the cookie */
 static int serve_info(struct held *h)
 {
-	int err = erldist_server_open(&h->s, erldist_keeper_node(h->k), NULL, 0);
+	int err = serve_info_open(&h->info, erldist_keeper_node(h->k));
 
-	return err ? complain("--serve-info: %s", erldist_strerror(h->s, err)) : 0;
+	return err ? complain("--serve-info: %s", serve_info_error(h->info)) : 0;
 }
 
 static int take_options(struct cli *c)
@@ -200,7 +202,7 @@ int node_run(struct cli *c)
 		complain("%s: %s", c->argv[0], erldist_strerror(h.k, err));
 	else
 		status = run(c, &h);
-	erldist_server_close(h.s);
+	serve_info_close(h.info);
 	erldist_broker_close(h.b);
 	erldist_keeper_close(h.k);
 	return status;

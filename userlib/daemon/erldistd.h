@@ -85,12 +85,13 @@ struct node {
 	struct conf *conf;
 	int epfd;
 	struct erldist_keeper *k;
-	struct erldist_server *s;
+	struct serve_info *info;	/* or NULL */
 	struct erldist_broker *b;
 	struct trouble *troubles;
 	unsigned int n_troubles;
 	struct limit limits[ERLDIST_KEEPER_ASKS + 1];	/* of what the keeper tells */
 	struct limit handed_out, not_handed_out;	/* of what the broker tells */
+	struct limit not_served;
 	bool registration;	/* with epmd: it is another one */
 	bool adopted;		/* its paths are not the library's to remove */
 };

@@ -309,11 +309,18 @@ static int open_broker(struct node *n, struct mistakes *m)
 	return 0;
 }
 
-static int open_server(struct node *n, struct mistakes *m)
+static int open_info(struct node *n, struct mistakes *m)
 {
-	int err = erldist_server_open(&n->s, n->conf->node, NULL, 0);
+	if (!serve_info_open(&n->info, n->conf->node))
+		return 0;
+	mistake(m, n->conf, 0, "serve-info: %s", serve_info_error(n->info));
+	return -1;
+}
 
-	return err ? node_failed(m, n->conf, "serve-info: ", n->s, err) : 0;
+static void close_info(struct node *n)
+{
+	serve_info_close(n->info);
+	n->info = NULL;
 }
 
 static int take_default(struct node *n, struct mistakes *m)
@@ -340,7 +347,7 @@ void node_close(struct node *n)
 {
 	if (n->conf->setup.mark_default)
 		unmark_default(n->conf->node);
-	erldist_server_close(n->s);
+	close_info(n);
 	erldist_broker_close(n->b);
 	if (n->k)
 		unpark_node(n);
@@ -362,8 +369,8 @@ static int watch_all(struct node *n, struct mistakes *m)
 {
 	int err = watch(n, erldist_keeper_fd(n->k));
 
-	if (!err && n->s)
-		err = watch(n, erldist_server_fd(n->s));
+	if (!err && n->info)
+		err = watch(n, serve_info_fd(n->info));
 	if (!err && n->b)
 		err = watch(n, erldist_broker_fd(n->b));
 	if (err)
@@ -405,7 +412,7 @@ struct node *node_open(int epfd, struct conf *c, struct mistakes *m)
 	n->conf = c;
 	err = open_keeper(n, m);
 	if (!err && c->setup.serve_info)
-		err = open_server(n, m);
+		err = open_info(n, m);
 	if (!err && c->setup.hand_out)
 		err = open_broker(n, m);
 	if (!err && c->setup.mark_default)
@@ -434,17 +441,13 @@ void node_change_rest(struct node *n, const struct node_setup *was)
 	const struct node_setup *now = &n->conf->setup;
 	struct mistakes m = { .tell = true };
 
-	if (was->serve_info && !now->serve_info) {
-		erldist_server_close(n->s);
-		n->s = NULL;
-	}
+	if (was->serve_info && !now->serve_info)
+		close_info(n);
 	if (!was->serve_info && now->serve_info) {
-		if (open_server(n, &m)) {
-			erldist_server_close(n->s);
-			n->s = NULL;
-		} else {
-			watch(n, erldist_server_fd(n->s));
-		}
+		if (open_info(n, &m))
+			close_info(n);
+		else
+			watch(n, serve_info_fd(n->info));
 	}
 	if (was->mark_default && !now->mark_default)
 		unmark_default(n->conf->node);
@@ -456,6 +459,7 @@ void node_change_rest(struct node *n, const struct node_setup *was)
 int node_dispatch(struct node *n)
 {
 	int err = erldist_keeper_dispatch(n->k);
+	const char *text;
 
 	if (n->registration)
 		park_epmd(n);
@@ -463,11 +467,9 @@ int node_dispatch(struct node *n)
 		say(LOG_ERR, "%s: %s", n->conf->node, erldist_strerror(n->k, err));
 		return err;
 	}
-	err = n->s ? erldist_server_dispatch(n->s) : 0;
-	if (err) {
-		say(LOG_ERR, "%s: serve-info: %s", n->conf->node, erldist_strerror(n->s, err));
-		return err;
-	}
+	text = n->info ? serve_info_dispatch(n->info) : NULL;
+	if (text)
+		say_limited(&n->not_served, LOG_WARNING, "%s: serve-info: %s", n->conf->node, text);
 	err = n->b ? erldist_broker_dispatch(n->b) : 0;
 	if (err)
 		say(LOG_ERR, "%s: hand-out: %s", n->conf->node, erldist_strerror(n->b, err));

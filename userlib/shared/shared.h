@@ -78,6 +78,15 @@ struct limit {
 
 bool limit_pass(struct limit *l, unsigned int *left_out);
 
+/* serve_info.c: a server beside a node, opened again when it fails */
+struct serve_info;
+
+int serve_info_open(struct serve_info **sip, const char *node);
+const char *serve_info_error(const struct serve_info *si);
+const char *serve_info_dispatch(struct serve_info *si);
+int serve_info_fd(const struct serve_info *si);
+void serve_info_close(struct serve_info *si);
+
 /* stop.c: SIGINT and SIGTERM; SIGHUP, for who asks for it */
 void stop_prepare(void);
 void stop_take_hangup(void);
