@@ -338,8 +338,8 @@ int erldist_broker_dispatch(struct erldist_broker *b)
 }
 
 /*
- * Of what we made, not of what somebody puts in its place or has it lead to: who
- * may write the directory can.
+ * The mode is that of the socket, not of what has been put in its place or what a
+ * link there leads to: a user that can write the directory can do both.
  */
 static int finish_path(struct erldist_broker *b, mode_t mode)
 {
@@ -383,7 +383,7 @@ static int take_path(struct erldist_broker *b, mode_t mode)
 	err = ed_path_bind(&b->error, lock, b->listener, &b->path, path);
 	if (!err)
 		err = listen_at(b, mode);
-	ed_path_unlock(lock);
+	ed_path_unlock(lock, &b->path);
 	return err;
 }
 
@@ -392,18 +392,18 @@ static int adopt(struct erldist_broker *b, int given, mode_t mode)
 {
 	struct sockaddr_un sa = { 0 };
 	socklen_t len = sizeof(sa);
+	int err;
 
 	if (getsockname(given, (struct sockaddr *)&sa, &len) || sa.sun_family != AF_UNIX ||
 	    strncmp(sa.sun_path, b->path.sun_path, sizeof(sa.sun_path)))
 		return ed_fail(&b->error, -EINVAL, "descriptor %d does not listen at %s", given,
 			       b->path.sun_path);
-	if (chmod(b->path.sun_path, mode) || lstat(b->path.sun_path, &b->made))
-		return ed_fail(&b->error, -errno, "%s: %s", b->path.sun_path, strerror(errno));
-	b->listener = fcntl(given, F_DUPFD_CLOEXEC, 0);
-	if (b->listener < 0)
-		return ed_fail(&b->error, -errno, "%s: %s", b->path.sun_path,
-			       ed_errno_text(errno));
-	return 0;
+	err = finish_path(b, mode);
+	if (!err) {
+		b->listener = fcntl(given, F_DUPFD_CLOEXEC, 0);
+		err = b->listener < 0 ? -errno : 0;
+	}
+	return err ? ed_fail(&b->error, err, "%s: %s", b->path.sun_path, ed_errno_text(err)) : 0;
 }
 
 static int open_path(struct erldist_broker *b, mode_t mode)

@@ -192,7 +192,7 @@ void ed_child_wait(struct ed_child *c);
 
 /* path.c */
 int ed_path_lock(const struct sockaddr_un *sa);
-void ed_path_unlock(int lock);
+void ed_path_unlock(int lock, const struct sockaddr_un *sa);
 int ed_path_bind(struct ed_error *e, int lock, int fd, const struct sockaddr_un *sa,
 		 const char *what);
 

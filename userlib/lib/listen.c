@@ -203,7 +203,7 @@ static int listen_path(struct erldist_keeper *k, const char *path)
 		return ed_fail(&k->error, -errno, "socket: %s", ed_errno_text(errno));
 	lock = ed_path_lock(&sa);
 	err = bind_path(k, lock, fd, &sa);
-	ed_path_unlock(lock);
+	ed_path_unlock(lock, &sa);
 	if (err)
 		return err;
 	for (l = k->listeners; l->next; l = l->next)

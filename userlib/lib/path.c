@@ -2,7 +2,8 @@
 /*
  * AF_UNIX paths to listen at. One that was left behind is told from one that is in
  * use by connecting: a socket between bind() and listen() would pass for the first.
- * So a path is made, and taken over, under a lock on its directory.
+ * So a path is made, and taken over, under a lock. The lock is a file beside the path
+ * that only its owner can open, as any user that could open it could also hold it.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -18,37 +19,80 @@
 #define LOCK_MS		2000	/* longer than any of us has it */
 #define LOOK_MS		10
 
-static int open_directory(const struct sockaddr_un *sa)
-{
-	const char *slash = strrchr(sa->sun_path, '/');
-	char dir[sizeof(sa->sun_path) + 1] = ".";
+#define LOCK_SUFFIX	".lock"
 
-	if (slash)
-		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - sa->sun_path) + 1, sa->sun_path);
-	return open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+struct lock_name {
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + sizeof(LOCK_SUFFIX)];
+};
+
+static void name_lock(struct lock_name *name, const struct sockaddr_un *sa)
+{
+	snprintf(name->path, sizeof(name->path), "%.*s" LOCK_SUFFIX, (int)sizeof(sa->sun_path),
+		 sa->sun_path);
+}
+
+/* A file that another user made is not used: that user could hold the lock for ever */
+static int open_lock(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	    !(st.st_mode & 077))
+		return fd;
+	close(fd);
+	return -EACCES;
+}
+
+/* The holder before us may have removed the file that we have opened */
+static bool still_there(int fd, const char *path)
+{
+	struct stat ours, there;
+
+	return !fstat(fd, &ours) && !lstat(path, &there) && ours.st_ino == there.st_ino &&
+	       ours.st_dev == there.st_dev;
+}
+
+/* A descriptor, or -EAGAIN: it is held, or was removed just now */
+static int try_lock(const char *path)
+{
+	int fd = open_lock(path), err = 0;
+
+	if (fd < 0)
+		return fd;
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		err = errno == EINTR ? -EAGAIN : -errno;
+	else if (!still_there(fd, path))
+		err = -EAGAIN;
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
 }
 
 /* For ed_path_unlock(). Without the lock a path can be made, but none taken over */
 int ed_path_lock(const struct sockaddr_un *sa)
 {
-	int fd = open_directory(sa), err = fd < 0 ? -errno : 0;
 	int64_t deadline = ed_now() + LOCK_MS;
+	struct lock_name name;
+	int fd;
 
-	while (!err && flock(fd, LOCK_EX | LOCK_NB)) {
-		if ((errno != EWOULDBLOCK && errno != EINTR) || ed_now() > deadline)
-			err = -errno;
-		else
-			poll(NULL, 0, LOOK_MS);
-	}
-	if (err && fd >= 0)
-		close(fd);
-	return err ? err : fd;
+	name_lock(&name, sa);
+	while ((fd = try_lock(name.path)) == -EAGAIN && ed_now() <= deadline)
+		poll(NULL, 0, LOOK_MS);
+	return fd;
 }
 
-void ed_path_unlock(int lock)
+void ed_path_unlock(int lock, const struct sockaddr_un *sa)
 {
+	struct lock_name name;
+
 	if (lock < 0)
 		return;
+	name_lock(&name, sa);
+	unlink(name.path);
 	/* explicitly, as a child may hold a duplicate for a moment */
 	flock(lock, LOCK_UN);
 	close(lock);
@@ -78,8 +122,8 @@ static int remove_stale(struct ed_error *e, int lock, const struct sockaddr_un *
 	if (err != -ECONNREFUSED)
 		return in_use(e, what);
 	if (lock < 0)
-		return ed_fail(e, lock, "%s was left behind, and its directory cannot be locked to "
-			       "replace it: %s", what, ed_errno_text(lock));
+		return ed_fail(e, lock, "%s was left behind, and %s%s cannot be locked to replace it: "
+			       "%s", what, sa->sun_path, LOCK_SUFFIX, ed_errno_text(lock));
 	return unlink(sa->sun_path) && errno != ENOENT ?
 	       ed_fail(e, -errno, "%s: %s", what, ed_errno_text(errno)) : 0;
 }

@@ -242,6 +242,34 @@ static void check_swapped(void)
 	close(fd);
 }
 
+/* The same, while the socket of the path is kept for the next broker */
+static void check_adopted_link(void)
+{
+	struct erldist_broker_options o = ERLDIST_BROKER_OPTIONS_INIT;
+	struct erldist_broker *first = open_broker(0666), *b;
+	char file[] = "/tmp/erldist-victim-XXXXXX";
+	int fd = mkstemp(file), err;
+	struct stat st;
+
+	unlink(path);
+	if (symlink(file, path))
+		printf("# no link: %s\n", strerror(errno));
+	o.path = path;
+	o.node = NODE;
+	o.mode = 0666;
+	o.listen_fd = erldist_broker_listen_fd(first);
+	err = erldist_broker_open(&b, &o);
+	ok(err == -EADDRINUSE, "a link where the socket was: %s", erldist_strerror(b, err));
+	ok(!fstat(fd, &st) && (st.st_mode & 0777) == 0600,
+	   "the file it leads to keeps its mode: %o", st.st_mode & 0777);
+	erldist_broker_close(b);
+	erldist_broker_close(first);
+	ok(!lstat(path, &st) && S_ISLNK(st.st_mode), "and the link is left alone");
+	unlink(path);
+	unlink(file);
+	close(fd);
+}
+
 static void check_asking(struct erldist_broker *b)
 {
 	struct question q;
@@ -575,6 +603,7 @@ int main(void)
 	snprintf(path, sizeof(path), "/tmp/erldist-broker-%d", (int)getpid());
 	check_path();
 	check_swapped();
+	check_adopted_link();
 	b = open_broker(0);
 	check_asking(b);
 	erldist_broker_close(b);

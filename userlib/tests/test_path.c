@@ -13,7 +13,7 @@
 #define ROUNDS		100
 
 static char dir[] = "/tmp/erldist-path-XXXXXX";
-static char path[64], place[80];
+static char path[64], place[80], lock_file[80];
 
 typedef int (*open_func)(void);
 
@@ -141,7 +141,7 @@ static int slow(int type)
 	if (pipe(ready) || pipe(done))
 		exit(1);
 	if (!fork()) {
-		int lock = open(dir, O_RDONLY | O_DIRECTORY);
+		int lock = open(lock_file, O_RDONLY | O_CREAT, 0600);
 
 		close(done[1]);
 		if (flock(lock, LOCK_EX) || write(ready[1], "", 1) != 1)
@@ -149,6 +149,7 @@ static int slow(int type)
 		poll(NULL, 0, 300);
 		unlink(path);
 		at_path(type, true);
+		unlink(lock_file);
 		flock(lock, LOCK_UN);
 		_exit(read(done[0], &byte, 1) != 0);
 	}
@@ -175,14 +176,40 @@ static void check_slow(open_func open_it, int type, const char *what)
 /* A lock that is not given back is no reason to remove anything */
 static void check_kept_lock(open_func open_it, int type, const char *what)
 {
-	int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int lock = open(lock_file, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
 
 	leave_behind(type);
 	ok(!flock(lock, LOCK_EX) && open_it() == -EWOULDBLOCK && !access(path, F_OK),
-	   "%s: the directory stays locked", what);
+	   "%s: the lock is kept", what);
 	unlink(path);
 	ok(!open_it(), "which does not matter where nothing is to be replaced");
 	close(lock);
+	unlink(lock_file);
+}
+
+/* Any user can lock a directory that it can read: that must not matter */
+static void check_locked_directory(open_func open_it, int type, const char *what)
+{
+	int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	leave_behind(type);
+	ok(!flock(lock, LOCK_EX) && !open_it() && served(type),
+	   "%s is taken over in a directory that is locked", what);
+	close(lock);
+	ok(access(lock_file, F_OK), "and no lock is left behind");
+}
+
+/* A lock file that others can open, and one that is none */
+static void check_odd_lock(open_func open_it, int type)
+{
+	int fd = open(lock_file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	leave_behind(type);
+	ok(!fchmod(fd, 0666) && open_it() == -EACCES, "a lock that is not private is not used");
+	close(fd);
+	unlink(lock_file);
+	ok(!symlink(dir, lock_file) && open_it() == -ELOOP, "nor a link");
+	unlink(lock_file);
 }
 
 int main(void)
@@ -190,6 +217,7 @@ int main(void)
 	if (!mkdtemp(dir))
 		return 1;
 	snprintf(path, sizeof(path), "%s/socket", dir);
+	snprintf(lock_file, sizeof(lock_file), "%s.lock", path);
 	snprintf(place, sizeof(place), "unix:%s", path);
 	check_race(open_broker, SOCK_SEQPACKET, "a broker's path");
 	check_race(open_keeper, SOCK_STREAM, "a node's path");
@@ -197,6 +225,9 @@ int main(void)
 	check_slow(open_keeper, SOCK_STREAM, "a node's path");
 	check_kept_lock(open_broker, SOCK_SEQPACKET, "a broker's path");
 	check_kept_lock(open_keeper, SOCK_STREAM, "a node's path");
+	check_locked_directory(open_broker, SOCK_SEQPACKET, "a broker's path");
+	check_locked_directory(open_keeper, SOCK_STREAM, "a node's path");
+	check_odd_lock(open_broker, SOCK_SEQPACKET);
 	unlink(path);
 	rmdir(dir);
 	return tap_end();
