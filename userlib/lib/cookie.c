@@ -13,6 +13,7 @@
 
 #define MADE_LENGTH	20
 #define FILE_MAX	1024
+#define PASSWD_SIZE	4096
 #define PATH_SIZE	sizeof(((struct ed_cookie *)0)->source)
 
 /*
@@ -127,16 +128,15 @@ static int make_file(struct ed_error *e, const char *path)
 			     ed_errno_text(err)) : 0;
 }
 
-/* Who starts a set-uid program does not say where its cookie is */
-static const char *home(void)
+/* The caller of a set-uid program does not choose the directory. "text" keeps it */
+static const char *home(char *text, size_t size)
 {
 	const char *dir = secure_getenv("HOME");
-	struct passwd *pw;
+	struct passwd entry, *pw = NULL;
 
 	if (dir && *dir)
 		return dir;
-	pw = getpwuid(geteuid());
-	return pw ? pw->pw_dir : NULL;
+	return getpwuid_r(geteuid(), &entry, text, size, &pw) || !pw ? NULL : pw->pw_dir;
 }
 
 static int path_of(struct ed_error *e, char path[PATH_SIZE], const char *dir, const char *name)
@@ -149,8 +149,8 @@ static int path_of(struct ed_error *e, char path[PATH_SIZE], const char *dir, co
 /* $HOME/.erlang.cookie, then the XDG place, else the first there can be is made */
 static int default_file(struct ed_error *e, struct ed_cookie *c)
 {
-	const char *dir = home(), *xdg = secure_getenv("XDG_CONFIG_HOME");
-	char first[PATH_SIZE] = "", second[PATH_SIZE] = "";
+	char first[PATH_SIZE] = "", second[PATH_SIZE] = "", text[PASSWD_SIZE];
+	const char *dir = home(text, sizeof(text)), *xdg = secure_getenv("XDG_CONFIG_HOME");
 	int err = -ENOENT;
 
 	if (dir && path_of(e, first, dir, ".erlang.cookie"))

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -18,6 +19,28 @@
 static char dir[] = "/tmp/erldist-cookie-XXXXXX";
 static char path[128], xdg[128];
 static pthread_barrier_t begin;
+
+static bool has_entry;
+
+/* In place of libc's: getpwuid() has one result for all threads */
+struct passwd *getpwuid(uid_t uid)
+{
+	(void)uid;
+	return NULL;
+}
+
+int getpwuid_r(uid_t uid, struct passwd *pw, char *text, size_t size, struct passwd **result)
+{
+	(void)uid;
+	*result = NULL;
+	if (!has_entry)
+		return 0;
+	snprintf(text, size, "%s", dir);
+	memset(pw, 0, sizeof(*pw));
+	pw->pw_dir = text;
+	*result = pw;
+	return 0;
+}
 
 static void put_file(const char *name, const char *text, mode_t mode)
 {
@@ -92,6 +115,22 @@ static void check_places(void)
 	ok(err == -EACCES, "others may not read it: %s", e.text);
 	err = ed_cookie_get(&e, &c, NULL, dir);
 	ok(err == -EINVAL, "a directory is no file: %s", e.text);
+}
+
+static void check_no_home(void)
+{
+	struct ed_cookie c = { 0 };
+	struct ed_error e = { 0 };
+	int err;
+
+	put_file(path, "from_passwd", 0400);
+	unsetenv("HOME");
+	has_entry = true;
+	err = ed_cookie_get(&e, &c, NULL, NULL);
+	has_entry = false;
+	setenv("HOME", dir, 1);
+	ok(!err && !strcmp(c.value, "from_passwd"),
+	   "without HOME the home directory is asked for as threads may: %s", e.text);
 }
 
 /* Of two missing files the first is made */
@@ -288,6 +327,7 @@ int main(int argc, char **argv)
 	check(text, NULL);
 	check_made();
 	check_places();
+	check_no_home();
 	check_missing();
 	check_race();
 	check_threads();
