@@ -137,8 +137,9 @@ ERLDIST_API int erldist_format(struct erldist_term *t, const char *fmt, ...);
  * * ~t any term, struct erldist_slice \*
  *
  * Slices point into @term. The tail of a list (``[a|~t]``) can be stored only
- * where the list ends, as in an improper one; ``|_`` ignores any tail. After a
- * mismatch the arguments hold anything.
+ * where the list ends, as in an improper one; ``|_`` ignores any tail. Directives
+ * are at most 64 levels deep in the pattern. After a mismatch the arguments hold
+ * anything.
  *
  * Return: 0, -ENOMSG if it does not match, -ERANGE if a number or text does not
  * fit its argument, -EINVAL for a mistake in @pattern, -EBADMSG if @term is
@@ -191,8 +192,7 @@ ERLDIST_API int erldist_parse(struct erldist_term *t, const char *text,
  * Lists of integers are written as lists, binaries as ``<<"text">>`` where all
  * of it is printable.
  *
- * Return: length of the text, -EBADMSG if the term is malformed, -EOVERFLOW if
- * it nests deeper than 1000, -ENOMEM.
+ * Return: length of the text, -EBADMSG if the term is malformed, -ENOMEM.
  */
 ERLDIST_API ssize_t erldist_print(char **text, const void *term, size_t len,
 				  unsigned int flags);
@@ -204,7 +204,11 @@ ERLDIST_API ssize_t erldist_print(char **text, const void *term, size_t len,
  * @b: another
  * @blen: its bytes
  *
- * Return: 1, 0, or -EBADMSG, -EOVERFLOW.
+ * Takes time in proportion to the terms' length and the logarithm of the number
+ * of keys of their maps. Where a map has a key twice, which BEAM refuses, all of
+ * its pairs count. Funs are equal wherever they were made.
+ *
+ * Return: 1, 0, or -EBADMSG if either is malformed, -ENOMEM.
  */
 ERLDIST_API int erldist_equal(const void *a, size_t alen, const void *b, size_t blen);
 
@@ -214,9 +218,10 @@ ERLDIST_API int erldist_equal(const void *a, size_t alen, const void *b, size_t 
  * @len: its bytes
  *
  * The ei_decode functions take no length: check what came from a peer before
- * giving it to them.
+ * giving it to them. Terms may be nested as deeply as they are long, here and in
+ * all functions: none of them recurses. What passes is printed and compared.
  *
- * Return: 0 or -EBADMSG.
+ * Return: 0, -EBADMSG, or -ENOMEM where many funs are nested.
  */
 ERLDIST_API int erldist_check(const void *term, size_t len);
 

@@ -18,7 +18,7 @@ static const struct {
 	{ EDESTADDRREQ, "no destination" },
 	{ ENOMSG, "the term does not match" },
 	{ EBADMSG, "malformed term" },
-	{ EOVERFLOW, "the term is nested too deeply" },
+	{ EOVERFLOW, "the address is too long" },
 	{ ENETDOWN, "the local node is gone" },
 	{ EPIPE, "the process has ended" },
 	{ ECONNRESET, "the process was ended by an exit signal" },
@@ -34,8 +34,8 @@ const char *ed_errno_text(int err)
 	static _Thread_local char other[64];
 	size_t i;
 
-	if (err < 0)
-		err = -err;
+	/* the least int has no negative */
+	err = (int)(err < 0 ? 0u - (unsigned int)err : (unsigned int)err);
 	for (i = 0; i < ED_ARRAY_SIZE(texts); i++)
 		if (texts[i].err == err)
 			return texts[i].text;

@@ -14,7 +14,6 @@
 #define ED_VERSION_MAGIC	131
 #define ED_NODE_SIZE		(ERLDIST_NAME_MAX + 1)
 #define ED_DEST_MAX		(2 * ERLDIST_ATOM_SIZE + 64)
-#define ED_DEPTH_MAX		1000	/* nesting of terms; keeps recursion off small stacks */
 
 /*
  * error.c: the last error of a handle. Every handle begins with one. Threads that
@@ -50,8 +49,12 @@ struct ed_atom {
 
 struct ed_fun {
 	struct ed_atom module;
+	uint8_t id[1 + 16];	/* arity and MD5 */
 	uint32_t index;
+	uint32_t old_index;
 	uint32_t uniq;
+	uint32_t free_vars;
+	struct ed_reader env;	/* at the first of them */
 };
 
 void ed_reader_init(struct ed_reader *r, const void *term, size_t len);
@@ -93,6 +96,69 @@ int ed_list_begin(struct ed_list *l, struct ed_reader *r);
 struct ed_reader *ed_list_next(struct ed_list *l);
 struct ed_reader *ed_list_tail(struct ed_list *l);
 
+/*
+ * walk.c: a term part by part, without recursion. A container is opened, its parts
+ * come, and it is closed; a list is one, whatever it is encoded as.
+ */
+struct ed_frame {
+	size_t place;		/* of a map, see struct ed_maps; of a fun, its end */
+	uint32_t left;		/* parts that are to come; of a list, as in struct ed_list */
+	uint8_t kind;		/* the tag it is counted as, see ed_kind_of() */
+	bool string;
+	bool begun;		/* a part of it was given */
+	bool tail;		/* the last one was */
+};
+
+enum ed_step_kind { ED_CLOSE, ED_LEAF, ED_OPEN };
+
+struct ed_step {
+	enum ed_step_kind kind;
+	int tag;		/* as ed_kind_of() has it */
+	uint32_t parts;		/* ED_OPEN, but of a list */
+	struct ed_reader *r;	/* ED_LEAF: the caller must read it; a fun that opens: at it */
+	int in;			/* the container's tag, 0: none */
+	bool first;		/* in it */
+	bool value;		/* of a pair */
+	bool tail;		/* of an improper list */
+};
+
+/*
+ * The pairs of all maps of a term that have more than one. Those of a map are at
+ * "first" and behind, in the order in which they are walked, then the map's end.
+ * No map is at place 0.
+ */
+struct ed_maps {
+	struct ed_map {
+		const uint8_t *at;
+		size_t first;
+		uint32_t n;
+	} *map;		/* ascending by "at": an outer one before its inner ones */
+	size_t n, size;
+	const uint8_t **place;
+	size_t places, places_size;
+};
+
+struct ed_walk {
+	struct ed_reader r, item;
+	const uint8_t *begin;
+	uint32_t terms;			/* to walk one after the other */
+	bool funs;			/* are opened too */
+	struct ed_maps *maps;		/* or NULL */
+	bool collect;			/* fill them, instead of going by their order */
+	struct ed_frame *frame;
+	size_t depth, size;
+	struct ed_frame few[8];
+};
+
+void ed_walk_init(struct ed_walk *w);
+void ed_walk_free(struct ed_walk *w);
+void ed_walk_start(struct ed_walk *w, const uint8_t *p, const uint8_t *end, uint32_t terms);
+int ed_walk_next(struct ed_walk *w, struct ed_step *s);
+int ed_kind_of(int tag);
+
+/* equal.c */
+int ed_has_twins(const void *term, size_t len);
+
 /* term.c: building */
 int ed_reserve(struct erldist_term *t, size_t n);
 int ed_put(struct erldist_term *t, const void *bytes, size_t n);
@@ -130,7 +196,7 @@ struct ed_parser {
 	const char *what;
 	va_list *args;		/* of erldist_format() */
 	struct erldist_parse_options *options;
-	unsigned int depth;
+	unsigned int depth;	/* of erldist_match() */
 };
 
 void ed_space(struct ed_parser *ps);

@@ -5,6 +5,9 @@
 
 #include "internal.h"
 
+/* Patterns are a program's own, so few levels will do, and a small stack */
+#define DEPTH_MAX	64
+
 static int match_value(struct ed_parser *ps, struct ed_reader *r);
 
 static int store_int(struct ed_reader *r, long min, long max, long *v)
@@ -378,7 +381,7 @@ static int match_value(struct ed_parser *ps, struct ed_reader *r)
 		ps->p++;
 		return ed_skip(r);
 	}
-	if (++ps->depth > ED_DEPTH_MAX)
+	if (++ps->depth > DEPTH_MAX)
 		return -EINVAL;
 	if (*ps->p == '{')
 		err = match_tuple(ps, r);

@@ -155,28 +155,52 @@ static int parse_string(struct ed_parser *ps, struct erldist_term *t)
 	return err;
 }
 
-static int parse_export(struct ed_parser *ps, struct erldist_term *t)
+/* Module or function of a fun */
+static int parse_fun_name(struct ed_parser *ps, struct erldist_term *t, char behind)
 {
-	static const char want[] = { ':', '/' };
-	size_t i;
+	const char *name = ps->p;
 	int err;
 
-	err = ed_put_u8(t, ERL_EXPORT_EXT);
-	for (i = 0; !err && i < 3; i++) {
-		ed_space(ps);
-		if (i < 2 && *ps->p != '\'' && !(*ps->p >= 'a' && *ps->p <= 'z'))
-			return ed_syntax(ps, "a fun is written fun module:name/arity");
-		if (i == 2 && (!(*ps->p >= '0' && *ps->p <= '9') || strtoul(ps->p, NULL, 10) > 255))
-			return ed_syntax(ps, "an arity is a number up to 255");
-		err = ed_parse_value(ps, t);
-		if (err || i == 2)
-			break;
-		ed_space(ps);
-		if (*ps->p != want[i])
-			return ed_syntax(ps, "a fun is written fun module:name/arity");
-		ps->p++;
+	if (*name == '\'') {
+		err = parse_quoted_atom(ps, t);
+	} else {
+		ps->p += *name >= 'a' && *name <= 'z' ? strspn(name, in_name) : 0;
+		err = ps->p > name ? put_atom(ps, t, name, (size_t)(ps->p - name)) :
+				     ed_syntax(ps, "a fun is written fun module:name/arity");
 	}
-	return err;
+	if (err)
+		return err;
+	ed_space(ps);
+	if (*ps->p != behind)
+		return ed_syntax(ps, "a fun is written fun module:name/arity");
+	ps->p++;
+	ed_space(ps);
+	return 0;
+}
+
+static int parse_arity(struct ed_parser *ps, struct erldist_term *t)
+{
+	size_t n = strspn(ps->p, "0123456789");
+	const char *digits = ps->p, *behind = ps->p + n;
+
+	/* a full stop can follow, a fraction or a base cannot */
+	if (!n || n > 3 || atoi(digits) > 255 || (*behind && strchr(in_name, *behind)) ||
+	    *behind == '#' || (*behind == '.' && behind[1] >= '0' && behind[1] <= '9'))
+		return ed_syntax(ps, "an arity is a number up to 255");
+	ps->p = behind;
+	return ed_put_int(t, atoi(digits));
+}
+
+static int parse_export(struct ed_parser *ps, struct erldist_term *t)
+{
+	int err = ed_put_u8(t, ERL_EXPORT_EXT);
+
+	ed_space(ps);
+	if (!err)
+		err = parse_fun_name(ps, t, ':');
+	if (!err)
+		err = parse_fun_name(ps, t, '/');
+	return err ? err : parse_arity(ps, t);
 }
 
 static int parse_atom(struct ed_parser *ps, struct erldist_term *t)
@@ -190,157 +214,82 @@ static int parse_atom(struct ed_parser *ps, struct erldist_term *t)
 	return put_atom(ps, t, name, n);
 }
 
-/* Terms with commas between them; stops at what is neither. *n counts them */
-static int parse_items(struct ed_parser *ps, struct erldist_term *t, char close, uint32_t *n)
+/* What was opened and is not closed yet is on a stack, so text nests as it likes */
+struct open {
+	size_t head;		/* offset of the term */
+	uint32_t n;		/* parts before the present one */
+	char close;
+	enum { ELEMENT, TAIL, KEY, VALUE } part;
+};
+
+struct opens {
+	struct open *open;
+	size_t n, size;
+};
+
+static int push(struct opens *o, const struct open *open)
+{
+	size_t size = o->size ? 2 * o->size : 16;
+	struct open *mem;
+
+	if (o->n == o->size) {
+		mem = reallocarray(o->open, size, sizeof(*mem));
+		if (!mem)
+			return -ENOMEM;
+		o->open = mem;
+		o->size = size;
+	}
+	o->open[o->n++] = *open;
+	return 0;
+}
+
+/* A tuple's head has one byte for its arity until there are more than 255 parts */
+static int widen_tuple(struct erldist_term *t, size_t head)
+{
+	int err = ed_reserve(t, 3);
+
+	if (err)
+		return err;
+	memmove(t->term + head + 5, t->term + head + 2, t->len - head - 2);
+	t->term[head] = ERL_LARGE_TUPLE_EXT;
+	t->len += 3;
+	return 0;
+}
+
+/* *begun: a part of it comes, else it is empty and done */
+static int parse_open(struct ed_parser *ps, struct erldist_term *t, struct opens *o,
+		      const char *head, size_t len, const struct open *open, bool *begun)
 {
 	int err;
 
-	*n = 0;
-	ps->p++;
 	ed_space(ps);
-	if (*ps->p == close)
-		return 0;
-	for (;;) {
-		err = ed_parse_value(ps, t);
-		if (err)
-			return err;
-		++*n;
-		ed_space(ps);
-		if (*ps->p != ',')
-			return 0;
+	*begun = *ps->p != open->close;
+	if (!*begun) {
 		ps->p++;
+		if (*head == ERL_LIST_EXT)
+			return ed_put_u8(t, ERL_NIL_EXT);
+		return ed_put(t, head, len);
 	}
+	err = ed_put(t, head, len);
+	return err ? err : push(o, open);
 }
 
-static int parse_tuple(struct ed_parser *ps, struct erldist_term *t)
+static int parse_first(struct ed_parser *ps, struct erldist_term *t, struct opens *o,
+		       bool *begun)
 {
-	size_t head = t->len;
-	uint32_t n;
-	int err;
+	static const char tuple[2] = { ERL_SMALL_TUPLE_EXT }, list[5] = { ERL_LIST_EXT },
+			  map[5] = { ERL_MAP_EXT };
 
-	err = ed_put_u8(t, ERL_LARGE_TUPLE_EXT);
-	if (!err)
-		err = ed_put_u32(t, 0);
-	if (!err)
-		err = parse_items(ps, t, '}', &n);
-	if (err)
-		return err;
-	if (*ps->p != '}')
-		return ed_syntax(ps, "expected , or } in a tuple");
-	ps->p++;
-	if (n > 255) {
-		ed_patch_u32(t, head + 1, n);
-		return 0;
-	}
-	t->term[head] = ERL_SMALL_TUPLE_EXT;
-	t->term[head + 1] = (char)n;
-	memmove(t->term + head + 2, t->term + head + 5, t->len - head - 5);
-	t->len -= 3;
-	return 0;
-}
-
-static int parse_list(struct ed_parser *ps, struct erldist_term *t)
-{
-	size_t head = t->len;
-	uint32_t n;
-	int err;
-
-	err = ed_put_u8(t, ERL_LIST_EXT);
-	if (!err)
-		err = ed_put_u32(t, 0);
-	if (!err)
-		err = parse_items(ps, t, ']', &n);
-	if (err)
-		return err;
-	if (*ps->p == '|' && n) {
-		ps->p++;
-		err = ed_parse_value(ps, t);
-		ed_space(ps);
-	} else if (n) {
-		err = ed_put_u8(t, ERL_NIL_EXT);
-	} else {
-		t->term[head] = ERL_NIL_EXT;
-		t->len = head + 1;
-	}
-	if (err)
-		return err;
-	if (*ps->p != ']')
-		return ed_syntax(ps, "expected , or | or ] in a list");
-	ps->p++;
-	if (n)
-		ed_patch_u32(t, head + 1, n);
-	return 0;
-}
-
-/* BEAM refuses a map that has a key twice */
-static int check_key(struct ed_parser *ps, const struct erldist_term *t, size_t pairs, size_t key)
-{
-	struct erldist_slice k, v;
-	struct ed_reader r;
-
-	r.p = (const uint8_t *)t->term + pairs;
-	r.end = (const uint8_t *)t->term + key;
-	while (ed_left(&r)) {
-		if (ed_read_slice(&r, &k) || ed_read_slice(&r, &v))
-			return -EINVAL;
-		if (erldist_equal(k.term, k.len, t->term + key, t->len - key) == 1)
-			return ed_syntax(ps, "the map has this key already");
-	}
-	return 0;
-}
-
-static int parse_pair(struct ed_parser *ps, struct erldist_term *t, size_t pairs)
-{
-	size_t key = t->len;
-	int err;
-
-	err = ed_parse_value(ps, t);
-	if (!err)
-		err = check_key(ps, t, pairs, key);
-	if (err)
-		return err;
-	ed_space(ps);
-	if (ps->p[0] != '=' || ps->p[1] != '>')
-		return ed_syntax(ps, "expected => in a map");
-	ps->p += 2;
-	return ed_parse_value(ps, t);
-}
-
-/* From the { of #{ */
-static int parse_map(struct ed_parser *ps, struct erldist_term *t)
-{
-	size_t head = t->len;
-	uint32_t n = 0;
-	int err;
-
-	err = ed_put_u8(t, ERL_MAP_EXT);
-	if (!err)
-		err = ed_put_u32(t, 0);
-	do {
-		ps->p++;
-		ed_space(ps);
-		if (err || (!n && *ps->p == '}'))
-			break;
-		err = parse_pair(ps, t, head + 5);
-		n++;
-		ed_space(ps);
-	} while (!err && *ps->p == ',');
-	if (err)
-		return err;
-	if (*ps->p != '}')
-		return ed_syntax(ps, "expected , or } in a map");
-	ps->p++;
-	ed_patch_u32(t, head + 1, n);
-	return 0;
-}
-
-static int parse_by_first(struct ed_parser *ps, struct erldist_term *t)
-{
+	*begun = false;
 	switch (*ps->p) {
 	case '{':
-		return parse_tuple(ps, t);
+		ps->p++;
+		return parse_open(ps, t, o, tuple, sizeof(tuple),
+				  &(struct open){ t->len, 0, '}', ELEMENT }, begun);
 	case '[':
-		return parse_list(ps, t);
+		ps->p++;
+		return parse_open(ps, t, o, list, sizeof(list),
+				  &(struct open){ t->len, 0, ']', ELEMENT }, begun);
 	case '"':
 		return parse_string(ps, t);
 	case '\'':
@@ -350,8 +299,9 @@ static int parse_by_first(struct ed_parser *ps, struct erldist_term *t)
 	case '#':
 		if (ps->p[1] != '{')
 			return ed_parse_hash(ps, t);
-		ps->p++;
-		return parse_map(ps, t);
+		ps->p += 2;
+		return parse_open(ps, t, o, map, sizeof(map),
+				  &(struct open){ t->len, 0, '}', KEY }, begun);
 	case '~':
 		return ps->args ? ed_format_directive(ps, t) : ed_syntax(ps, "unexpected ~");
 	case '$':
@@ -372,17 +322,99 @@ static int parse_by_first(struct ed_parser *ps, struct erldist_term *t)
 	}
 }
 
+/* Behind a part: *more if another one comes, else the container is done */
+static int behind_element(struct ed_parser *ps, struct erldist_term *t, struct open *o,
+			  bool *more)
+{
+	bool list = o->close == ']';
+	char c = *ps->p;
+	int err = 0;
+
+	o->n += o->part == ELEMENT;
+	*more = o->part == ELEMENT && (c == ',' || (list && c == '|'));
+	if (!*more && c != o->close)
+		return ed_syntax(ps, list ? "expected , or | or ] in a list" :
+				     "expected , or } in a tuple");
+	ps->p++;
+	if (!list && o->n == 256)
+		err = widen_tuple(t, o->head);
+	if (!err && !*more && list && o->part == ELEMENT)
+		err = ed_put_u8(t, ERL_NIL_EXT);
+	if (err)
+		return err;
+	if (c == '|')
+		o->part = TAIL;
+	if (*more && c == ',')
+		return 0;
+	if (list || o->n > 255)
+		ed_patch_u32(t, o->head + 1, o->n);
+	else
+		t->term[o->head + 1] = (char)o->n;
+	return 0;
+}
+
+static int behind_pair(struct ed_parser *ps, struct erldist_term *t, struct open *o, bool *more)
+{
+	*more = true;
+	if (o->part == KEY) {
+		if (ps->p[0] != '=' || ps->p[1] != '>')
+			return ed_syntax(ps, "expected => in a map");
+		ps->p += 2;
+		o->part = VALUE;
+		return 0;
+	}
+	o->n++;
+	o->part = KEY;
+	*more = *ps->p == ',';
+	if (!*more && *ps->p != '}')
+		return ed_syntax(ps, "expected , or } in a map");
+	ps->p++;
+	if (!*more)
+		ed_patch_u32(t, o->head + 1, o->n);
+	return 0;
+}
+
+/* Behind a term: closes what it was the last part of */
+static int parse_behind(struct ed_parser *ps, struct erldist_term *t, struct opens *o)
+{
+	struct open *open;
+	bool more = false;
+	int err = 0;
+
+	while (!err && !more && o->n) {
+		open = &o->open[o->n - 1];
+		ed_space(ps);
+		err = open->part == KEY || open->part == VALUE ?
+		      behind_pair(ps, t, open, &more) : behind_element(ps, t, open, &more);
+		if (!more)
+			o->n--;
+	}
+	return err;
+}
+
+/* BEAM refuses a map that has a key twice */
+static int refuse_twins(struct ed_parser *ps, const char *term, size_t len)
+{
+	int twins = ed_has_twins(term, len);
+
+	return twins > 0 ? ed_syntax(ps, "a map has a key twice") : twins;
+}
+
 int ed_parse_value(struct ed_parser *ps, struct erldist_term *t)
 {
+	struct opens o = { NULL, 0, 0 };
+	size_t begin = t->len;
+	bool begun;
 	int err;
 
-	if (ps->depth == ED_DEPTH_MAX)
-		return ed_syntax(ps, "nested too deeply");
-	ps->depth++;
-	ed_space(ps);
-	err = parse_by_first(ps, t);
-	ps->depth--;
-	return err;
+	do {
+		ed_space(ps);
+		err = parse_first(ps, t, &o, &begun);
+		if (!err && !begun)
+			err = parse_behind(ps, t, &o);
+	} while (!err && o.n);
+	free(o.open);
+	return err ? err : refuse_twins(ps, t->term + begin, t->len - begin);
 }
 
 static int parse_all(struct ed_parser *ps, struct erldist_term *t)

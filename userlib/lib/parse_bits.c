@@ -84,7 +84,7 @@ static int parse_text(struct ed_parser *ps, struct bits *b)
 	utf8 = !err && !strncmp(ps->p, "/utf8", 5);
 	if (utf8)
 		ps->p += 5;
-	p = s.term;
+	p = s.term ? s.term : "";
 	end = p + s.len;
 	while (!err && p < end) {
 		if (utf8) {

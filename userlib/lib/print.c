@@ -9,10 +9,7 @@
 struct printer {
 	struct erldist_term text;
 	unsigned int flags;
-	unsigned int depth;
 };
-
-static int print_value(struct printer *o, struct ed_reader *r);
 
 static int put(struct printer *o, const char *s)
 {
@@ -194,79 +191,6 @@ static int print_bits(struct printer *o, struct ed_reader *r)
 	return err ? err : put(o, ">>");
 }
 
-static int print_items(struct printer *o, struct ed_reader *r, uint32_t n, const char *between)
-{
-	uint32_t i;
-	int err = 0;
-
-	for (i = 0; !err && i < n; i++) {
-		if (i)
-			err = put(o, between);
-		if (!err)
-			err = print_value(o, r);
-	}
-	return err;
-}
-
-static int print_tuple(struct printer *o, struct ed_reader *r)
-{
-	uint32_t arity;
-	int err;
-
-	err = ed_read_tuple(r, &arity);
-	if (!err)
-		err = put(o, "{");
-	if (!err)
-		err = print_items(o, r, arity, ",");
-	return err ? err : put(o, "}");
-}
-
-static int print_list(struct printer *o, struct ed_reader *r)
-{
-	struct ed_reader *item, *tail;
-	const char *before = "";
-	struct ed_list l;
-	int err;
-
-	err = ed_list_begin(&l, r);
-	if (!err)
-		err = put(o, "[");
-	while (!err && (item = ed_list_next(&l))) {
-		err = put(o, before);
-		if (!err)
-			err = print_value(o, item);
-		before = ",";
-	}
-	if (err)
-		return err;
-	tail = ed_list_tail(&l);
-	if (ed_peek(tail) == ERL_NIL_EXT) {
-		err = ed_skip(tail);
-	} else {
-		err = put(o, "|");
-		if (!err)
-			err = print_value(o, tail);
-	}
-	return err ? err : put(o, "]");
-}
-
-static int print_map(struct printer *o, struct ed_reader *r)
-{
-	uint32_t pairs, i;
-	int err;
-
-	err = ed_read_map(r, &pairs);
-	if (!err)
-		err = put(o, "#{");
-	for (i = 0; !err && i < pairs; i++) {
-		if (i)
-			err = put(o, ",");
-		if (!err)
-			err = print_items(o, r, 2, " => ");
-	}
-	return err ? err : put(o, "}");
-}
-
 /*
  * In <svc@host.12.0> the node ends where only numbers follow, or after the four
  * numbers of an IPv4 address; a node that this does not tell is quoted.
@@ -370,36 +294,21 @@ static int print_export(struct printer *o, struct ed_reader *r)
 	return err ? err : print_int(o, r);
 }
 
-static int print_by_tag(struct printer *o, struct ed_reader *r)
+static int print_leaf(struct printer *o, int tag, struct ed_reader *r)
 {
-	int tag = ed_peek(r);
-
-	if (ed_is_int(tag))
-		return print_int(o, r);
-	if (ed_is_atom(tag))
-		return print_atom(o, r);
-	if (ed_is_pid(tag))
-		return print_pid(o, r);
-	if (ed_is_ref(tag))
-		return print_ref(o, r);
 	switch (tag) {
-	case NEW_FLOAT_EXT:
+	case ERL_INTEGER_EXT:
+		return print_int(o, r);
+	case ERL_ATOM_EXT:
+		return print_atom(o, r);
+	case ERL_PID_EXT:
+		return print_pid(o, r);
+	case ERL_REFERENCE_EXT:
+		return print_ref(o, r);
 	case ERL_FLOAT_EXT:
 		return print_float(o, r);
-	case ERL_SMALL_TUPLE_EXT:
-	case ERL_LARGE_TUPLE_EXT:
-		return print_tuple(o, r);
-	case ERL_NIL_EXT:
-	case ERL_STRING_EXT:
-	case ERL_LIST_EXT:
-		return print_list(o, r);
-	case ERL_MAP_EXT:
-		return print_map(o, r);
 	case ERL_BINARY_EXT:
-	case ERL_BIT_BINARY_EXT:
 		return print_bits(o, r);
-	case ERL_V4_PORT_EXT:
-	case ERL_NEW_PORT_EXT:
 	case ERL_PORT_EXT:
 		return print_port(o, r);
 	case ERL_NEW_FUN_EXT:
@@ -411,16 +320,43 @@ static int print_by_tag(struct printer *o, struct ed_reader *r)
 	}
 }
 
-static int print_value(struct printer *o, struct ed_reader *r)
+static const char *opening(int tag)
 {
-	int err;
+	return tag == ERL_LIST_EXT ? "[" : tag == ERL_MAP_EXT ? "#{" : "{";
+}
 
-	if (o->depth == ED_DEPTH_MAX)
-		return -EOVERFLOW;
-	o->depth++;
-	err = print_by_tag(o, r);
-	o->depth--;
-	return err == -ENOMSG ? -EBADMSG : err;
+static const char *before(const struct ed_step *s)
+{
+	if (s->kind == ED_CLOSE)
+		return s->tag == ERL_LIST_EXT ? "]" : "}";
+	if (s->tail)
+		return "|";
+	if (!s->in || s->first)
+		return "";
+	return s->value ? " => " : ",";
+}
+
+static int print_step(struct printer *o, const struct ed_step *s)
+{
+	int err = put(o, before(s));
+
+	if (err || s->kind == ED_CLOSE)
+		return err;
+	return s->kind == ED_OPEN ? put(o, opening(s->tag)) : print_leaf(o, s->tag, s->r);
+}
+
+static int print_term(struct printer *o, const struct ed_reader *r)
+{
+	struct ed_walk w;
+	struct ed_step s;
+	int got, err = 0;
+
+	ed_walk_init(&w);
+	ed_walk_start(&w, r->p, r->end, 1);
+	while (!err && (got = ed_walk_next(&w, &s)))
+		err = got < 0 ? got : print_step(o, &s);
+	ed_walk_free(&w);
+	return err;
 }
 
 ssize_t erldist_print(char **text, const void *term, size_t len, unsigned int flags)
@@ -431,9 +367,9 @@ ssize_t erldist_print(char **text, const void *term, size_t len, unsigned int fl
 
 	*text = NULL;
 	ed_reader_init(&r, term, len);
-	err = print_value(&o, &r);
-	if (!err && ed_left(&r))
-		err = -EBADMSG;
+	err = erldist_check(term, len);
+	if (!err)
+		err = print_term(&o, &r);
 	if (!err)
 		err = ed_put_u8(&o.text, 0);
 	if (err) {

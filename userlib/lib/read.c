@@ -6,6 +6,7 @@
  */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
@@ -364,6 +365,9 @@ int ed_read_float(struct ed_reader *r, double *v)
 		memcpy(v, &bits, sizeof(*v));
 	} else if (tag == ERL_FLOAT_EXT) {
 		err = ed_read_bytes(&at, 31, &text);
+		/* ei takes it for a C string */
+		if (!err && !memchr(text, 0, 31))
+			err = -EBADMSG;
 		if (!err) {
 			memcpy(copy, text, 31);
 			copy[31] = 0;
@@ -526,12 +530,12 @@ static int read_fun_number(struct ed_reader *r, uint32_t *v)
 	return 0;
 }
 
-/* What identifies a fun to a reader; its environment is stepped over */
+/* A fun up to its environment, which is fun->env; r is then behind all of it */
 int ed_read_fun(struct ed_reader *r, struct ed_fun *fun)
 {
-	struct ed_reader at = *r, in;
+	struct ed_reader at = *r;
 	const uint8_t *body;
-	uint32_t size, free_vars;
+	uint32_t size;
 	uint8_t tag;
 
 	if (ed_read_u8(&at, &tag))
@@ -540,13 +544,17 @@ int ed_read_fun(struct ed_reader *r, struct ed_fun *fun)
 		return -ENOMSG;
 	if (ed_read_u32(&at, &size) || size < 4 || ed_read_bytes(&at, size - 4, &body))
 		return -EBADMSG;
-	in.p = body;
-	in.end = body + size - 4;
-	/* arity, MD5, index, free variables; module, old index, old uniq */
-	if (ed_read_bytes(&in, 1 + 16, NULL) || ed_read_u32(&in, &fun->index) ||
-	    ed_read_u32(&in, &free_vars) || ed_read_atom(&in, &fun->module) || ed_skip(&in) ||
-	    read_fun_number(&in, &fun->uniq))
+	fun->env.p = body;
+	fun->env.end = at.p;
+	/* the pid of its maker is no part of what it is */
+	if (ed_read_bytes(&fun->env, sizeof(fun->id), &body) ||
+	    ed_read_u32(&fun->env, &fun->index) || ed_read_u32(&fun->env, &fun->free_vars) ||
+	    ed_read_atom(&fun->env, &fun->module) ||
+	    read_fun_number(&fun->env, &fun->old_index) ||
+	    read_fun_number(&fun->env, &fun->uniq) || !ed_is_pid(ed_peek(&fun->env)) ||
+	    ed_skip(&fun->env) || fun->free_vars > ed_left(&fun->env))
 		return -EBADMSG;
+	memcpy(fun->id, body, sizeof(fun->id));
 	*r = at;
 	return 0;
 }
@@ -554,15 +562,27 @@ int ed_read_fun(struct ed_reader *r, struct ed_fun *fun)
 static int skip_atom(struct ed_reader *r)
 {
 	const uint8_t *s;
+	ssize_t count;
 	bool latin1;
 	size_t len;
 
-	return read_atom_bytes(r, &s, &len, &latin1) ? -EBADMSG : 0;
+	if (read_atom_bytes(r, &s, &len, &latin1))
+		return -EBADMSG;
+	count = latin1 ? (ssize_t)len : ed_utf8_count((const char *)s, len);
+	return count < 0 || count > 255 ? -EBADMSG : 0;
 }
 
+/* Like read_node(): the structures of ei hold the name as a C string */
 static int skip_id(struct ed_reader *r, size_t rest)
 {
-	return skip_atom(r) || ed_read_bytes(r, rest, NULL) ? -EBADMSG : 0;
+	const uint8_t *s;
+	bool latin1;
+	size_t len;
+	struct ed_reader at = *r;
+
+	if (skip_atom(r) || read_atom_bytes(&at, &s, &len, &latin1) || memchr(s, 0, len))
+		return -EBADMSG;
+	return ed_read_bytes(r, rest, NULL);
 }
 
 static int skip_counted(struct ed_reader *r, size_t length_bytes, size_t more)
@@ -576,46 +596,93 @@ static int skip_counted(struct ed_reader *r, size_t length_bytes, size_t more)
 
 static int skip_ref(struct ed_reader *r, size_t creation)
 {
+	erlang_ref *ref;
 	uint16_t words;
 
-	if (ed_read_u16(r, &words))
+	if (ed_read_u16(r, &words) || words < 1 || words > ED_ARRAY_SIZE(ref->n))
 		return -EBADMSG;
 	return skip_id(r, creation + 4 * (size_t)words);
 }
 
-static int skip(struct ed_reader *r, unsigned int funs);
-
-/* Its size is that of what it says it has: ei goes by the one and by the other */
-static int skip_fun(struct ed_reader *r, unsigned int funs)
+static int skip_float(struct ed_reader *r)
 {
-	struct ed_reader in;
+	double v;
+
+	r->p--;
+	return ed_read_float(r, &v);
+}
+
+/* A bit string with what ed_read_bits() wants of its last byte */
+static int skip_bits(struct ed_reader *r)
+{
+	const uint8_t *bytes;
+	unsigned int last;
+	size_t n;
+
+	r->p--;
+	return ed_read_bits(r, &bytes, &n, &last);
+}
+
+static int skip_export(struct ed_reader *r)
+{
+	uint64_t arity;
+	bool negative;
+
+	if (skip_atom(r) || skip_atom(r) || ed_read_int(r, &negative, &arity))
+		return -EBADMSG;
+	return negative || arity > 255 ? -EBADMSG : 0;
+}
+
+/*
+ * Funs that the term being stepped over is in. A fun has a size and a number of
+ * free variables, and ei goes by the one and by the other: they must agree.
+ */
+struct open_fun {
+	uint64_t todo;		/* terms that are left when the fun ends */
+	const uint8_t *end;	/* where it must end then */
+};
+
+struct open_funs {
+	struct open_fun *fun;
+	size_t n, size;
+	struct open_fun few[8];
+};
+
+static int push_fun(struct open_funs *o, uint64_t todo, const uint8_t *end)
+{
+	struct open_fun *mem;
+
+	if (o->n == o->size) {
+		mem = realloc(o->fun == o->few ? NULL : o->fun, 2 * o->size * sizeof(*mem));
+		if (!mem)
+			return -ENOMEM;
+		if (o->fun == o->few)
+			memcpy(mem, o->few, sizeof(o->few));
+		o->fun = mem;
+		o->size *= 2;
+	}
+	o->fun[o->n++] = (struct open_fun){ todo, end };
+	return 0;
+}
+
+/* The part of a fun before its free variables */
+static int skip_fun(struct ed_reader *r, struct open_funs *o, uint64_t todo, uint64_t *more)
+{
+	const uint8_t *begin = r->p;
 	uint32_t size, free_vars, number;
 
-	if (++funs > ED_DEPTH_MAX || ed_read_u32(r, &size) || size < 4 ||
-	    ed_read_bytes(r, size - 4, &in.p))
-		return -EBADMSG;
-	in.end = r->p;
 	/* arity, MD5, index, free variables; module, old index, old uniq, pid */
-	if (ed_read_bytes(&in, 1 + 16 + 4, NULL) || ed_read_u32(&in, &free_vars) ||
-	    skip_atom(&in) || read_fun_number(&in, &number) || read_fun_number(&in, &number) ||
-	    !ed_is_pid(ed_peek(&in)) || skip(&in, funs) || free_vars > ed_left(&in))
+	if (ed_read_u32(r, &size) || size > ed_left(r) + 4 ||
+	    ed_read_bytes(r, 1 + 16 + 4, NULL) || ed_read_u32(r, &free_vars) || skip_atom(r) ||
+	    read_fun_number(r, &number) || read_fun_number(r, &number) ||
+	    !ed_is_pid(ed_peek(r)) || ed_skip(r))
 		return -EBADMSG;
-	while (free_vars--)
-		if (skip(&in, funs))
-			return -EBADMSG;
-	return ed_left(&in) ? -EBADMSG : 0;
+	*more = free_vars;
+	return push_fun(o, todo, begin + size);
 }
 
-/* 31 bytes, of which a string is to end within */
-static int skip_text_float(struct ed_reader *r)
-{
-	const uint8_t *text;
-
-	return ed_read_bytes(r, 31, &text) || !memchr(text, 0, 31) ? -EBADMSG : 0;
-}
-
-/* A term's own bytes; funs: that it is in, one in another. *more is the number of terms that follow as its parts */
-static int skip_one(struct ed_reader *r, uint64_t *more, unsigned int funs)
+/* A term's own bytes. *more is the number of terms that follow as its parts */
+static int skip_one(struct ed_reader *r, struct open_funs *o, uint64_t todo, uint64_t *more)
 {
 	uint32_t n;
 	uint8_t tag;
@@ -631,21 +698,22 @@ static int skip_one(struct ed_reader *r, uint64_t *more, unsigned int funs)
 	case ERL_INTEGER_EXT:
 		return ed_read_bytes(r, 4, NULL);
 	case NEW_FLOAT_EXT:
-		return ed_read_bytes(r, 8, NULL);
 	case ERL_FLOAT_EXT:
-		return skip_text_float(r);
+		return skip_float(r);
 	case ERL_SMALL_ATOM_UTF8_EXT:
 	case ERL_SMALL_ATOM_EXT:
-		return skip_counted(r, 1, 0);
 	case ERL_ATOM_UTF8_EXT:
 	case ERL_ATOM_EXT:
+		r->p--;
+		return skip_atom(r);
 	case ERL_STRING_EXT:
 		return skip_counted(r, 2, 0);
 	case ERL_SMALL_BIG_EXT:
 		return skip_counted(r, 1, 1);
 	case ERL_LARGE_BIG_EXT:
-	case ERL_BIT_BINARY_EXT:
 		return skip_counted(r, 4, 1);
+	case ERL_BIT_BINARY_EXT:
+		return skip_bits(r);
 	case ERL_BINARY_EXT:
 		return skip_counted(r, 4, 0);
 	case ERL_NEW_PID_EXT:
@@ -663,10 +731,9 @@ static int skip_one(struct ed_reader *r, uint64_t *more, unsigned int funs)
 	case ERL_NEW_REFERENCE_EXT:
 		return skip_ref(r, 1);
 	case ERL_NEW_FUN_EXT:
-		return skip_fun(r, funs);
+		return skip_fun(r, o, todo, more);
 	case ERL_EXPORT_EXT:
-		*more = 3;
-		return 0;
+		return skip_export(r);
 	case ERL_SMALL_TUPLE_EXT:
 	case ERL_LARGE_TUPLE_EXT:
 		r->p--;
@@ -689,26 +756,36 @@ static int skip_one(struct ed_reader *r, uint64_t *more, unsigned int funs)
 	}
 }
 
-/* Without recursion but for funs */
-static int skip(struct ed_reader *r, unsigned int funs)
+static int skip_all(struct ed_reader *r, struct open_funs *o)
 {
 	uint64_t todo = 1, more;
+	int err;
 
-	for (; todo; todo += more) {
-		if (skip_one(r, &more, funs))
-			return -EBADMSG;
+	for (;; todo += more) {
+		for (; o->n && o->fun[o->n - 1].todo == todo; o->n--)
+			if (o->fun[o->n - 1].end != r->p)
+				return -EBADMSG;
+		if (!todo)
+			return 0;
 		todo--;
+		err = skip_one(r, o, todo, &more);
+		if (err)
+			return err;
 		/* each part has a byte at least, so the sum cannot overflow */
 		if (more > ed_left(r))
 			return -EBADMSG;
 	}
-	return 0;
 }
 
-/* Step over a term */
+/* Step over a term, without recursion: it may be nested as deeply as it is long */
 int ed_skip(struct ed_reader *r)
 {
-	return skip(r, 0);
+	struct open_funs o = { .fun = o.few, .size = ED_ARRAY_SIZE(o.few) };
+	int err = skip_all(r, &o);
+
+	if (o.fun != o.few)
+		free(o.fun);
+	return err;
 }
 
 int ed_read_slice(struct ed_reader *r, struct erldist_slice *s)
@@ -727,6 +804,9 @@ int erldist_check(const void *term, size_t len)
 {
 	struct ed_reader r;
 
+	int err;
+
 	ed_reader_init(&r, term, len);
-	return ed_skip(&r) || ed_left(&r) ? -EBADMSG : 0;
+	err = ed_skip(&r);
+	return err ? err : ed_left(&r) ? -EBADMSG : 0;
 }

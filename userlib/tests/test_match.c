@@ -168,6 +168,31 @@ static void check_structure(void)
 	   "the empty tuple");
 }
 
+/* ~i in LEVELS tuples */
+static int match_deep(int levels, int *v)
+{
+	char pattern[256];
+	int i;
+
+	for (i = 0; i < levels; i++)
+		pattern[i] = '{';
+	memcpy(pattern + i, "7", 2);
+	memset(pattern + i + 1, '}', (size_t)levels);
+	pattern[i + 1 + levels] = 0;
+	parse(pattern);
+	memmove(pattern + i + 2, pattern + i + 1, (size_t)levels + 1);
+	memcpy(pattern + i, "~i", 2);
+	return erldist_match(t.term, t.len, pattern, v);
+}
+
+static void check_deep(void)
+{
+	int v = 0;
+
+	ok(!match_deep(64, &v) && v == 7, "a directive 64 levels deep");
+	ok(match_deep(65, &v) == -EINVAL, "not deeper");
+}
+
 int main(void)
 {
 	check_format();
@@ -176,6 +201,7 @@ int main(void)
 	check_lists();
 	check_maps();
 	check_structure();
+	check_deep();
 	erldist_term_free(&t);
 	return tap_end();
 }

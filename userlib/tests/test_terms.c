@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Text to term and back. */
+#include <limits.h>
 #include <locale.h>
+#include <pthread.h>
 #include <string.h>
 #include <time.h>
 
@@ -47,7 +49,7 @@ static const struct {
 	{ "1_000_000", "1000000" }, { "+5", "5" },
 	{ "16#123456789abcdef0123456789", "90144042682896311822508713865" },
 	{ "1.0e3", "1000.0" }, { "1.5E-2", "0.015" }, { "1_0.2_5", "10.25" },
-	{ "<<1:16>>", "<<0,1>>" }, { "<<-1:16>>", "<<255,255>>" }, { "<<-256:12>>", "<<240,0:4>>" },
+	{ "<<\"\">>", "<<>>" }, { "<<1:16>>", "<<0,1>>" }, { "<<-1:16>>", "<<255,255>>" }, { "<<-256:12>>", "<<240,0:4>>" },
 	{ "<<\"å\">>", "<<229>>" }, { "<<1,\"ab\",2>>", "<<1,97,98,2>>" },
 	{ "<<300>>", "<<\",\">>" }, { "<<1:3,2:5>>", "<<\"\\\"\">>" }, { "<<1:1,\"a\">>", "<<176,1:1>>" },
 	{ "<<16#123456789abcdef01234:80>>", "<<18,52,86,120,154,188,222,240,18,52>>" },
@@ -58,7 +60,7 @@ static const struct {
 	{ "% comment {a,\n{a,% more\n b}", "{a,b}" },
 	{ "[a|[b|[c]]]", "[a,b,c]" }, { "[a|\"bc\"]", "[a,98,99]" }, { "[a|[b|c]]", "[a,b|c]" },
 	{ "{\t}", "{}" }, { "#{ }", "#{}" }, { "<< >>", "<<>>" }, { "[ ]", "[]" },
-	{ "fun  lists : map / 2", "fun lists:map/2" },
+	{ "fun  lists : map / 2", "fun lists:map/2" }, { "fun a:b/1.", "fun a:b/1" },
 };
 
 static const char *const bad[] = {
@@ -67,7 +69,8 @@ static const char *const bad[] = {
 	"'abc", "Abc", "_", "a b", "1 2", "<<", "<<1", "<<a>>", "<<1,>>", "<<1.5>>", "<<\"日\">>",
 	"16#", "37#1", "1#0", "1.5e999", "<0.12.0>", "#PID<0.12.0>", "<svc@host.12>",
 	"<svc@host.12.0.1.2>", "<svc.12.0>", "#Ref<svc@host>", "#Ref<svc@host.1.2.3.4.5.6>",
-	"#Fun<m.1.2>", "#Port<a@b.1>", "fun x", "fun a:b/300", "fun a:b", "\xff", "\"\xff\"",
+	"#Fun<m.1.2>", "#Port<a@b.1>", "fun x", "fun a:b/300", "fun a:b", "fun a:b/1.5",
+	"fun a:b/1_0", "fun a:b/16#1", "fun fun a:b/1:c/2", "fun 1:b/1", "fun a:b/-1", "\xff", "\"\xff\"",
 	"'\\x{110000}'", "'\\x{d800}'", "~i", "=", "a.b", "<svc@host.4294967296.0>",
 	"'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -170,19 +173,97 @@ static void check_damage(void)
 	erldist_term_free(&t);
 }
 
+/* DEPTH containers in each other, opened by "head" and closed by "tail" */
+static char *nest(const char *head, size_t head_len, const char *tail, size_t tail_len,
+		  size_t depth, size_t *len)
+{
+	char *term = malloc((head_len + tail_len) * depth + 1), *p = term;
+	size_t i;
+
+	for (i = 0; i < depth; i++, p += head_len)
+		memcpy(p, head, head_len);
+	*p++ = ERL_NIL_EXT;
+	for (i = 0; i < depth; i++, p += tail_len)
+		memcpy(p, tail, tail_len);
+	*len = (size_t)(p - term);
+	return term;
+}
+
+/* Funs in each other, each the free variable of the one before */
+static char *nest_funs(size_t depth, size_t *len)
+{
+	enum { HEAD = 1 + 4 + 17 + 4 + 4 + 3 + 2 + 2 + 18 };
+	uint8_t *t = calloc(depth, HEAD), *p = t;
+	uint32_t size;
+	size_t i;
+
+	for (i = 0; i < depth; i++, p += HEAD) {
+		size = (uint32_t)((depth - i) * HEAD - 1);
+		p[0] = ERL_NEW_FUN_EXT;
+		p[1] = (uint8_t)(size >> 24);
+		p[2] = (uint8_t)(size >> 16);
+		p[3] = (uint8_t)(size >> 8);
+		p[4] = (uint8_t)size;
+		p[29] = i + 1 < depth;
+		memcpy(p + 30, "w\1ma\0a\0Xw\3a@b\0\0\0\1\0\0\0\0\0\0\0\1", HEAD - 30);
+	}
+	*len = depth * HEAD;
+	return (char *)t;
+}
+
+static struct {
+	char *term;
+	size_t len;
+	char *text;
+	bool done;
+} deep;
+
+static void *use_deep(void *unused)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT;
+
+	deep.done = !erldist_check(deep.term, deep.len) &&
+		    erldist_equal(deep.term, deep.len, deep.term, deep.len) == 1 &&
+		    erldist_print(&deep.text, deep.term, deep.len, 0) > 0 &&
+		    (strchr(deep.text, 'F') ||	/* funs are not read */
+		     (!erldist_parse(&t, deep.text, NULL) &&
+		      erldist_equal(deep.term, deep.len, t.term, t.len) == 1));
+	free(deep.text);
+	erldist_term_free(&t);
+	return unused;
+}
+
+/* In a thread whose stack is what musl gives one */
+static void check_one_depth(const char *what)
+{
+	enum { STACK = 128 * 1024 };
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	deep.done = false;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK);
+	if (!pthread_create(&thread, &attr, use_deep, NULL))
+		pthread_join(thread, NULL);
+	pthread_attr_destroy(&attr);
+	ok(deep.done, "%s in each other, on a small stack", what);
+	free(deep.term);
+}
+
 static void check_depth(void)
 {
-	enum { DEEP = 200000 };
-	char *term = malloc(2 * DEEP + 1), *out;
+	enum { DEEP = 50000 };
 
-	memset(term, 104, 2 * DEEP + 1);
-	for (int i = 0; i < DEEP; i++)
-		term[2 * i + 1] = 1;
-	term[2 * DEEP] = 106;
-	ok(!erldist_check(term, 2 * DEEP + 1), "a deep term is stepped over");
-	ok(erldist_print(&out, term, 2 * DEEP + 1, 0) == -EOVERFLOW, "and not printed");
-	ok(erldist_equal(term, 2 * DEEP + 1, term, 2 * DEEP + 1) == -EOVERFLOW, "nor compared");
-	free(term);
+	deep.term = nest("h\1", 2, "", 0, DEEP, &deep.len);
+	check_one_depth("tuples");
+	deep.term = nest("l\0\0\0\1", 5, "j", 1, DEEP, &deep.len);
+	check_one_depth("lists");
+	deep.term = nest("t\0\0\0\1a\1", 7, "", 0, DEEP, &deep.len);
+	check_one_depth("maps, as values");
+	deep.term = nest("t\0\0\0\2a\1a\1", 9, "a\2", 2, DEEP, &deep.len);
+	check_one_depth("maps, as keys");
+	deep.term = nest_funs(DEEP, &deep.len);
+	check_one_depth("funs");
 }
 
 static void check_encodings(void)
@@ -273,6 +354,64 @@ static void check_nested_keys(void)
 			  "t\0\0\0\3a\3a\3a\1a\1a\2a\2", 17), "keys in any order");
 }
 
+/* The map #{0 => 1, 1 => 1, ...}, or its pairs from the last one on */
+static char *long_map(uint32_t n, bool reversed, size_t *len)
+{
+	uint8_t *t = malloc(5 + 7 * (size_t)n), *p = t;
+	uint32_t i, key;
+
+	*p++ = ERL_MAP_EXT;
+	for (i = 0; i < 4; i++)
+		*p++ = (uint8_t)(n >> (24 - 8 * i));
+	for (i = 0; i < n; i++) {
+		key = reversed ? n - 1 - i : i;
+		*p++ = ERL_INTEGER_EXT;
+		*p++ = (uint8_t)(key >> 24);
+		*p++ = (uint8_t)(key >> 16);
+		*p++ = (uint8_t)(key >> 8);
+		*p++ = (uint8_t)key;
+		*p++ = ERL_SMALL_INTEGER_EXT;
+		*p++ = 1;
+	}
+	*len = (size_t)(p - t);
+	return (char *)t;
+}
+
+/* Not in the square of the number of keys, which would be minutes */
+static void check_long_map(void)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	const uint32_t n = 50000;
+	clock_t begin = clock();
+	char *a, *b, *text = NULL;
+	size_t len;
+
+	a = long_map(n, false, &len);
+	b = long_map(n, true, &len);
+	ok(erldist_equal(a, len, b, len) == 1, "a long map equals itself reversed");
+	b[len - 1] = 2;
+	ok(!erldist_equal(a, len, b, len), "and not with another value");
+	ok(erldist_print(&text, b, len, 0) > 0 && !erldist_parse(&t, text, NULL) &&
+	   erldist_equal(b, len, t.term, t.len) == 1, "its text is read");
+	ok(clock() - begin < 20 * CLOCKS_PER_SEC, "in time");
+	erldist_term_free(&t);
+	free(text);
+	free(a);
+	free(b);
+}
+
+static void check_twins(void)
+{
+	static const char a[] = "t\0\0\0\2a\1a\1a\1a\1", b[] = "t\0\0\0\2a\1a\1a\2a\2",
+			  c[] = "t\0\0\0\2a\1a\1a\1a\2", d[] = "t\0\0\0\2a\1a\2a\1a\1";
+	const size_t len = sizeof(a) - 1;
+
+	ok(!erldist_equal(a, len, b, len) && !erldist_equal(b, len, a, len),
+	   "a key that comes twice stands for one pair only");
+	ok(erldist_equal(c, len, d, len) == 1 && !erldist_equal(a, len, c, len) &&
+	   !erldist_equal(c, len, a, len), "its values are compared in any order");
+}
+
 /* fun of a module m with two free variables, its size as given */
 static size_t fun(uint8_t *t, uint32_t size, const char *last, size_t last_len)
 {
@@ -316,6 +455,43 @@ static void check_funs(void)
 	ok(erldist_check("p\0\0\0\4", 5), "no fun without a body");
 }
 
+static bool same_verdict(const void *t, size_t len)
+{
+	bool good = !erldist_check(t, len), printed;
+	char *text;
+
+	printed = erldist_print(&text, t, len, 0) >= 0;
+	free(text);
+	return printed == good && (erldist_equal(t, len, t, len) == 1) == good;
+}
+
+/* What one function refuses the others do */
+static void check_verdicts(void)
+{
+	uint8_t t[256], in[256];
+	bool agreed = true;
+	size_t i, len;
+	int b;
+
+	len = fun(in, 4 + 25 + 25 + 1, "j", 1);
+	len = fun(t, (uint32_t)(4 + 25 + 25 + len), (char *)in, len);
+	for (i = 0; i < len; i++) {
+		for (b = 0; b < 256; b++) {
+			memcpy(in, t, len);
+			in[i] = (uint8_t)b;
+			agreed = agreed && same_verdict(in, len);
+		}
+	}
+	ok(same_verdict(t, len) && !erldist_check(t, len), "a fun is printed and compared");
+	ok(agreed, "check, print and equal refuse the same funs");
+	ok(erldist_check("qw\1mjj", 6) && same_verdict("qw\1mjj", 6), "and fun m:[]/[]");
+	ok(erldist_check("w\1\377", 3) && same_verdict("w\1\377", 3), "and no UTF-8");
+	ok(erldist_check("F\177\370\0\0\0\0\0\0", 9) &&
+	   same_verdict("F\177\370\0\0\0\0\0\0", 9), "and NaN");
+	ok(erldist_equal("qw\1ms\1fa\2", 9, "qw\1mv\0\1fb\0\0\0\2", 13) == 1,
+	   "fun m:f/2 is the same in all encodings");
+}
+
 static void check_float(void)
 {
 	char t[32] = "c1.5";
@@ -344,6 +520,11 @@ static void check_digits(void)
 	free(text);
 }
 
+static void check_errors(void)
+{
+	ok(strstr(erldist_strerror(NULL, INT_MIN), "nknown"), "the least int is no error's number");
+}
+
 int main(void)
 {
 	size_t i;
@@ -360,10 +541,14 @@ int main(void)
 	check_damage();
 	check_depth();
 	check_nested_keys();
+	check_long_map();
+	check_twins();
 	check_funs();
+	check_verdicts();
 	check_float();
 	check_digits();
 	check_encodings();
 	check_long();
+	check_errors();
 	return tap_end();
 }
