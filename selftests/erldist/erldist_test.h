@@ -74,6 +74,22 @@ bool module_loaded(void);
 
 /* n * $ERLDIST_SCALE, at least 1: for counts that nothing prescribes */
 unsigned int scaled(unsigned int n);
+/*
+ * Percent of the time for which the busiest of that many processors was not there: a
+ * host had something else to run. The least of some tries; 100 where there are fewer.
+ */
+int processors_away(int number);
+
+/* For a test whose result depends on processors that run at the same time */
+#define NEEDS_IDLE_PROCESSORS(number)					\
+	do {								\
+		int away = processors_away(number);			\
+									\
+		if (away > 10)						\
+			SKIP(return, "needs %d idle processors: away for %d%% of the time", \
+			     number, away);				\
+	} while (0)
+
 uint64_t now_ms(void);
 void sleep_ms(unsigned int ms);
 /* A child that dies with its parent. It runs fn and exits with its result. */

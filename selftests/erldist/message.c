@@ -626,6 +626,7 @@ TEST_F_TIMEOUT(message, a_large_one_is_read_with_others, 120)
 	DEFINE_BUF(msg);
 	double part;
 
+	NEEDS_IDLE_PROCESSORS(1);
 	large_binary(&msg);
 	part = late_part(self->q, &msg, read_it);
 	EXPECT_LE(0, part);
@@ -639,6 +640,7 @@ TEST_F_TIMEOUT(message, a_large_one_is_dropped_with_others, 120)
 	DEFINE_BUF(msg);
 	double part;
 
+	NEEDS_IDLE_PROCESSORS(1);
 	large_binary(&msg);
 	part = late_part(self->q, &msg, close_it);
 	EXPECT_LE(0, part);
@@ -697,6 +699,7 @@ TEST_F_TIMEOUT(message, small_ones_leave_while_large_ones_come, 120)
 	double until;
 	int s, n;
 
+	NEEDS_IDLE_PROCESSORS(2);
 	s = proc("s", "b@h");
 	ASSERT_LE(0, s);
 	setsockopt(self->r, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon));

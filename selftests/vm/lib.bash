@@ -12,6 +12,7 @@
 	E_DEAD=243
 	E_TIMEOUT=244
 	E_SETUP=245
+	E_CLOCK=246
 }
 
 # Nothing is written outside the cache, but for what make builds in the tree.
