@@ -163,25 +163,39 @@ static bool local_room(const struct erldist_mailbox *mb, size_t bytes)
 	return !used || used + bytes <= READ_ONCE(mb->local_limit);
 }
 
-/**
- * erldist_mailbox_has_room() - may a local sender go on
- * @proc: the receiver
- * @bytes: size of its message
- * Return: true also when the receiver has ended.
- */
-bool erldist_mailbox_has_room(const struct erldist_process *proc, size_t bytes)
-{
-	return !erldist_process_alive(proc) ||
-	       local_room(&proc->mailbox, bytes + MESSAGE_OVERHEAD);
-}
-
 /* To oneself there is room as long as the node's pool would have it. */
 static bool own_room(const struct erldist_process *proc, size_t bytes)
 {
 	const struct erldist_mailbox *mb = &proc->mailbox;
 
-	return mb->local_bytes + bytes <=
-	       max(mb->local_limit, READ_ONCE(proc->node->limits.mailbox_pool));
+	return READ_ONCE(mb->local_bytes) + bytes <=
+	       max(READ_ONCE(mb->local_limit),
+		   READ_ONCE(proc->node->limits.mailbox_pool));
+}
+
+static bool sender_room(const struct erldist_process *proc,
+			const struct erldist_process *from, size_t bytes)
+{
+	return from == proc ? own_room(proc, bytes) :
+			      local_room(&proc->mailbox, bytes);
+}
+
+/**
+ * erldist_mailbox_has_room() - may a local sender go on
+ * @proc: the receiver
+ * @from: the sender
+ * @len: msg->len of its message, which erldist_mailbox_put_local() refused
+ *
+ * The condition is the one of erldist_mailbox_put_local(): a sender that waits
+ * for less than it needs would never sleep.
+ *
+ * Return: true also when the receiver has ended.
+ */
+bool erldist_mailbox_has_room(const struct erldist_process *proc,
+			      const struct erldist_process *from, size_t len)
+{
+	return !erldist_process_alive(proc) ||
+	       sender_room(proc, from, len + MESSAGE_OVERHEAD);
 }
 
 /**
@@ -211,8 +225,7 @@ static int put_local_locked(struct erldist_process *proc,
 		return -EPIPE;
 	if (!takes_messages(proc, queue))
 		return -ESRCH;
-	if (!once && (from == proc ? !own_room(proc, msg->charged) :
-				     !local_room(mb, msg->charged)))
+	if (!once && !sender_room(proc, from, msg->charged))
 		return -EAGAIN;
 	if (!once && above_hard_limit(mb, msg->charged))
 		return -ENOBUFS;

@@ -210,7 +210,8 @@ int erldist_mailbox_take(struct erldist_process *proc,
 void erldist_mailbox_return(struct erldist_process *proc,
 			    struct erldist_port *port, struct erldist_msg *msg);
 void erldist_mailbox_read(struct erldist_process *proc, struct erldist_msg *msg);
-bool erldist_mailbox_has_room(const struct erldist_process *proc, size_t bytes);
+bool erldist_mailbox_has_room(const struct erldist_process *proc,
+			      const struct erldist_process *from, size_t len);
 void erldist_mailbox_discard(struct erldist_process *proc,
 			     struct list_head *queue);
 void erldist_mailbox_flush(struct erldist_process *proc,

@@ -15,7 +15,7 @@ static bool block_over(struct erldist_sock *es)
 	switch (READ_ONCE(es->block.kind)) {
 	case BLOCK_MAILBOX:
 		return erldist_mailbox_has_room(es->block.process,
-						es->block.bytes);
+						es->process, es->block.bytes);
 	case BLOCK_PEER:
 		return READ_ONCE(peer->dead) ||
 		       READ_ONCE(peer->state) == ERLDIST_PEER_STATE_DOWN ||

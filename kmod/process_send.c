@@ -265,39 +265,42 @@ static int wait_verdict(long left)
 	return left ? 0 : -EAGAIN;
 }
 
-static long wait_peer(struct send_op *op, long t)
+static long wait_peer(struct send_op *op, size_t len, long t)
 {
 	struct erldist_peer *peer = op->peer;
 
 	return wait_event_interruptible_timeout(peer->wait,
-						erldist_send_room(peer, op->len) ||
+						erldist_send_room(peer, len) ||
 						READ_ONCE(peer->dead) ||
 						!erldist_process_alive(op->from),
 						t);
 }
 
-static long wait_mailbox(struct send_op *op, struct erldist_process *to, long t)
+static long wait_mailbox(struct send_op *op, struct erldist_process *to,
+			 size_t len, long t)
 {
 	wait_queue_head_t *wait = &to->mailbox.wait;
 
 	return wait_event_interruptible_timeout(*wait,
-						erldist_mailbox_has_room(to, op->len) ||
+						erldist_mailbox_has_room(to, op->from, len) ||
 						!erldist_process_alive(op->from),
 						t);
 }
 
 /*
- * Wait for room at @to, or at the peer. A sender that ends meanwhile wakes its
- * own mailbox's waiters, so it waits there as well.
+ * Wait for room for @len bytes at @to, or at the peer: msg->len, as the put tests
+ * it, which an EXIT makes longer than the payload of the call. A sender that ends
+ * meanwhile wakes its own mailbox's waiters, so it waits there as well.
  */
-static long send_wait(struct send_op *op, struct erldist_process *to, long t)
+static long send_wait(struct send_op *op, struct erldist_process *to,
+		      size_t len, long t)
 {
 	DEFINE_WAIT_FUNC(dying, default_wake_function);
 
 	if (!t)
 		return 0;
 	add_wait_queue(&op->from->mailbox.wait, &dying);
-	t = to ? wait_mailbox(op, to, t) : wait_peer(op, t);
+	t = to ? wait_mailbox(op, to, len, t) : wait_peer(op, len, t);
 	remove_wait_queue(&op->from->mailbox.wait, &dying);
 	return t;
 }
@@ -314,10 +317,10 @@ static int send_remote(struct send_op *op, struct erldist_msg *msg)
 				   batch);
 		if (err != -EAGAIN)
 			return min(err, 0);
-		t = send_wait(op, NULL, t);
+		t = send_wait(op, NULL, msg->len, t);
 		err = wait_verdict(t);
 		if (err == -EAGAIN)
-			erldist_block_on(op->es, BLOCK_PEER, NULL, peer, op->len, 0);
+			erldist_block_on(op->es, BLOCK_PEER, NULL, peer, msg->len, 0);
 		if (err)
 			return err;
 	}
@@ -347,10 +350,10 @@ static int send_mailbox(struct send_op *op, struct erldist_process *to,
 		}
 		if (err != -EAGAIN)
 			return err;
-		t = send_wait(op, to, t);
+		t = send_wait(op, to, msg->len, t);
 		err = wait_verdict(t);
 		if (err == -EAGAIN)
-			erldist_block_on(op->es, BLOCK_MAILBOX, to, NULL, op->len, 0);
+			erldist_block_on(op->es, BLOCK_MAILBOX, to, NULL, msg->len, 0);
 		if (err)
 			return err;
 	}
@@ -430,7 +433,7 @@ static int signal_room(struct send_op *op)
 	while (op->peer && !err && !erldist_send_room(op->peer, 0)) {
 		if (!erldist_process_alive(op->from))
 			return -EPIPE;
-		t = send_wait(op, NULL, t);
+		t = send_wait(op, NULL, 0, t);
 		err = wait_verdict(t);
 		if (err == -EAGAIN)
 			erldist_block_on(op->es, BLOCK_PEER, NULL, op->peer, 0, 0);

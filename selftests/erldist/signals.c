@@ -984,6 +984,58 @@ TEST_F(local, exits_have_a_limit)
 	EXPECT_EQ(-EAGAIN, proc_sendto(self->a, &to, &reason));
 }
 
+/*
+ * The EXIT that the receiver reads is longer than its reason: there may be room for
+ * the one and not for the other. A sender that does not wait finds its socket not
+ * writable, one that does sleeps until its time is over.
+ */
+TEST_F(local, an_exit_waits_for_all_of_it)
+{
+	struct erldist_mailbox_limits l = { .local = 10000 };
+	struct to to = { .op = ERLDIST_SIG_EXIT, .dest = &self->to_b, .flags = MSG_DONTWAIT };
+	const struct timeval wait = { .tv_usec = 200000 };
+	uint8_t bytes[6000] = { 0 };
+	int status = SIGALRM;	/* it did not end */
+	ssize_t err = 0;
+	size_t n;
+	pid_t child;
+
+	ASSERT_EQ(0, setsockopt(self->b, SOL_ERLDIST, ERLDIST_MAILBOX, &l, sizeof(l)));
+	for (n = 3000; n < sizeof(bytes) && err >= 0; n += 8) {
+		DEFINE_BUF(first);
+		DEFINE_BUF(reason);
+		DEFINE_MSG(m);
+
+		fmt(&first, "B", bytes, (size_t)5000);
+		fmt(&reason, "B", bytes, n);
+		ASSERT_LT(0, proc_send(self->a, &self->to_b, &first));
+		err = proc_sendto(self->a, &to, &reason);
+		if (err < 0)
+			break;
+		ASSERT_EQ(0, proc_recv(self->b, &m, WAIT_MS));
+		msg_free(&m);
+		memset(&m, 0, sizeof(m));
+		ASSERT_EQ(0, proc_recv(self->b, &m, WAIT_MS));
+	}
+	/* n is the first length that finds no room. */
+	ASSERT_EQ(-EAGAIN, err);
+	EXPECT_EQ(0, poll_now(self->a) & POLLOUT);
+	ASSERT_EQ(0, setsockopt(self->a, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)));
+	to.flags = 0;
+	child = fork();
+	if (!child) {
+		DEFINE_BUF(reason);
+
+		fmt(&reason, "B", bytes, n);
+		_exit(-proc_sendto(self->a, &to, &reason));
+	}
+	/* A child that never sleeps cannot be killed: do not wait for it for ever. */
+	for (int ms = 0; ms < WAIT_MS && waitpid(child, &status, WNOHANG) != child; ms += 20)
+		sleep_ms(20);
+	ASSERT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(EAGAIN, WEXITSTATUS(status));
+}
+
 /* A reason is there once, however many hear it. */
 TEST_F(local, a_large_reason_is_shared)
 {
