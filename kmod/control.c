@@ -26,10 +26,18 @@
  *	*	whatever there still is
  *	R	the reason, which is left to the caller
  */
+#define MONITORS	(DFLAG_DIST_MONITOR | DFLAG_DIST_MONITOR_NAME)
+
+/*
+ * What each form needs is for sending: a peer gets no operation that it did not offer.
+ * A peer that offers only one of the two flags of monitors gets none, as from a BEAM.
+ * A spawn reply goes to a peer that asked.
+ */
 static const struct ctl_form {
 	u8 op;			/* the plain one */
 	bool payload;		/* a term follows */
 	const char *elems;
+	u64 needs;		/* distribution flags */
 } ctl_forms[] = {
 	[OP_LINK]		= { OP_LINK, false, "ft" },
 	[OP_SEND]		= { OP_SEND, true, ".t" },
@@ -42,25 +50,37 @@ static const struct ctl_form {
 	[OP_EXIT_TT]		= { OP_EXIT, false, "xt.R" },
 	[OP_REG_SEND_TT]	= { OP_REG_SEND, true, "f.n." },
 	[OP_EXIT2_TT]		= { OP_EXIT2, false, "xt.R" },
-	[OP_MONITOR_P]		= { OP_MONITOR_P, false, "fpr" },
-	[OP_DEMONITOR_P]	= { OP_DEMONITOR_P, false, "fpr" },
-	[OP_MONITOR_P_EXIT]	= { OP_MONITOR_P_EXIT, false, "dtrR" },
-	[OP_SEND_SENDER]	= { OP_SEND, true, "ft" },
+	[OP_MONITOR_P]		= { OP_MONITOR_P, false, "fpr", MONITORS },
+	[OP_DEMONITOR_P]	= { OP_DEMONITOR_P, false, "fpr", MONITORS },
+	[OP_MONITOR_P_EXIT]	= {
+		OP_MONITOR_P_EXIT, false, "dtrR", MONITORS
+	},
+	[OP_SEND_SENDER]	= { OP_SEND, true, "ft", DFLAG_SEND_SENDER },
 	[OP_SEND_SENDER_TT]	= { OP_SEND, true, "ft." },
-	[OP_PAYLOAD_EXIT]	= { OP_EXIT, true, "xt" },
+	[OP_PAYLOAD_EXIT]	= { OP_EXIT, true, "xt", DFLAG_EXIT_PAYLOAD },
 	[OP_PAYLOAD_EXIT_TT]	= { OP_EXIT, true, "xt." },
-	[OP_PAYLOAD_EXIT2]	= { OP_EXIT2, true, "xt" },
+	[OP_PAYLOAD_EXIT2]	= { OP_EXIT2, true, "xt", DFLAG_EXIT_PAYLOAD },
 	[OP_PAYLOAD_EXIT2_TT]	= { OP_EXIT2, true, "xt." },
-	[OP_PAYLOAD_MONITOR_P_EXIT] = { OP_MONITOR_P_EXIT, true, "dtr" },
-	[OP_SPAWN_REQUEST]	= { OP_SPAWN_REQUEST, true, "rfqqq" },
+	[OP_PAYLOAD_MONITOR_P_EXIT] = {
+		OP_MONITOR_P_EXIT, true, "dtr", MONITORS | DFLAG_EXIT_PAYLOAD
+	},
+	[OP_SPAWN_REQUEST]	= {
+		OP_SPAWN_REQUEST, true, "rfqqq", DFLAG_SPAWN
+	},
 	[OP_SPAWN_REQUEST_TT]	= { OP_SPAWN_REQUEST, true, "rfqqq." },
 	[OP_SPAWN_REPLY]	= { OP_SPAWN_REPLY, false, "rtgs" },
 	[OP_SPAWN_REPLY_TT]	= { OP_SPAWN_REPLY, false, "rtgs." },
-	[OP_ALIAS_SEND]		= { OP_SEND, true, "fa" },
+	[OP_ALIAS_SEND]		= { OP_SEND, true, "fa", DFLAG_ALIAS },
 	[OP_ALIAS_SEND_TT]	= { OP_SEND, true, "fa." },
-	[OP_UNLINK_ID]		= { OP_UNLINK_ID, false, "ift" },
-	[OP_UNLINK_ID_ACK]	= { OP_UNLINK_ID_ACK, false, "ift" },
-	[OP_ALTACT_SIG_SEND]	= { OP_SEND, true, "bf?*" },
+	[OP_UNLINK_ID]		= {
+		OP_UNLINK_ID, false, "ift", DFLAG_UNLINK_ID
+	},
+	[OP_UNLINK_ID_ACK]	= {
+		OP_UNLINK_ID_ACK, false, "ift", DFLAG_UNLINK_ID
+	},
+	[OP_ALTACT_SIG_SEND]	= {
+		OP_SEND, true, "bf?*", DFLAG_ALTACT_SIG
+	},
 };
 
 /*
@@ -422,6 +442,11 @@ int erldist_ctl_read_next(struct etf_cursor *c, struct erldist_ctl *ctl,
  * Writing
  */
 
+static bool offers(u64 flags, enum erldist_op op)
+{
+	return !(ctl_forms[op].needs & ~flags);
+}
+
 static u8 *put_op(u8 *p, u8 arity, enum erldist_op op)
 {
 	*p++ = ETF_SMALL_TUPLE;
@@ -445,9 +470,9 @@ static u8 *put_from_to(u8 *p, const struct erldist_ctl_out *out)
 
 static u8 *put_to_alias(u8 *p, const struct erldist_ctl_out *out, u64 flags)
 {
-	if (flags & DFLAG_ALTACT_SIG)
+	if (offers(flags, OP_ALTACT_SIG_SEND))
 		p = etf_put_u64(put_op(p, 4, OP_ALTACT_SIG_SEND), ALTACT_ALIAS);
-	else if (flags & DFLAG_ALIAS)
+	else if (offers(flags, OP_ALIAS_SEND))
 		p = put_op(p, 3, OP_ALIAS_SEND);
 	else
 		return NULL;
@@ -458,7 +483,7 @@ static u8 *put_send(u8 *p, const struct erldist_ctl_out *out, u64 flags)
 {
 	if (out->to_kind == CTL_REF)
 		return put_to_alias(p, out, flags);
-	if (flags & DFLAG_SEND_SENDER)
+	if (offers(flags, OP_SEND_SENDER))
 		return put_from_to(put_op(p, 3, OP_SEND_SENDER), out);
 	return etf_put_pid(put_none(put_op(p, 3, OP_SEND)), &out->to);
 }
@@ -473,7 +498,7 @@ static u8 *put_reg_send(u8 *p, const struct erldist_ctl_out *out)
 static u8 *put_reason_op(u8 *p, u8 arity, enum erldist_op op,
 			 enum erldist_op payload_op, u64 flags)
 {
-	if (flags & DFLAG_EXIT_PAYLOAD)
+	if (offers(flags, payload_op))
 		return put_op(p, arity, payload_op);
 	return put_op(p, arity + 1, op);
 }
@@ -528,10 +553,8 @@ static u8 *put_spawn_reply(u8 *p, const struct erldist_ctl_out *out)
 }
 
 /* The sender is the group leader too. */
-static u8 *put_spawn(u8 *p, const struct erldist_ctl_out *out, u64 flags)
+static u8 *put_spawn(u8 *p, const struct erldist_ctl_out *out)
 {
-	if (!(flags & DFLAG_SPAWN))
-		return NULL;
 	p = etf_put_ref(put_op(p, 6, OP_SPAWN_REQUEST), out->ref);
 	p = etf_put_pid(etf_put_pid(p, &out->from), &out->from);
 	memcpy(p, out->raw, out->raw_len);
@@ -540,6 +563,8 @@ static u8 *put_spawn(u8 *p, const struct erldist_ctl_out *out, u64 flags)
 
 u8 *erldist_ctl_write(u8 *p, const struct erldist_ctl_out *out, u64 flags)
 {
+	if (!ctl_form(out->op) || !offers(flags, out->op))
+		return NULL;
 	switch (out->op) {
 	case OP_SEND:
 		return put_send(p, out, flags);
@@ -560,7 +585,7 @@ u8 *erldist_ctl_write(u8 *p, const struct erldist_ctl_out *out, u64 flags)
 	case OP_DEMONITOR_P:
 		return put_monitor(p, out);
 	case OP_SPAWN_REQUEST:
-		return put_spawn(p, out, flags);
+		return put_spawn(p, out);
 	case OP_SPAWN_REPLY:
 		return put_spawn_reply(p, out);
 	default:

@@ -180,9 +180,9 @@ struct erldist_ctl_out {
  * With it, the caller appends it as a payload (behind a version byte in
  * pass-through frames).
  *
- * Return: the end of what was written, or NULL when the peer cannot take it:
- * a message to an alias without DFLAG_ALIAS, an OP_EXIT2 to an alias, a spawn
- * without DFLAG_SPAWN, another operation.
+ * Return: the end of what was written, or NULL when the peer cannot take it: it
+ * did not offer the flags that the operation needs (ctl_forms[]: monitors,
+ * messages to an alias, spawn requests), an OP_EXIT2 to an alias, another operation.
  */
 u8 *erldist_ctl_write(u8 *p, const struct erldist_ctl_out *out, u64 flags);
 

@@ -224,7 +224,8 @@ static void remote_reply(struct erldist_channel *ch, const struct call *call,
 	msg->used = put_reply(p, ch->node, call) - msg->data;
 }
 
-static void remote_noproc(struct erldist_channel *ch,
+/* Returns false when the peer does not know monitors. */
+static bool remote_noproc(struct erldist_channel *ch,
 			  const struct call *call,
 			  struct erldist_ctl_out *out, struct erldist_msg *msg)
 {
@@ -238,9 +239,12 @@ static void remote_noproc(struct erldist_channel *ch,
 	out->to = call->from;
 	out->ref = &call->ref;
 	p = erldist_ctl_write(msg->data, out, ch->dflags);
+	if (!p)
+		return false;
 	if (!ch->header_mode && ch->dflags & DFLAG_EXIT_PAYLOAD)
 		*p++ = ETF_VERSION;
 	msg->used = etf_put_atom(p, &noproc) - msg->data;
+	return true;
 }
 
 /**
@@ -259,8 +263,8 @@ bool erldist_netkernel_is(const struct etf_atom *name)
  * @msg: the message, stays the caller's
  *
  * A reply goes to the alias if the caller gave one; calls of net_kernel other
- * than is_auth get DOWN with noproc, from the reference in the tag; what is no
- * call is ignored.
+ * than is_auth get DOWN with noproc, from the reference in the tag, if the peer
+ * knows monitors; what is no call is ignored.
  *
  * Context: rx_work.
  */
@@ -282,10 +286,12 @@ void erldist_netkernel_call(struct erldist_channel *ch,
 				  reply_size(ch->node, &call), GFP_KERNEL);
 	if (!reply)
 		return;
-	if (call.kind == CALL_UNKNOWN)
-		remote_noproc(ch, &call, &out, reply);
-	else
+	if (call.kind != CALL_UNKNOWN) {
 		remote_reply(ch, &call, &out, reply);
+	} else if (!remote_noproc(ch, &call, &out, reply)) {
+		erldist_msg_put(reply);
+		return;
+	}
 	erldist_send_raw(ch, 0, reply);
 }
 

@@ -33,6 +33,7 @@
 
 #define COOKIE		"secret"
 #define DEFAULT_FLAGS	0x2D07DF5FBCULL
+#define MANDATORY_FLAGS	0x403070F94ULL
 #define FLAG_SPAWN	(1ULL << 32)
 #define FLAG_ALIAS	(1ULL << 35)
 #define FLAG_ALTACT_SIG	(1ULL << 37)

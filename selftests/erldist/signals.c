@@ -517,6 +517,133 @@ TEST_F(signals, connecting)
 		      &far, &nc);
 }
 
+/* What every process asks a peer for that offers only the mandatory flags */
+static void ask_bare(struct __test_metadata *_metadata, FIXTURE_DATA(signals) *self,
+		     const struct epid *far, const struct buf *large)
+{
+	const int call = ERLDIST_SIG_F_MONITOR | ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE;
+	struct eref alias = { .creation = far->creation, .n = 3, .word = { 1, 2, 3 } };
+	DEFINE_BUF(pid);
+	DEFINE_BUF(name);
+	DEFINE_BUF(ref);
+	DEFINE_BUF(hello);
+	DEFINE_BUF(spawn);
+	DEFINE_BUF(at);
+
+	snprintf(alias.node, sizeof(alias.node), "%s", far->node);
+	fmt(&pid, "p", far);
+	fmt(&name, "{aa}", "server", far->node);
+	fmt(&ref, "r", &alias);
+	fmt(&hello, "a", "hello");
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_MONITOR, &pid, self->ref, 0));
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_MONITOR, &name, self->ref + 1, 0));
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_DEMONITOR, NULL, self->ref + 1, 0));
+	ASSERT_LT(0, proc_sendto(self->p, &(struct to){ .dest = &name, .sig_flags = call,
+		.ref = self->ref + 2, .user_data = (self->ref + 2) ^ 0xabcd }, &hello));
+	ASSERT_LT(0, proc_send(self->p, &ref, &hello));
+	ASSERT_LT(0, proc_send(self->p, &pid, large));
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_LINK, &pid));
+	ASSERT_LT(0, proc_sendto(self->p, &(struct to){ .op = ERLDIST_SIG_EXIT,
+							.dest = &pid }, &hello));
+	ASSERT_EQ(0, ask(self->p, ERLDIST_SIG_UNLINK, &pid));
+	fmt(&spawn, "{aa[][]}", "m", "f");
+	fmt(&at, "a", far->node);
+	ASSERT_LT(0, proc_sendto(self->p, &(struct to){ .op = ERLDIST_SIG_SPAWN, .dest = &at,
+		.ref = self->ref + 3, .user_data = (self->ref + 3) ^ 0xabcd }, &spawn));
+}
+
+/* How it hears of that, in the operations that every node knows */
+static void expect_bare(struct __test_metadata *_metadata, FIXTURE_DATA(signals) *self,
+			struct wire *w, const struct epid *far, const struct buf *large)
+{
+	struct eref ref = proc_ref(self->p, self->ref + 3);
+	DEFINE_BUF(hello);
+	DEFINE_BUF(ctl);
+	DEFINE_FRAME(f);
+
+	fmt(&hello, "a", "hello");
+	EXPECT_TRUE(wire_expect(w, fmt(&ctl, "{ipaa}", OP_REG_SEND, &self->pid, "", "server"),
+				&hello));
+	EXPECT_TRUE(wire_expect(w, term(&ctl, "{iap}", OP_SEND, "", far), large));
+	EXPECT_TRUE(wire_expect(w, term(&ctl, "{ipp}", OP_LINK, &self->pid, far), NULL));
+	EXPECT_TRUE(wire_expect(w, term(&ctl, "{ippa}", OP_EXIT2, &self->pid, far, "hello"),
+				NULL));
+	ASSERT_EQ(0, wire_recv(w, &f, WAIT_MS));
+	EXPECT_EQ(OP_UNLINK_ID, frame_op(&f));
+	EXPECT_SIGNAL(self->p, ERLDIST_SIG_SPAWN_REPLY, self->ref + 3, "{araa}", "spawn_reply",
+		      &ref, "error", "notsup");
+	ASSERT_EQ(0, wire_sync(w));
+}
+
+/* Its monitor holds, and it is not told of the end, as it does not know how. */
+static void monitor_by_bare(struct __test_metadata *_metadata, FIXTURE_DATA(signals) *self,
+			    struct wire *w, const struct epid *far)
+{
+	struct eref ref = wire_ref(w, 1);
+	int q = proc("", NULL);
+	struct epid pid;
+	DEFINE_BUF(ctl);
+
+	proc_self(q, &pid);
+	ASSERT_EQ(0, wire_send(w, fmt(&ctl, "{ippr}", OP_MONITOR_P, far, &pid, &ref), NULL));
+	ASSERT_EQ(0, wire_send(w, term(&ctl, "{ipp}", OP_LINK, far, &pid), NULL));
+	ASSERT_EQ(0, wire_sync(w));
+	close(q);
+	EXPECT_TRUE(wire_expect(w, term(&ctl, "{ippa}", OP_EXIT, &pid, far, "normal"), NULL));
+	ASSERT_EQ(0, wire_send(w, term(&ctl, "{ippr}", OP_MONITOR_P, far, &pid, &ref), NULL));
+	ASSERT_EQ(0, wire_send(w, term(&ctl, "{ipar}", OP_MONITOR_P, far, "none", &ref), NULL));
+	ASSERT_EQ(0, wire_sync(w));
+}
+
+/*
+ * A peer gets no operation that it did not offer, also where that was asked for
+ * before it was connected. A monitor of its processes lasts as long as the
+ * connection.
+ */
+TEST_F(signals, a_peer_with_the_mandatory_flags)
+{
+	static const char * const names[] = { "bare@h", "later@h" };
+	uint8_t *bytes = calloc(1, 200000);
+	DEFINE_BUF(large);
+	int sv[2];
+
+	fmt(&large, "B", bytes, (size_t)200000);
+	free(bytes);
+	proc_trap_exit(self->p, true);
+	for (int later = 0; later < 2; later++) {
+		struct epid far = { .id = 3, .creation = 77 };
+		struct eref ref = proc_ref(self->p, self->ref);
+		struct eref call = proc_ref(self->p, self->ref + 2);
+		DEFINE_BUF(server);
+		DEFINE_BUF(end);
+		struct wire w;
+
+		snprintf(far.node, sizeof(far.node), "%s", names[later]);
+		if (later)
+			ask_bare(_metadata, self, &far, &large);
+		stream_pair(CARRIER_TCP4, sv);
+		wire_init(&w, sv[0], far.node);
+		w.creation = 77;
+		w.flags = MANDATORY_FLAGS;
+		ASSERT_EQ(0, node_accept(self->node, sv[1], 5));
+		ASSERT_EQ(0, wire_initiate(&w));
+		if (!later)
+			ask_bare(_metadata, self, &far, &large);
+		expect_bare(_metadata, self, &w, &far, &large);
+		monitor_by_bare(_metadata, self, &w, &far);
+		EXPECT_TRUE(quiet(self->p));
+		wire_close(&w);
+		fmt(&server, "{aa}", "server", far.node);
+		fmt(&end, "a", "noconnection");
+		EXPECT_SIGNAL(self->p, ERLDIST_SIG_DOWN, self->ref, "{arapt}", "DOWN", &ref,
+			      "process", &far, &end);
+		EXPECT_SIGNAL(self->p, ERLDIST_SIG_DOWN, self->ref + 2, "{aratt}", "DOWN", &call,
+			      "process", &server, &end);
+		EXPECT_TRUE(quiet(self->p));
+		self->ref += 4;
+	}
+}
+
 /* An unlink goes out behind its link, also if that is still waiting. */
 TEST_F(signals, unlink_before_the_connection)
 {
