@@ -66,8 +66,14 @@ int erldist_dispatch_receiver(struct erldist_channel *ch,
 static int put_message(const struct erldist_ctl *ctl,
 		       struct erldist_process *to, struct erldist_msg *msg)
 {
+	int err = -ESRCH;
+
 	if (ctl->to_kind == CTL_REF)
 		return erldist_relation_by_alias(to, &ctl->to_ref, msg, NULL);
+	if (ctl->to_kind == CTL_PID)
+		err = erldist_relation_by_tag(to, msg, NULL);
+	if (err != -ESRCH)
+		return err;
 	return erldist_mailbox_put_remote(to, NULL, msg, NULL);
 }
 

@@ -627,6 +627,29 @@ struct erldist_span erldist_msg_span(const struct erldist_msg *msg, size_t pos)
 	return (struct erldist_span){};
 }
 
+/**
+ * erldist_msg_peek() - copy what the payload begins with
+ * @msg: the message
+ * @p: where to
+ * @len: bytes there
+ *
+ * Return: how many bytes were copied.
+ */
+size_t erldist_msg_peek(const struct erldist_msg *msg, u8 *p, size_t len)
+{
+	struct erldist_span span;
+	size_t pos, n;
+
+	for (pos = 0; pos < len; pos += n) {
+		span = erldist_msg_span(msg, pos);
+		if (!span.len)
+			break;
+		n = min(span.len, len - pos);
+		memcpy(p + pos, span.p, n);
+	}
+	return pos;
+}
+
 static int copy_out(const u8 *p, size_t n, size_t *left, struct msghdr *mh)
 {
 	n = min(n, *left);

@@ -183,5 +183,6 @@ struct erldist_span {
 };
 
 struct erldist_span erldist_msg_span(const struct erldist_msg *msg, size_t pos);
+size_t erldist_msg_peek(const struct erldist_msg *msg, u8 *p, size_t len);
 
 #endif /* _ERLDIST_MESSAGE_H */

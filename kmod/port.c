@@ -38,7 +38,7 @@ static int port_add(struct erldist_port *port)
 	} else if (mb->n_ports >= PORTS_MAX) {
 		err = -EUSERS;
 	} else {
-		mb->n_ports++;
+		WRITE_ONCE(mb->n_ports, mb->n_ports + 1);
 		list_add_rcu(&port->list, &mb->ports);
 	}
 	spin_unlock_bh(&mb->lock);
@@ -88,7 +88,7 @@ void erldist_port_close(struct erldist_port *port)
 	struct erldist_mailbox *mb = &port->process->mailbox;
 
 	spin_lock_bh(&mb->lock);
-	mb->n_ports--;
+	WRITE_ONCE(mb->n_ports, mb->n_ports - 1);
 	list_del_rcu(&port->list);
 	spin_unlock_bh(&mb->lock);
 	erldist_relations_of_port(port);

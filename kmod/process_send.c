@@ -329,9 +329,15 @@ static int send_remote(struct send_op *op, struct erldist_msg *msg)
 static int put_mailbox(struct send_op *op, struct erldist_process *to,
 		       struct erldist_msg *msg)
 {
+	int err = -ESRCH;
+
 	if (op->dest->kind == CTL_REF)
 		return erldist_relation_by_alias(to, &op->dest->ref, msg,
 						 op->from);
+	if (op->dest->kind == CTL_PID && !op->sig.op)
+		err = erldist_relation_by_tag(to, msg, op->from);
+	if (err != -ESRCH)
+		return err;
 	return erldist_mailbox_put_local(to, NULL, msg, op->from, NULL);
 }
 

@@ -201,6 +201,9 @@ int erldist_relation_by_alias(struct erldist_process *proc,
 			      const struct etf_ref *ref,
 			      struct erldist_msg *msg,
 			      const struct erldist_process *from);
+int erldist_relation_by_tag(struct erldist_process *proc,
+			    struct erldist_msg *msg,
+			    const struct erldist_process *from);
 int erldist_relation_unalias(struct erldist_process *proc,
 			     const struct etf_ref *ref);
 struct erldist_relation *

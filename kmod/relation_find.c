@@ -246,6 +246,9 @@ erldist_relation_claim_own(struct erldist_process *proc,
 	return take(proc, &key, &m, true);
 }
 
+/* Longest {[alias|Ref]: the name of a node is ASCII */
+#define REPLY_TAG_MAX	(7 + 8 + 3 + 3 + ERLDIST_NAME_MAX + 4 + 4 * ETF_REF_WORDS)
+
 static struct erldist_end *find_alias(struct erldist_process *proc,
 				      const struct etf_ref *ref)
 {
@@ -297,23 +300,10 @@ erldist_relation_alias_owner(struct erldist_node *node,
 	return NULL;
 }
 
-/**
- * erldist_relation_by_alias() - a message for an alias
- * @proc: the process
- * @ref: the alias; if it was for one message, it ends, and its monitor too
- * @msg: the message; what belongs to the alias is noted in it
- * @from: the sender, of the same node; NULL: it came from a peer
- *
- * It is in the mailbox before anyone can end the alias.
- *
- * Context: any.
- * Return: as erldist_mailbox_put_local() and erldist_mailbox_put_remote();
- * -ESRCH also when it is no alias.
- */
-int erldist_relation_by_alias(struct erldist_process *proc,
-			      const struct etf_ref *ref,
-			      struct erldist_msg *msg,
-			      const struct erldist_process *from)
+/* It is in the mailbox before anyone can end the alias. */
+static int put_by_alias(struct erldist_process *proc, const struct etf_ref *ref,
+			struct erldist_msg *msg,
+			const struct erldist_process *from, bool to_port)
 {
 	struct erldist_relation *rel, *once = NULL;
 	struct erldist_end *end;
@@ -321,7 +311,7 @@ int erldist_relation_by_alias(struct erldist_process *proc,
 
 	spin_lock_bh(&proc->lock);
 	end = find_alias(proc, ref);
-	if (end) {
+	if (end && (end->relation->port || !to_port)) {
 		rel = end->relation;
 		once = rel->once ? rel : NULL;
 		msg->sequence = rel->sequence;
@@ -338,6 +328,77 @@ int erldist_relation_by_alias(struct erldist_process *proc,
 		erldist_relation_demonitor(once);
 	else if (!err && once)
 		erldist_relation_drop(once);
+	return err;
+}
+
+/**
+ * erldist_relation_by_alias() - a message for an alias
+ * @proc: the process
+ * @ref: the alias; if it was for one message, it ends, and its monitor too
+ * @msg: the message; what belongs to the alias is noted in it
+ * @from: the sender, of the same node; NULL: it came from a peer
+ *
+ * Context: any.
+ * Return: as erldist_mailbox_put_local() and erldist_mailbox_put_remote();
+ * -ESRCH also when it is no alias.
+ */
+int erldist_relation_by_alias(struct erldist_process *proc,
+			      const struct etf_ref *ref,
+			      struct erldist_msg *msg,
+			      const struct erldist_process *from)
+{
+	return put_by_alias(proc, ref, msg, from, false);
+}
+
+/* {[alias|Ref], as gen.erl makes it; Ref is of this node. */
+static bool reply_tag(const struct erldist_node *node, const u8 *p, size_t len,
+		      struct etf_ref *ref)
+{
+	static const u8 head[] = {
+		ETF_SMALL_TUPLE, 2, ETF_LIST, 0, 0, 0, 1
+	};
+	struct etf_cursor c = { p + sizeof(head), p + len };
+	struct etf_atom atom;
+
+	return len > sizeof(head) && !memcmp(p, head, sizeof(head)) &&
+	       !etf_get_atom(&c, &atom) && etf_atom_is(&atom, "alias") &&
+	       !etf_get_ref(&c, ref) && ref->creation == node->creation &&
+	       erldist_node_is(node, &ref->node);
+}
+
+/**
+ * erldist_relation_by_tag() - a message to a pid that may answer a call
+ * @proc: the process
+ * @msg: the message; what belongs to the alias is noted in it
+ * @from: the sender, of the same node; NULL: it came from a peer
+ *
+ * A server that knows no aliases (in Jinterface, Pyrlang, erl_interface; the
+ * net_kernel of OTP 25) sends {[alias|Ref], Reply} to the caller's pid. On a BEAM that
+ * is the same mailbox. Here the caller reads the port that it asked on, so the tag
+ * counts as the address, if the alias was made on a port and has not ended.
+ *
+ * Context: any.
+ * Return: as erldist_relation_by_alias(); -ESRCH: it is for the process's own socket.
+ */
+int erldist_relation_by_tag(struct erldist_process *proc,
+			    struct erldist_msg *msg,
+			    const struct erldist_process *from)
+{
+	u8 start[REPLY_TAG_MAX];
+	struct etf_ref ref;
+	size_t len;
+	int err;
+
+	if (!READ_ONCE(proc->mailbox.n_ports))
+		return -ESRCH;
+	len = erldist_msg_peek(msg, start, sizeof(start));
+	if (!reply_tag(proc->node, start, len, &ref))
+		return -ESRCH;
+	err = put_by_alias(proc, &ref, msg, from, true);
+	if (err) {
+		msg->sequence = 0;
+		msg->user_data = 0;
+	}
 	return err;
 }
 

@@ -872,6 +872,70 @@ TEST_F(signals, port)
 	EXPECT_EQ(0, ask_ref(self->p, ERLDIST_SIG_ALIAS, NULL, self->ref + 1, 0));
 }
 
+/*
+ * A server without aliases sends {[alias|Ref], Reply} to the caller's pid. That is the
+ * reply to the call which was made on the port.
+ */
+TEST_F(signals, reply_to_the_pid)
+{
+	const int flags = ERLDIST_SIG_F_MONITOR | ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE;
+	struct to call = { .dest = &self->dest, .sig_flags = flags, .ref = self->ref,
+			   .user_data = self->ref ^ 0xabcd };
+	struct eref ref = proc_ref(self->p, self->ref);
+	int port = attach(self->p), other = proc("", NULL);
+	uint8_t *bytes = calloc(1, 100000);
+	DEFINE_BUF(self_dest);
+	DEFINE_BUF(request);
+	DEFINE_BUF(reply);
+
+	ASSERT_LE(0, port);
+	fmt(&self_dest, "p", &self->pid);
+	fmt(&request, "a", "request");
+	/* of a peer and of this node, in one piece and in many */
+	for (int i = 0; i < 4; i++) {
+		term(&reply, "{[a|r]B}", "alias", &ref, bytes, (size_t)(i & 2 ? 100000 : 5));
+		ASSERT_LT(0, proc_sendto(port, &call, &request));
+		EXPECT_FRAME(NULL, "{ippr}", OP_MONITOR_P, &self->pid, &self->other, &ref);
+		EXPECT_FRAME(&request, "{ipp}", OP_SEND_SENDER, &self->pid, &self->other);
+		if (i & 1) {
+			ASSERT_LT(0, proc_send(other, &self_dest, &reply));
+		} else {
+			ASSERT_EQ(0, wire_pid_send(&self->w, &self->pid, &reply));
+		}
+		EXPECT_SIGNAL(port, ERLDIST_SIG_MESSAGE, self->ref, "t", &reply);
+		EXPECT_FRAME(NULL, "{ippr}", OP_DEMONITOR_P, &self->pid, &self->other, &ref);
+	}
+	free(bytes);
+	/* the call is over: it is a message as any other */
+	ASSERT_EQ(0, wire_pid_send(&self->w, &self->pid, &reply));
+	EXPECT_TRUE(proc_expect(self->p, &reply));
+	/* so is what looks like a reply, and is none */
+	ASSERT_EQ(0, ask_ref(port, ERLDIST_SIG_ALIAS, NULL, self->ref, 0));
+	for (int i = 0; i < 10; i++) {
+		static const char * const shapes[] = {
+			"{[a|r]a}", "{[a|r]a}", "{[a|r]a}", "{[a|r]}", "{[a|r]aa}", "{[ar]a}",
+			"[[a|r]a]", "{{ar}a}",
+		};
+		struct eref wrong = ref;
+
+		wrong.creation += i == 0;
+		wrong.word[0] += i == 1;
+		if (i < 8)
+			term(&reply, shapes[i], i == 2 ? "alibi" : "alias", &wrong, "a", "b");
+		else
+			term(&reply, i == 8 ? "{[a|a]a}" : "a", "alias", "a", "b");
+		ASSERT_EQ(0, wire_pid_send(&self->w, &self->pid, &reply));
+		EXPECT_TRUE(proc_expect(self->p, &reply));
+	}
+	EXPECT_TRUE(quiet(port));
+	/* an alias of the process itself is where its messages are already */
+	ASSERT_EQ(0, ask_ref(self->p, ERLDIST_SIG_ALIAS, NULL, self->ref + 1, 0));
+	ref = proc_ref(self->p, self->ref + 1);
+	ASSERT_EQ(0, wire_pid_send(&self->w, &self->pid, term(&reply, "{[a|r]a}", "alias", &ref,
+							      "ok")));
+	EXPECT_TRUE(proc_expect(self->p, &reply));
+}
+
 TEST_F(signals, port_of_a_process_that_ends)
 {
 	int port = attach(self->p), on = 1;

@@ -53,8 +53,10 @@ enum {
 /*
  * Options of a process socket. One that was attached to a process, instead of
  * bound, is a reply port: what is asked for on it comes back on it (messages to
- * aliases, DOWN), and what it sends is the process's. Its close ends what was
- * asked for.
+ * aliases, DOWN), and what it sends is the process's. A message to the process's pid
+ * that begins with {[alias|Ref], Ref an alias made on a port, counts as one to the
+ * alias, since servers that know no aliases reply so. Its close ends what was asked
+ * for.
  */
 enum {
 	ERLDIST_BIND = 32,	/* address term, as for bind() */

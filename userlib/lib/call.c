@@ -20,7 +20,6 @@ struct call {
 	int timeout_ms;
 	int64_t deadline;
 	bool delayed;			/* the request had to wait for room */
-	bool alone;			/* the process is of this call only */
 	bool left;			/* something is still asked for */
 	struct ed_port *port;
 	uint64_t ref;
@@ -78,19 +77,6 @@ static int request(struct call *c)
 	return err;
 }
 
-/* A process of this call only hears of a reply that was sent to its pid, too */
-static bool is_ours(const struct call *c)
-{
-	uint64_t number;
-	erlang_ref ref;
-
-	if (c->m->ref == c->ref)
-		return true;
-	return c->alone && c->m->type == ERLDIST_MESSAGE &&
-	       !erldist_match(c->m->term, c->m->len, "{[alias|~r],_}", &ref) &&
-	       !ed_ref_number(c->p, &ref, &number) && number == c->ref;
-}
-
 static ssize_t await(struct call *c)
 {
 	ssize_t n;
@@ -102,7 +88,7 @@ static ssize_t await(struct call *c)
 		if (!n)
 			n = ed_recv(c->port->fd, c->m, wait ? 0 : MSG_DONTWAIT);
 		c->delayed = true;
-	} while (n >= 0 && !is_ours(c));
+	} while (n >= 0 && c->m->ref != c->ref);
 	return n == -EAGAIN ? -ETIMEDOUT : n;
 }
 
@@ -201,7 +187,7 @@ static int timed_out(const struct call *c)
 	return -ETIMEDOUT;
 }
 
-/* {Tag, Reply}: the tag is ours, as it came to the alias in it */
+/* {Tag, Reply}: it came to the alias in the tag, or to the pid with that tag */
 static ssize_t take_reply(const struct call *c)
 {
 	struct erldist_slice reply;
@@ -224,45 +210,6 @@ static ssize_t result(const struct call *c, ssize_t n)
 	return c->m->type == ERLDIST_DOWN ? down(c) : take_reply(c);
 }
 
-/* net_kernel, by a name on any node */
-static bool to_net_kernel(const struct call *c)
-{
-	struct ed_reader r;
-	uint32_t arity;
-
-	ed_reader_init(&r, c->dest.term, c->dest.len);
-	if (!ed_is_atom(ed_peek(&r)) && (ed_read_tuple(&r, &arity) || arity != 2))
-		return false;
-	return ed_read_this_atom(&r, "net_kernel");
-}
-
-/*
- * From a process made for the call. The net_kernel of OTP 25 answers to the
- * caller's pid, not to the alias, as does that of the own node: such an answer
- * would come to the mailbox.
- */
-static ssize_t call_alone(const struct call *asked)
-{
-	struct call c = *asked;
-	struct ed_port port = { .wait_ms = -1 };
-	int err;
-	ssize_t n;
-
-	c.alone = true;
-	c.port = &port;
-	err = ed_open_alone(&c.p, asked->p);
-	if (!err)
-		err = ed_ref_next(c.p, &c.ref);
-	n = err;
-	if (!err) {
-		port.fd = c.p->fd;
-		n = request(&c);
-		n = result(&c, n ? n : outcome(&c));
-	}
-	erldist_close(c.p);
-	return n;
-}
-
 static ssize_t call(struct call *c)
 {
 	int err;
@@ -270,8 +217,6 @@ static ssize_t call(struct call *c)
 	if (c->p->fd < 0)
 		return -EBADF;
 	c->deadline = ed_deadline(c->timeout_ms);
-	if (to_net_kernel(c))
-		return call_alone(c);
 	err = ed_ref_next(c->p, &c->ref);
 	if (err)
 		return err;
