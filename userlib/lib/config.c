@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "keeper.h"
 
@@ -137,31 +135,12 @@ static int make_lists(struct erldist_keeper *k, struct config *c,
 	return err;
 }
 
-static bool executable(const char *path)
-{
-	struct stat st;
-
-	return !stat(path, &st) && S_ISREG(st.st_mode) && !eaccess(path, X_OK);
-}
-
-/* As execvp() finds it, for messages: that it is not there is told once, not of each node */
+/* For messages: that it is not there is told once, not of each node */
 static bool runnable(const char *program)
 {
-	const char *dir = getenv("PATH");
 	char path[4096];
-	size_t len;
 
-	if (strchr(program, '/') || !dir)
-		return executable(program);
-	for (;; dir += len + 1) {
-		len = strcspn(dir, ":");
-		snprintf(path, sizeof(path), "%.*s/%s", len ? (int)len : 1, len ? dir : ".",
-			 program);
-		if (executable(path))
-			return true;
-		if (!dir[len])
-			return false;
-	}
+	return ed_program_find(path, sizeof(path), program);
 }
 
 static int make_commands(struct erldist_keeper *k, struct config *c,

@@ -23,7 +23,7 @@
 /* $ERL_EPMD_PORT or the usual one */
 int ed_epmd_service(void)
 {
-	const char *s = getenv("ERL_EPMD_PORT");
+	const char *s = secure_getenv("ERL_EPMD_PORT");
 	char *end;
 	long port;
 

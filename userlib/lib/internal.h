@@ -251,6 +251,7 @@ struct ed_child {
 	int fd;
 };
 
+bool ed_program_find(char *path, size_t size, const char *program);
 int ed_spawn(struct ed_child *c, char *const argv[], int in, int out, bool quiet);
 bool ed_child_ended(struct ed_child *c);
 void ed_child_kill(const struct ed_child *c);

@@ -47,7 +47,7 @@ int erldist_nodes_of(struct erldist_observer *o, const char *node, unsigned int 
 	int err;
 
 	if (!v.node)
-		v.node = getenv("ERLDIST_NODE");
+		v.node = secure_getenv("ERLDIST_NODE");
 	if (v.node && !*v.node)
 		v.node = NULL;
 	err = erldist_nodes(o, find, &v);

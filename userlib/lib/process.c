@@ -276,7 +276,7 @@ int erldist_open_to(struct erldist **pp, const char *name, const char *node,
 		return -ENOMEM;
 	ed_own_named_by(&p->own, dest, timeout_ms);
 	if (!node) {
-		node = getenv("ERLDIST_NODE");
+		node = secure_getenv("ERLDIST_NODE");
 		if (node && !*node)
 			node = NULL;
 	}

@@ -3,6 +3,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +15,42 @@
 #include "internal.h"
 
 extern char **environ;
+
+#define SECURE_PATH	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* A program with more rights than its caller, such as a set-uid one */
+static bool secure(void)
+{
+	return getauxval(AT_SECURE);
+}
+
+static bool executable(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode) && !eaccess(path, X_OK);
+}
+
+/* Where execvp() would find a program, or false: nowhere, or the name is too long */
+bool ed_program_find(char *path, size_t size, const char *program)
+{
+	const char *dir = secure() ? SECURE_PATH : getenv("PATH");
+	size_t len;
+	int n;
+
+	if (strchr(program, '/') || !dir) {
+		n = snprintf(path, size, "%s", program);
+		return n < (int)size && executable(path);
+	}
+	for (;; dir += len + 1) {
+		len = strcspn(dir, ":");
+		n = snprintf(path, size, "%.*s/%s", len ? (int)len : 1, len ? dir : ".", program);
+		if (n < (int)size && executable(path))
+			return true;
+		if (!dir[len])
+			return false;
+	}
+}
 
 static int set_files(posix_spawn_file_actions_t *fa, int in, int out, bool quiet)
 {
@@ -49,6 +90,21 @@ static int set_signals(posix_spawnattr_t *attr)
 	return err;
 }
 
+/* The caller of a set-uid program must not choose what that runs, nor how */
+static int run(pid_t *pid, posix_spawn_file_actions_t *fa, posix_spawnattr_t *attr,
+	       char *const argv[])
+{
+	static char variable[] = "PATH=" SECURE_PATH;
+	char *const fixed[] = { variable, NULL };
+	char path[4096];
+
+	if (!secure())
+		return -posix_spawnp(pid, argv[0], fa, attr, argv, environ);
+	if (!ed_program_find(path, sizeof(path), argv[0]))
+		return -ENOENT;
+	return -posix_spawn(pid, path, fa, attr, argv, fixed);
+}
+
 static int start(pid_t *pid, char *const argv[], int in, int out, bool quiet)
 {
 	posix_spawn_file_actions_t fa;
@@ -64,7 +120,7 @@ static int start(pid_t *pid, char *const argv[], int in, int out, bool quiet)
 		if (!err)
 			err = set_signals(&attr);
 		if (!err)
-			err = posix_spawnp(pid, argv[0], &fa, &attr, argv, environ);
+			err = -run(pid, &fa, &attr, argv);
 		posix_spawnattr_destroy(&attr);
 	}
 	posix_spawn_file_actions_destroy(&fa);
