@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* erldistd: holds the nodes that the files of a directory describe. */
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,8 @@ static int run(const char *dir)
 	struct epoll_event ev = { .events = EPOLLIN };
 	int epfd = epoll_create1(EPOLL_CLOEXEC), watchdog, status;
 
+	/* the nodes stay when the reader of the log has gone */
+	signal(SIGPIPE, SIG_IGN);
 	keep_privileges();
 	notify_open();
 	inherit();

@@ -162,6 +162,9 @@ void ed_admit(struct erldist_keeper *k, const char *peer, uint64_t tag, uint64_t
 	ed_accepted_from(k, tag, from);
 	if (!ed_config_allows(&k->config, peer)) {
 		deny(k, peer, tag, from, "it is not in the list of nodes allowed");
+	} else if (k->config.admit && peer[0] == '-') {
+		/* the program would take it for an option */
+		deny(k, peer, tag, from, "its name begins with -");
 	} else if (k->config.admit) {
 		err = ask_program(k, peer, tag, from, flags);
 		if (!err)

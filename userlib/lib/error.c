@@ -64,6 +64,7 @@ void ed_suspect(const char *node, const char *peer)
 
 int ed_fail(struct ed_error *e, int err, const char *fmt, ...)
 {
+	char text[sizeof(e->text)];
 	va_list ap;
 
 	if (!e)
@@ -75,8 +76,9 @@ int ed_fail(struct ed_error *e, int err, const char *fmt, ...)
 	}
 	e->err = err;
 	va_start(ap, fmt);
-	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	ed_utf8_escape(e->text, sizeof(e->text), text);
 	return err;
 }
 

@@ -34,6 +34,7 @@ const char *ed_errno_text(int err);
 int ed_utf8_next(const char **p, const char *end, uint32_t *c);
 int ed_utf8_put(char out[4], uint32_t c);
 bool ed_utf8_printable(uint32_t c);
+void ed_utf8_escape(char *to, size_t size, const char *s);
 ssize_t ed_utf8_count(const char *s, size_t len);
 
 /* read.c: a bounded reader, for terms that come from a peer */

@@ -39,7 +39,7 @@ void ed_source_close(struct erldist_keeper *k, struct source *s)
 void ed_keeper_tell(struct erldist_keeper *k, enum erldist_keeper_event_type type,
 		    const char *peer, int error, const char *fmt, ...)
 {
-	char text[sizeof(k->error.text)];
+	char text[sizeof(k->error.text)], raw[sizeof(k->error.text)];
 	struct erldist_keeper_event event = {
 		.type = type, .text = text, .peer = peer, .error = error,
 	};
@@ -48,8 +48,9 @@ void ed_keeper_tell(struct erldist_keeper *k, enum erldist_keeper_event_type typ
 	if (!k->event)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
+	ed_utf8_escape(text, sizeof(text), raw);
 	k->event(k->user, &event);
 }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* UTF-8, strictly: no overlong forms, no surrogates. */
+#include <stdio.h>
+#include <string.h>
+
 #include "internal.h"
 
 static int sequence_length(uint8_t first)
@@ -84,6 +87,35 @@ bool ed_utf8_printable(uint32_t c)
 		if (c >= hidden[i][0] && c <= hidden[i][1])
 			return false;
 	return true;
+}
+
+/*
+ * Text for a terminal or a log: what is not printable, or not UTF-8, becomes \xNN,
+ * as a peer or another user can have a say in it.
+ */
+void ed_utf8_escape(char *to, size_t size, const char *s)
+{
+	const char *end = s + strlen(s), *next;
+	size_t n = 0, len;
+	uint32_t c;
+
+	for (; s < end; s = next) {
+		next = s;
+		if (!ed_utf8_next(&next, end, &c) && ed_utf8_printable(c)) {
+			len = (size_t)(next - s);
+			if (n + len >= size)
+				break;
+			memcpy(to + n, s, len);
+		} else {
+			next = s + 1;
+			len = 4;
+			if (n + len >= size)
+				break;
+			snprintf(to + n, len + 1, "\\x%02x", (uint8_t)*s);
+		}
+		n += len;
+	}
+	to[n] = 0;
 }
 
 /* Characters in s, or -EILSEQ */

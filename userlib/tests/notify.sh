@@ -77,6 +77,24 @@ ok(news(manager) == "STOPPING=1", "SIGTERM")
 ok(child.wait() == 0, "status 0")
 os.unlink(nodes + "/a.conf")
 
+# the reader of the log has gone
+reader, writer = os.pipe()
+child = subprocess.Popen([daemon, "--config", nodes], stderr=writer)
+os.close(writer)
+said = os.read(reader, 500)
+os.close(reader)
+with open(nodes + "/a.conf", "w") as f:
+    f.write("nonsense\n")
+child.send_signal(signal.SIGHUP)
+try:
+    status = child.wait(1)
+except subprocess.TimeoutExpired:
+    status = None
+ok(b"there is no node" in said and status is None, "it goes on without a log: %s" % status)
+child.terminate()
+ok(child.wait() == 0, "status 0")
+os.unlink(nodes + "/a.conf")
+
 name = "@erldist-test-%d" % os.getpid()
 manager, child = start(name, WATCHDOG_USEC="400000", WATCHDOG_PID="1")
 ok(news(manager) == "READY=1\nSTATUS=0 nodes", "an abstract address")

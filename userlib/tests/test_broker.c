@@ -500,20 +500,28 @@ static void *impose(void *arg)
 	return NULL;
 }
 
+static int listen_at_path(void)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	struct sockaddr_un sa;
+
+	unlink(path);
+	ed_broker_address(NULL, &sa, path);
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) || listen(fd, 1))
+		printf("# no impostor: %s\n", strerror(errno));
+	return fd;
+}
+
 static void impostor(const char *what, const void *bytes, size_t len, int fds)
 {
 	struct impostor i = { .bytes = bytes, .len = len, .fds = fds };
 	unsigned int before = descriptors(), after;
 	char where[80];
-	struct sockaddr_un sa;
 	struct erldist *p;
 	int err;
 
-	unlink(path);
-	ed_broker_address(NULL, &sa, path);
-	i.listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
-	if (bind(i.listener, (struct sockaddr *)&sa, sizeof(sa)) || listen(i.listener, 1) ||
-	    pthread_create(&i.thread, NULL, impose, &i))
+	i.listener = listen_at_path();
+	if (pthread_create(&i.thread, NULL, impose, &i))
 		printf("# no impostor: %s\n", strerror(errno));
 	snprintf(where, sizeof(where), "unix:%s", path);
 	err = erldist_open(&p, "name", where);
@@ -523,6 +531,24 @@ static void impostor(const char *what, const void *bytes, size_t len, int fds)
 	close(i.listener);
 	after = descriptors();
 	ok(before == after, "and nothing is left: %u, %u descriptors", before, after);
+}
+
+/* What a broker says must not reach a terminal as it is */
+static void check_rude(void)
+{
+	struct ed_broker_answer rude = { .magic = ED_BROKER_MAGIC, .error = -EACCES };
+	const char *text = "no\033]0;x\a \xc2\x9b\x31m \xff";
+	struct impostor i = { .bytes = &rude, .len = ED_BROKER_HEAD + strlen(text) };
+	struct question q;
+
+	strcpy(rude.text, text);
+	i.listener = listen_at_path();
+	if (pthread_create(&i.thread, NULL, impose, &i))
+		printf("# no impostor: %s\n", strerror(errno));
+	ok(asked(NULL, &q) == -EACCES &&
+	   strstr(q.e.text, "no\\x1b]0;x\\x07 \\xc2\\x9b1m \\xff"), "it is escaped: %s", q.e.text);
+	pthread_join(i.thread, NULL);
+	close(i.listener);
 }
 
 static void check_impostors(void)
@@ -616,6 +642,7 @@ int main(void)
 	erldist_broker_close(b);
 	check_users();
 	check_impostors();
+	check_rude();
 	check_handed_on();
 	return tap_end();
 }

@@ -373,8 +373,15 @@ static void check_admit(void)
 	asks("test \"$1 $3\" = 'b@host 0x1234' && echo yes", "yes -", NULL);
 	asks("echo maybe", "no -", "neither");
 	asks("exit 1", "no -", "neither");
+	asks("printf 'no \\033[31m red\\n'", "no -", "no \\x1b[31m red");
 	asks("echo cookie", "no -", "no proper cookie");
 	asks("sleep 10", "no -", "does not answer");
+	o.admit = put_file("yes", "#!/bin/sh\necho yes\n", 0700);
+	k = open_keeper(&o);
+	ed_admit(k, "-rf@host", 9, 0);
+	ok(!strcmp(seen.answer, "-rf@host no -") && strstr(seen.text, "begins with -"),
+	   "a name that looks like an option: %s", seen.text);
+	erldist_keeper_close(k);
 	o.admit = put_file("gone", "#!/bin/sh\n", 0700);
 	k = open_keeper(&o);
 	unlink(path("gone"));
