@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 
 	bench_options(&b, argv + 1);
 	node_beam();
-	must(p, erldist_open(&p, NULL, NULL));
+	must(p, erldist_open(&p, NULL, NULL, 0));
 	ask(p, &b);
 	must(p, erldist_recv(p, &m, WAIT_MS));
 	must(p, erldist_format(&caller, "~t", m.term, m.len));

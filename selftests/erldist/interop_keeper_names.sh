@@ -157,22 +157,68 @@ nodes()
 		env "ERLDIST_NODE=gone@$HOST" erldist ping "b@$HOST"
 }
 
-# A program, not the command: it has a node of its own while it runs
-program()
+# text, program...: it ends without a process, without a node, and says that
+opens_none()
 {
-	local puppet dest
+	local text=$1 output status=0
+	shift
+	output=$(timeout 20 "$@" < /dev/null 2>&1) || status=$?
+	echo "$status: $output"
+	[ "$status" -eq 1 ] && [[ $output == *"$text"* ]] && [ -z "$(erldist node show)" ]
+}
 
-	puppet=$(puppet) || {
-		report 1 "there is a program puppet"
-		return
-	}
+is_waiting()
+{
+	sleep 1
+	cat "$TMP/waiter"
+	kill -0 "$1" && [ -z "$(erldist node show)" ]
+}
+
+# name, text, program...: it waits for its node, and has a process of that name with it
+waits_for_node()
+{
+	local name=$1 text=$2
+	shift 2
+	"$@" > "$TMP/waiter" 2>&1 < <(exec sleep 1000) &
+	children+=("$!")
+	check "$text waits" is_waiting "$!"
+	start_node svc --hand-out "$TMP/svc.sock" || return
+	check "and is there with it" wait_for 10 registered "$name"
 	stop_children
+}
+
+# Programs, not the command, where there is no node
+programs()
+{
+	local puppet path
+
+	if ! puppet=$(puppet) || ! path=$(echo_program); then
+		report 1 "there are the programs puppet and echo"
+		return
+	fi
+	stop_children
+	check "a program without a node fails, and says why" \
+		opens_none "there is no node in this network namespace" "$puppet" waits
+	check "so does a command that others have to find" \
+		opens_none "there is no node in this network namespace" erldist recv waits
+	waits_for_node waits "a program that asked to wait for a node" "$puppet" --wait waits
+	waits_for_node waits "one that asked to wait for a path" \
+		env "ERLDIST_NODE=unix:$TMP/svc.sock" "$puppet" --wait waits
+	waits_for_node echo "the example echo" "$path"
+	check "which has said for what" says "echo: waiting: there is no node" cat "$TMP/waiter"
+	private_node "$puppet"
+}
+
+# puppet: a node for the program alone, while it runs, where it asks for that
+private_node()
+{
+	local dest=b@$HOST
+
 	put_cookie "$HOME/.erlang.cookie" "$COOKIE"
 	start_beam b -setcookie "$COOKIE" || return
-	dest=b@$HOST
 	check "there is no node" test -z "$(erldist node show)"
-	check "a program that opens a process has a node of its own" says "reply yes" \
-		"$puppet" <<< "call 20000 net_kernel@$dest {is_auth,'x@y'}"
+	check "a program that asks for a private node has one" says "reply yes" \
+		"$1" --private <<< "call 20000 net_kernel@$dest {is_auth,'x@y'}"
 	check "which is hidden, and ends with it" wait_for 10 unknown_to "$dest"
 	rm -f "$HOME/.erlang.cookie"
 }
@@ -187,7 +233,7 @@ unsaid()
 	names
 	cookies
 	nodes
-	program
+	programs
 }
 
 interop unsaid

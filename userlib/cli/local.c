@@ -4,10 +4,14 @@
 
 #include "cli.h"
 
-/* dest: whom it is about, or NULL */
+/*
+ * dest: whom it is about, or NULL. A process without a name is a client, for which a
+ * private node will do; one with a name has to be found by others.
+ */
 int local_open(struct cli *c, struct erldist **p, const char *name, const char *dest)
 {
-	int err = erldist_open_to(p, name, c->node, dest, c->timeout_ms);
+	unsigned int flags = name ? 0 : ERLDIST_OPEN_PRIVATE;
+	int err = erldist_open_to(p, name, c->node, flags, dest, c->timeout_ms);
 
 	if (err)
 		complain("%s", erldist_strerror(*p, err));

@@ -143,7 +143,7 @@ static void drain(struct erldist_keeper *k)
 
 	if (!erldist_observer_open(&o, 0)) {
 		drain_queues(k, o, &d);
-		if (!erldist_open(&d.p, NULL, d.node))
+		if (!erldist_open(&d.p, NULL, d.node, 0))
 			erldist_peers(o, add_answer, &d);
 		erldist_close(d.p);
 	}

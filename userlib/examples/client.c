@@ -10,7 +10,7 @@ int main(int argc, char **argv)
 	struct erldist_msg m = ERLDIST_MSG_INIT;
 	struct erldist *p;
 	long sum;
-	ssize_t err = erldist_open(&p, NULL, NULL);
+	ssize_t err = erldist_open(&p, NULL, NULL, ERLDIST_OPEN_PRIVATE);
 
 	if (!err && argc == 4)
 		err = erldist_format(&request, "{add,~l,~l}", atol(argv[2]), atol(argv[3]));

@@ -9,8 +9,13 @@ int main(void)
 	struct erldist_slice x;
 	struct erldist *p;
 	erlang_pid self, from;
-	ssize_t err = erldist_open(&p, "echo", NULL);
+	ssize_t err = erldist_open(&p, "echo", NULL, 0);
 
+	if (err == -EADDRNOTAVAIL) {
+		fprintf(stderr, "echo: waiting: %s\n", erldist_strerror(p, (int)err));
+		erldist_close(p);
+		err = erldist_open(&p, "echo", NULL, ERLDIST_OPEN_WAIT);
+	}
 	if (!err && !erldist_self(p, &self))
 		fprintf(stderr, "echo: I am {echo, '%s'}\n", self.node);
 	while (!err && (err = erldist_recv(p, &m, -1)) >= 0) {

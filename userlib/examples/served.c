@@ -20,7 +20,7 @@ static const struct erldist_function functions[] = {
 int main(void)
 {
 	struct erldist_server *s;
-	int err = erldist_server_open(&s, NULL, functions, 1);
+	int err = erldist_server_open(&s, NULL, 0, functions, 1);
 	struct pollfd pfd = { .fd = erldist_server_fd(s), .events = POLLIN };
 
 	while (!err) {

@@ -293,35 +293,47 @@ ERLDIST_API void erldist_msg_free(struct erldist_msg *m);
 /* In the mode of such a node, as its name may have been given by a peer */
 #define ERLDIST_MODE_OWN	0100
 
+/* Flags of erldist_open(): what to do where there is no node */
+#define ERLDIST_OPEN_WAIT	0x1	/* wait until there is one */
+#define ERLDIST_OPEN_PRIVATE	0x2	/* make a node for this program alone */
+
 /**
  * erldist_open() - become an Erlang process
  * @p: receives the handle
  * @name: name to register, UTF-8, or NULL
  * @node: the local node to be on, or NULL: $ERLDIST_NODE, else the one that is
- *	marked as default, else the first this user may use, else one of its own
+ *	marked as default, else the first this user may use
+ * @flags: 0, ERLDIST_OPEN_WAIT or ERLDIST_OPEN_PRIVATE
  *
  * @node without a host is of this host, by its short name. ``unix:PATH`` asks the
  * broker there, see erldist_broker_open().
- * A node of its own is hidden, connects and accepts nobody; the command erldist
- * holds it, as a child, until erldist_close() or the end of the program.
+ *
+ * Where the node is missing, or no node lets this user in, the call fails with
+ * -EADDRNOTAVAIL. With WAIT it waits for the node, or for the broker, without limit;
+ * a signal handler ends the wait with -EINTR. With PRIVATE and neither @node nor
+ * $ERLDIST_NODE it makes a node for this program alone: hidden, with the cookie of
+ * the home directory, unreachable for programs that connect to it. The command
+ * erldist holds that node, as a child, until erldist_close() or the end of the
+ * program. PRIVATE is for clients; a server is found on a node that lasts.
  *
  * On error @p holds a handle all the same, for erldist_strerror(); NULL only
  * after -ENOMEM.
  *
  * Return: 0, -EAFNOSUPPORT (module not loaded), -EADDRNOTAVAIL (no such node
- * here), -EADDRINUSE (name taken), -EACCES, -EINVAL, -ENOMEM. Of a broker:
- * -ENOENT, -ECONNREFUSED (none is there), -ETIMEDOUT, -EINTR, -EPROTO, and what it
- * says.
+ * here), -EADDRINUSE (name taken), -EACCES, -EINVAL, -EINTR, -ENOMEM. Of a broker:
+ * -ENOENT, -ECONNREFUSED (none is there), -ETIMEDOUT, -EPROTO, and what it says.
  */
-ERLDIST_API int erldist_open(struct erldist **p, const char *name, const char *node);
+ERLDIST_API int erldist_open(struct erldist **p, const char *name, const char *node,
+			     unsigned int flags);
 
 /**
  * erldist_open_to() - become an Erlang process that has to do with another node
  * @p: receives the handle
  * @name: as for erldist_open()
  * @node: as for erldist_open()
- * @dest: the other node, or a destination there, as for erldist_connect(). If a node
- *	of its own is made, that one is asked to give it its name, and is connected
+ * @flags: as for erldist_open()
+ * @dest: the other node, or a destination there, as for erldist_connect(). If a
+ *	private node is made, @dest's node is asked to give it its name, and is connected
  *	then; it ends when this connection does. NULL, or where that gives none: as
  *	erldist_open()
  * @timeout_ms: how long that may take; -1: until the attempt is given up
@@ -334,7 +346,7 @@ ERLDIST_API int erldist_open(struct erldist **p, const char *name, const char *n
  * by what is sent there.
  */
 ERLDIST_API int erldist_open_to(struct erldist **p, const char *name, const char *node,
-				const char *dest, int timeout_ms);
+				unsigned int flags, const char *dest, int timeout_ms);
 
 /**
  * erldist_close() - end the process
@@ -764,6 +776,7 @@ struct erldist_function {
  * erldist_server_open() - serve functions
  * @s: receives the handle; on error too (see erldist_open())
  * @node: the local node, or NULL: as for erldist_open()
+ * @flags: 0 or ERLDIST_OPEN_WAIT
  * @functions: the table, which has to stay; may be NULL
  * @n: its length
  *
@@ -775,6 +788,7 @@ struct erldist_function {
  * Return: 0, -EADDRINUSE (somebody else serves), -EACCES, or as erldist_open().
  */
 ERLDIST_API int erldist_server_open(struct erldist_server **s, const char *node,
+				    unsigned int flags,
 				    const struct erldist_function *functions, unsigned int n);
 
 /**

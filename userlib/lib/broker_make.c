@@ -12,7 +12,7 @@ int ed_broker_make(struct ed_error *e, const char *node, erlang_pid *self)
 	struct erldist *p;
 	int err, fd = -1;
 
-	err = erldist_open(&p, NULL, node);
+	err = erldist_open(&p, NULL, node, 0);
 	if (!err && setsockopt(p->fd, SOL_ERLDIST, ERLDIST_OWNER, &none, sizeof(none)))
 		err = -errno;
 	if (err) {

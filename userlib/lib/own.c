@@ -167,6 +167,20 @@ static bool others_node(char node[ED_NODE_SIZE])
 	return found;
 }
 
+/* private_failed: why a node of this program's own was not made either, or "" */
+int ed_no_node(struct ed_error *e, const char *private_failed)
+{
+	const char *also = *private_failed ? "; a node of its own could not be made: " : "";
+	char node[ED_NODE_SIZE];
+
+	if (others_node(node))
+		return ed_fail(e, -EADDRNOTAVAIL, "the mode of %s does not let this user have "
+			       "processes; 'erldist status' shows mode and owner%s%s", node, also,
+			       private_failed);
+	return ed_fail(e, -EADDRNOTAVAIL, "there is no node in this network namespace; start one "
+		       "with 'erldist node run NAME' or erldistd%s%s", also, private_failed);
+}
+
 /* Makes one; node receives its name. On error nothing is left of it */
 int ed_own_open(struct ed_error *e, struct ed_own *own, char node[ED_NODE_SIZE])
 {
@@ -186,13 +200,7 @@ int ed_own_open(struct ed_error *e, struct ed_own *own, char node[ED_NODE_SIZE])
 	ed_child_kill(&own->child);
 	ed_own_close(own);
 	why = !err ? line : err == -ENOENT ? "there is no command erldist" : ed_errno_text(err);
-	if (others_node(node))
-		return ed_fail(e, -EADDRNOTAVAIL, "%s lets nobody in but its owner ('erldist "
-			       "status' tells; the option --mode of 'erldist node run' changes it), "
-			       "and no node of its own could be made: %s", node, why);
-	return ed_fail(e, -EADDRNOTAVAIL, "there is no node in this network namespace "
-		       "('erldist node run NAME' makes one), and none of its own could be made: "
-		       "%s", why);
+	return ed_no_node(e, why);
 }
 
 /* Without SIGPIPE: the child may have ended */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* A process: open, options, close. */
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 #include <unistd.h>
 
 #include "internal.h"
+
+#define LOOK_AGAIN_MS	500
 
 static int set(struct erldist *p, int option, const void *value, size_t len)
 {
@@ -75,8 +78,7 @@ static int bind_failed(struct erldist *p, int err, const char *name, const char 
 		if (node)
 			return ed_fail(&p->error, err, "%s is no node of this network namespace; "
 				       "look at 'erldist node show'", node);
-		return ed_fail(&p->error, err, "there is no node in this network namespace; "
-			       "'erldist node run NAME' makes one");
+		return ed_no_node(&p->error, "");
 	case -EADDRINUSE:
 		return ed_fail(&p->error, err, "the name %s is taken%s%s; look at "
 			       "'erldist process show'", name ? name : "", node ? " on " : "",
@@ -195,6 +197,8 @@ static void undo(struct erldist *p)
 		close(p->fd);
 	p->fd = -1;
 	p->node[0] = 0;
+	free(p->broker);
+	p->broker = NULL;
 }
 
 static int open_own(struct erldist *p, int family, const char *name)
@@ -236,7 +240,7 @@ static int open_other(struct erldist *p, int family, const char *name)
 	if (!erldist_observer_open(&o, 0))
 		erldist_nodes(o, try_node, &c);
 	erldist_observer_close(o);
-	return c.err == -EADDRNOTAVAIL ? open_own(p, family, name) : c.err;
+	return c.err == -EADDRNOTAVAIL ? ed_no_node(&p->error, "") : c.err;
 }
 
 /* The one that is marked, if it is there and may be used; else whichever may be */
@@ -252,41 +256,107 @@ static int open_default(struct erldist *p, int family, const char *name)
 		undo(p);
 	}
 	err = open_on(p, family, name, NULL);
-	if (err == -EADDRNOTAVAIL) {
-		undo(p);
-		return open_own(p, family, name);
-	}
 	return !err && ed_own_node(p->node) ? open_other(p, family, name) : err;
 }
 
-int erldist_open(struct erldist **pp, const char *name, const char *node)
+/* What erldist_open() was asked for */
+struct open_to {
+	const char *name;
+	const char *node;	/* or NULL */
+	const char *path;	/* of a broker, or NULL */
+	int family;
+};
+
+static int try_open(struct erldist *p, const struct open_to *to)
 {
-	return erldist_open_to(pp, name, node, NULL, 0);
+	if (to->path)
+		return open_by_broker(p, to->name, to->path);
+	return to->node ? open_on(p, to->family, to->name, to->node) :
+			  open_default(p, to->family, to->name);
+}
+
+/* Is the node, or the broker, missing, so that it may come? */
+static bool may_come(const struct open_to *to, int err)
+{
+	return to->path ? err == -ENOENT || err == -ECONNREFUSED : err == -EADDRNOTAVAIL;
+}
+
+static int pass_over(void *user, const struct erldist_event *event)
+{
+	(void)user;
+	(void)event;
+	return 0;
+}
+
+/*
+ * Until a node comes or goes, or for LOOK_AGAIN_MS: a broker and a change of a
+ * node's mode send no event. o is NULL for a broker.
+ */
+static int wait_for_event(struct erldist_observer *o)
+{
+	int err = ed_wait(o ? erldist_observer_fd(o) : -1, POLLIN, ed_deadline(LOOK_AGAIN_MS));
+
+	if (err == -ETIMEDOUT)
+		return 0;
+	return err ? err : erldist_observer_dispatch(o, pass_over, NULL);
+}
+
+/* The observer subscribes before the first try, which therefore misses no new node. */
+static int open_and_wait(struct erldist *p, const struct open_to *to)
+{
+	struct erldist_observer *o = NULL;
+	int err = to->path ? 0 : erldist_observer_open(&o, ERLDIST_OBSERVE_NODES);
+
+	while (!err) {
+		err = try_open(p, to);
+		if (!may_come(to, err))
+			break;
+		undo(p);
+		err = wait_for_event(o);
+		if (err)
+			ed_fail(&p->error, err, "waiting for a node: %s", ed_errno_text(err));
+	}
+	erldist_observer_close(o);
+	return err;
+}
+
+int erldist_open(struct erldist **pp, const char *name, const char *node, unsigned int flags)
+{
+	return erldist_open_to(pp, name, node, flags, NULL, 0);
 }
 
 int erldist_open_to(struct erldist **pp, const char *name, const char *node,
-		    const char *dest, int timeout_ms)
+		    unsigned int flags, const char *dest, int timeout_ms)
 {
+	struct open_to to = { .name = name, .node = node };
 	struct erldist *p = handle_new();
-	const char *path;
-	int err, family;
+	int err;
 
 	*pp = p;
 	if (!p)
 		return -ENOMEM;
+	if (flags & ~(ERLDIST_OPEN_WAIT | ERLDIST_OPEN_PRIVATE) ||
+	    flags == (ERLDIST_OPEN_WAIT | ERLDIST_OPEN_PRIVATE))
+		return ed_fail(&p->error, -EINVAL, "open: the flags 0x%x do not go together",
+			       flags);
 	ed_own_named_by(&p->own, dest, timeout_ms);
 	if (!node) {
-		node = secure_getenv("ERLDIST_NODE");
-		if (node && !*node)
-			node = NULL;
+		to.node = secure_getenv("ERLDIST_NODE");
+		if (to.node && !*to.node)
+			to.node = NULL;
 	}
-	path = ed_broker_path(node);
-	if (path)
-		return open_by_broker(p, name, path);
-	err = ed_family(&p->error, &family);
+	to.path = ed_broker_path(to.node);
+	err = to.path ? 0 : ed_family(&p->error, &to.family);
 	if (err)
 		return err;
-	return node ? open_on(p, family, name, node) : open_default(p, family, name);
+	if (flags & ERLDIST_OPEN_WAIT)
+		return open_and_wait(p, &to);
+	err = try_open(p, &to);
+	if (err == -EADDRNOTAVAIL && !to.node && flags & ERLDIST_OPEN_PRIVATE) {
+		undo(p);
+		err = open_own(p, to.family, name);
+	}
+	return err;
 }
 
 void erldist_close(struct erldist *p)

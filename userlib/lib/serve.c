@@ -108,9 +108,9 @@ static int open_loop(struct erldist_server *s)
 	return 0;
 }
 
-static int start(struct erldist_server *s, const char *node)
+static int start(struct erldist_server *s, const char *node, unsigned int flags)
 {
-	int err = erldist_open(&s->p, "rex", node);
+	int err = erldist_open(&s->p, "rex", node, flags);
 
 	if (!err)
 		err = erldist_trap_exit(s->p, 1);
@@ -123,7 +123,7 @@ static int start(struct erldist_server *s, const char *node)
 	return err ? err : be_spawn_server(s);
 }
 
-int erldist_server_open(struct erldist_server **sp, const char *node,
+int erldist_server_open(struct erldist_server **sp, const char *node, unsigned int flags,
 			const struct erldist_function *functions, unsigned int n)
 {
 	struct erldist_server *s = calloc(1, sizeof(*s));
@@ -135,7 +135,10 @@ int erldist_server_open(struct erldist_server **sp, const char *node,
 	s->timer = -1;
 	s->functions = functions;
 	s->n = n;
-	return start(s, node);
+	if (flags & ~ERLDIST_OPEN_WAIT)
+		return ed_fail(&s->error, -EINVAL, "a server has no flags but "
+			       "ERLDIST_OPEN_WAIT: callers could not reach a private node");
+	return start(s, node, flags);
 }
 
 /* Whoever waits hears that the server was shut down */

@@ -46,7 +46,7 @@ static int open_server(struct serve_info *si)
 	int err;
 
 	clock_gettime(CLOCK_MONOTONIC, &si->tried);
-	err = erldist_server_open(&si->s, si->node, NULL, 0);
+	err = erldist_server_open(&si->s, si->node, 0, NULL, 0);
 	if (!err)
 		err = watch(si, erldist_server_fd(si->s));
 	if (err) {

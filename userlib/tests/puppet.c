@@ -468,12 +468,19 @@ static int obey(char *line)
 
 int main(int argc, char **argv)
 {
+	unsigned int flags = 0;
 	char *line = NULL;
 	size_t size = 0;
 	int err;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	err = erldist_open(&p, argc > 1 ? argv[1] : NULL, NULL);
+	if (argc > 1 && !strcmp(argv[1], "--wait"))
+		flags = ERLDIST_OPEN_WAIT;
+	else if (argc > 1 && !strcmp(argv[1], "--private"))
+		flags = ERLDIST_OPEN_PRIVATE;
+	argc -= flags != 0;
+	argv += flags != 0;
+	err = erldist_open(&p, argc > 1 ? argv[1] : NULL, NULL, flags);
 	done(err);
 	while (!err && getline(&line, &size, stdin) > 0) {
 		line[strcspn(line, "\n")] = 0;

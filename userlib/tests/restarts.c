@@ -213,9 +213,9 @@ int main(int argc, char **argv)
 	o.event = on_event_b;
 	b = open_or_die(&o);
 	ok(run_until(&b_up, 1) && run_until(&a_up, 1), "two nodes are connected");
-	err = erldist_open(&pa, "pa", a_name);
+	err = erldist_open(&pa, "pa", a_name, 0);
 	ok(!err, "a process of the one: %s", erldist_strerror(pa, err));
-	err = erldist_open(&pb, "pb", erldist_keeper_node(b));
+	err = erldist_open(&pb, "pb", erldist_keeper_node(b), 0);
 	ok(!err, "and of the other: %s", erldist_strerror(pb, err));
 	snprintf(to, sizeof(to), "pb@%s", erldist_keeper_node(b));
 	err = erldist_connect(pa, to, 5000);

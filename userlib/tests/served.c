@@ -262,7 +262,7 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGTERM, on_signal);
 	raise_limit();
-	err = erldist_server_open(&s, NULL, functions, sizeof(functions) / sizeof(functions[0]));
+	err = erldist_server_open(&s, NULL, 0, functions, sizeof(functions) / sizeof(functions[0]));
 	if (!err) {
 		puts("ready");
 		err = serve(s);

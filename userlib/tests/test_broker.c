@@ -296,7 +296,7 @@ static void check_asking(struct erldist_broker *b)
 	unlink(path);
 	fd = asked(NULL, &q);
 	ok(fd == -ENOENT, "nobody is there: %s", q.e.text);
-	err = erldist_open(&p, "x", "unix:");
+	err = erldist_open(&p, "x", "unix:", 0);
 	ok(err == -EINVAL, "%s", erldist_strerror(p, err));
 	erldist_close(p);
 }
@@ -524,7 +524,7 @@ static void impostor(const char *what, const void *bytes, size_t len, int fds)
 	if (pthread_create(&i.thread, NULL, impose, &i))
 		printf("# no impostor: %s\n", strerror(errno));
 	snprintf(where, sizeof(where), "unix:%s", path);
-	err = erldist_open(&p, "name", where);
+	err = erldist_open(&p, "name", where, 0);
 	ok(err == -EPROTO, "%s: %s", what, erldist_strerror(p, err));
 	erldist_close(p);
 	pthread_join(i.thread, NULL);

@@ -12,10 +12,11 @@ static struct {
 	int fd;
 } seen;
 
-int erldist_server_open(struct erldist_server **s, const char *node,
+int erldist_server_open(struct erldist_server **s, const char *node, unsigned int flags,
 			const struct erldist_function *functions, unsigned int n)
 {
 	(void)node;
+	(void)flags;
 	(void)functions;
 	(void)n;
 	seen.opened++;
