@@ -17,7 +17,15 @@ static char path[64], place[80], lock_file[80];
 
 typedef int (*open_func)(void);
 
-/* What is open ends with the process */
+#define KEPT_MAX	8
+
+/* Open until the process ends */
+static struct {
+	struct erldist_broker *broker[KEPT_MAX];
+	struct erldist_keeper *keeper[KEPT_MAX];
+	unsigned int brokers, keepers;
+} kept;
+
 static int open_broker(void)
 {
 	struct erldist_broker_options o = ERLDIST_BROKER_OPTIONS_INIT;
@@ -27,9 +35,15 @@ static int open_broker(void)
 	o.path = path;
 	o.node = "svc@host";
 	err = erldist_broker_open(&b, &o);
-	if (err)
+	if (err) {
 		printf("# %s\n", erldist_strerror(b, err));
-	return err;
+		erldist_broker_close(b);
+		return err;
+	}
+	if (kept.brokers == KEPT_MAX)
+		exit(1);
+	kept.broker[kept.brokers++] = b;
+	return 0;
 }
 
 static int open_keeper(void)
@@ -43,9 +57,15 @@ static int open_keeper(void)
 	o.listen = place;
 	o.options = ERLDIST_KEEPER_WITHOUT_EPMD;
 	err = erldist_keeper_open(&k, &o);
-	if (err)
+	if (err) {
 		printf("# %s\n", erldist_strerror(k, err));
-	return err;
+		erldist_keeper_close(k);
+		return err;
+	}
+	if (kept.keepers == KEPT_MAX)
+		exit(1);
+	kept.keeper[kept.keepers++] = k;
+	return 0;
 }
 
 static int at_path(int type, bool listening)

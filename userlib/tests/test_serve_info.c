@@ -63,6 +63,7 @@ int main(void)
 {
 	struct serve_info *si;
 	const char *text;
+	int err;
 
 	ok(!serve_info_open(&si, "svc@host") && seen.opened == 1, "a server");
 	ok(!ready(si, 0) && !serve_info_dispatch(si), "has nothing to do");
@@ -84,8 +85,9 @@ int main(void)
 	serve_info_close(si);
 	ok(seen.closed == 3, "which ends with the node");
 	seen.open_fails = -EPERM;
-	ok(serve_info_open(&si, "svc@host") == -EPERM && *serve_info_error(si),
-	   "why there is none at first: %s", serve_info_error(si));
+	err = serve_info_open(&si, "svc@host");
+	ok(err == -EPERM && *serve_info_error(si), "why there is none at first: %s",
+	   serve_info_error(si));
 	serve_info_close(si);
 	return tap_end();
 }
