@@ -81,12 +81,11 @@ static int opt_mailbox(struct erldist_process *proc, sockptr_t optval,
 }
 
 /* Options whose value is a term */
-static int set_term(struct socket *sock, int name, sockptr_t optval,
-		    unsigned int optlen)
+static int set_term(struct socket *sock, struct erldist_process *proc, int name,
+		    sockptr_t optval, unsigned int optlen)
 {
 	bool wait = !(sock->file && sock->file->f_flags & O_NONBLOCK);
 	struct sock *sk = sock->sk;
-	struct erldist_process *proc = sk_process(sk);
 	u8 *term = erldist_option_dup(optval, optlen,
 				      name == ERLDIST_EXIT_REASON ?
 				      EXIT_REASON_MAX + 1 : TERM_MAX);
@@ -111,10 +110,9 @@ static int set_term(struct socket *sock, int name, sockptr_t optval,
 	return err;
 }
 
-static int set_flag(struct sock *sk, int name, sockptr_t optval,
-		    unsigned int optlen)
+static int set_flag(struct sock *sk, struct erldist_process *proc, int name,
+		    sockptr_t optval, unsigned int optlen)
 {
-	struct erldist_process *proc = sk_process(sk);
 	u32 on;
 	int err;
 
@@ -141,10 +139,9 @@ static int opt_attach(struct sock *sk, sockptr_t optval, unsigned int optlen)
 	return err ?: erldist_sock_attach(sk, fd);
 }
 
-static int opt_owner(struct sock *sk, int name, sockptr_t optval,
-		     unsigned int optlen)
+static int opt_owner(struct sock *sk, struct erldist_process *proc, int name,
+		     sockptr_t optval, unsigned int optlen)
 {
-	struct erldist_process *proc = sk_process(sk);
 	s32 value;
 	int err = erldist_option_get(&value, sizeof(value), optval, optlen);
 
@@ -188,23 +185,28 @@ int erldist_process_setsockopt(struct socket *sock, int level, int name,
 
 	if (level != SOL_ERLDIST)
 		return -ENOPROTOOPT;
-	if (erldist_sk(sock->sk)->port && !on_port(name))
+	/*
+	 * Below, the process is this one, or none: a socket that becomes a port
+	 * now was not bound yet. Thus its process is the socket's own, which the
+	 * file keeps open, and the socket's lock serialises changes of it.
+	 */
+	if (proc && erldist_sk(sock->sk)->port && !on_port(name))
 		return -EOPNOTSUPP;
 	switch (name) {
 	case ERLDIST_OWNER:
 	case ERLDIST_KILL_SIGNAL:
-		return opt_owner(sock->sk, name, optval, optlen);
+		return opt_owner(sock->sk, proc, name, optval, optlen);
 	case ERLDIST_ATTACH:
 		return opt_attach(sock->sk, optval, optlen);
 	case ERLDIST_BIND:
 	case ERLDIST_CONNECT:
 	case ERLDIST_NAME:
 	case ERLDIST_EXIT_REASON:
-		return set_term(sock, name, optval, optlen);
+		return set_term(sock, proc, name, optval, optlen);
 	case ERLDIST_TRAP_EXIT:
 	case ERLDIST_RECVTO:
 	case ERLDIST_SPAWN_SERVER:
-		return set_flag(sock->sk, name, optval, optlen);
+		return set_flag(sock->sk, proc, name, optval, optlen);
 	case ERLDIST_MAILBOX:
 		return proc ? opt_mailbox(proc, optval, optlen) : -ENOTCONN;
 	default:

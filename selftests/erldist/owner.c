@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Whose end is the process's, and what a kill does to him. */
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "kselftest_harness.h"
 #include "wire_peer.h"
 
@@ -232,6 +235,57 @@ TEST_F(owner, refused)
 	EXPECT_EQ(-EINVAL, set_kill(p, SIGSTOP));
 	EXPECT_EQ(-EINVAL, set_kill(p, 1000));
 	EXPECT_EQ(-ENOTCONN, set_kill(fd, SIGTERM));
+}
+
+#define PORTS	1000	/* of one process, at most 1024 */
+
+struct ports {
+	int fd[PORTS];
+	atomic_int at;		/* the one whose owner is being set */
+	int taken;		/* how often it was */
+};
+
+/* Of each port, until it is one. It is refused before that and after. */
+static void *set_owners(void *arg)
+{
+	struct ports *p = arg;
+	int err;
+
+	for (int i = 0; i < PORTS; i++) {
+		atomic_store(&p->at, i);
+		do
+			err = set_owner(p->fd[i], ERLDIST_OWNER_SELF);
+		while (err == -ENOTCONN);
+		p->taken += err != -EOPNOTSUPP;
+	}
+	return NULL;
+}
+
+/* Sockets become ports while the owner of their process is being set through them. */
+TEST_F_TIMEOUT(owner, set_on_what_becomes_a_port, 120)
+{
+	int main = proc("svc", NULL);
+	struct ports p = { .at = -1 };
+	pthread_t t;
+
+	for (int n = 0; n < scaled(2); n++) {
+		for (int i = 0; i < PORTS; i++)
+			ASSERT_LE(0, p.fd[i] = socket(family(), SOCK_RDM | SOCK_CLOEXEC, 0));
+		atomic_store(&p.at, -1);
+		ASSERT_EQ(0, pthread_create(&t, NULL, set_owners, &p));
+		for (int i = 0; i < PORTS; i++) {
+			while (atomic_load(&p.at) < i)
+				;
+			for (volatile int delay = rand() % 300; delay > 0; delay--)
+				;
+			ASSERT_EQ(0, setsockopt(p.fd[i], SOL_ERLDIST, ERLDIST_ATTACH, &main,
+						sizeof(main)));
+		}
+		pthread_join(t, NULL);
+		for (int i = 0; i < PORTS; i++)
+			close(p.fd[i]);
+	}
+	EXPECT_EQ(0, p.taken);
 }
 
 /* A program that is stopped, and one that catches nothing, are gone. */
