@@ -544,7 +544,7 @@ erldist_relation_new(const struct erldist_relation_spec *spec)
 
 	/* The answer may be an atom. */
 	if (spec->type == RELATION_ASKED)
-		text = 3 + ERLDIST_SPAWN_ERROR_MAX;
+		text = ERLDIST_SPAWN_ERROR_SIZE;
 	if (err)
 		return ERR_PTR(err);
 	rel = kzalloc(struct_size(rel, text, text), GFP_KERNEL_ACCOUNT);

@@ -7,8 +7,8 @@
 #include "message.h"
 #include "process.h"
 
-/* Bytes of an atom that answers a spawn request */
-#define ERLDIST_SPAWN_ERROR_MAX	64
+/* Bytes of the term that answers a spawn request with an error: 64 of UTF-8 */
+#define ERLDIST_SPAWN_ERROR_SIZE	(2 + 64)
 
 struct erldist_relation;
 

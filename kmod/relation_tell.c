@@ -219,7 +219,7 @@ static void answer_locked(struct erldist_relation *rel,
  * erldist_relation_answer() - a spawn request is answered
  * @rel: the request, taken; for erldist_relation_drop() then
  * @child: the new process, whose flow it goes in; NULL: there is none
- * @name: why there is none, up to ERLDIST_SPAWN_ERROR_MAX bytes
+ * @name: why there is none, up to ERLDIST_SPAWN_ERROR_SIZE bytes as a term
  * @with: link and monitor of the child, each hooked or NULL
  *
  * Context: process context.

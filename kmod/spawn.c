@@ -766,7 +766,8 @@ static int parse_answer(const struct erldist_process *from,
 	if (msg->pieces)
 		return -EINVAL;
 	if (!etf_get_atom(&c, name))
-		return name->len <= ERLDIST_SPAWN_ERROR_MAX ? 0 : -EINVAL;
+		return etf_atom_size(name) <= ERLDIST_SPAWN_ERROR_SIZE ?
+		       0 : -EINVAL;
 	if (etf_get_pid(&c, &pid) || !erldist_node_is(node, &pid.node) ||
 	    pid.creation != node->creation)
 		return -EINVAL;

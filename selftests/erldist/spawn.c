@@ -336,6 +336,48 @@ TEST_F(spawn, served)
 	EXPECT_FRAME(NULL, "{irpia}", 31, &ref, &self->other, 0, "notsup");
 }
 
+/* Answers a request with an atom of ISO 8859-1 characters of two bytes in UTF-8 each. */
+static ssize_t answer_latin1(struct wire *w, int server, const struct eref *ref,
+			     const struct epid *from, int n)
+{
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(args);
+	DEFINE_BUF(error);
+	DEFINE_MSG(m);
+
+	fmt(&ctl, "{irpp{aai}[]}", 29, ref, from, from, "m", "f", 0);
+	if (wire_send(w, &ctl, fmt(&args, "[]")) || proc_recv(server, &m, WAIT_MS))
+		return -EIO;
+	buf_u8(&error, 100);
+	buf_be16(&error, n);
+	memset(buf_grow(&error, n), 0xfe, n);
+	return answer(server, ref, &error);
+}
+
+/* An error is an atom of up to 64 bytes in UTF-8, in which it is sent. */
+TEST_F(spawn, longest_error)
+{
+	int server = proc("server", NULL);
+	struct eref ref = wire_ref(&self->w, 1);
+	DEFINE_BUF(sent);
+
+	ASSERT_EQ(0, serve(server, 1));
+	ASSERT_LT(0, answer_latin1(&self->w, server, &ref, &self->other, 32));
+	buf_hex(&sent, "77 40");
+	for (int i = 0; i < 32; i++)
+		buf_hex(&sent, "c3be");
+	EXPECT_FRAME(NULL, "{irpit}", 31, &ref, &self->other, 0, &sent);
+	for (int n = 33; n <= 65; n++) {
+		ref = wire_ref(&self->w, n);
+		ASSERT_EQ(-EINVAL, answer_latin1(&self->w, server, &ref, &self->other, n));
+	}
+	close(server);
+	for (int n = 33; n <= 65; n++) {
+		ref = wire_ref(&self->w, n);
+		EXPECT_FRAME(NULL, "{irpia}", 31, &ref, &self->other, 0, "notsup");
+	}
+}
+
 /* Asks the server for a process, and answers; the child is its descriptor. */
 static int spawn_child(struct wire *w, int server, const struct epid *from, uint32_t n,
 		       const char *options, int flags)
