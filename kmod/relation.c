@@ -636,7 +636,7 @@ bool erldist_relation_hook_peer_locked(struct erldist_relation *rel)
  * @rel: a new relation that hangs in its process's tree
  * @ch: the connection; if it is not the peer's any more, the relation ends
  *
- * Where the process has ended since, that is sent now.
+ * Where it has ended since, that is sent now.
  *
  * Context: rx_work.
  */
@@ -644,16 +644,19 @@ void erldist_relation_hook_channel(struct erldist_relation *rel,
 				   struct erldist_channel *ch)
 {
 	struct erldist_peer *peer = rel->peer;
-	bool there;
+	bool there, late;
 
 	spin_lock_bh(&peer->lock);
 	there = peer->channel == ch;
+	late = there && atomic_read(&rel->taken);
 	/* The process may have unlinked already, which hooked it. */
-	if (there && atomic_read(&rel->taken))
+	if (late)
 		erldist_relation_late_locked(rel);
 	else if (there && list_empty(&rel->peer_list))
 		hook_peer_locked(rel);
 	spin_unlock_bh(&peer->lock);
-	if (!there)
+	if (late)
+		erldist_send_kick(peer);
+	else if (!there)
 		erldist_relation_cancel(rel);
 }

@@ -151,22 +151,28 @@ static void set_name(struct erldist_relation *rel, const struct etf_atom *name)
 }
 
 /**
- * erldist_relation_late_locked() - near ended before it was hooked at the peer
+ * erldist_relation_late_locked() - it ended before it was hooked at the peer
  * @rel: a relation that was taken; its peer is locked, with the connection that it
  *	belongs to
  *
- * Whoever ended it found nothing to send it to.
+ * rel_send() and erldist_relation_answer() did not find it there, so what they
+ * would have sent is sent now. The peer knows of it, but for a watch of the
+ * node, which is no business of the peer's.
  */
 void erldist_relation_late_locked(struct erldist_relation *rel)
 {
 	const struct etf_atom notsup = etf_ascii("notsup");
 
-	if (rel->sent || erldist_process_alive(rel->near.process))
+	if (rel->sent || rel->type == RELATION_NODES)
 		return;
-	if (rel->type == RELATION_ASKED)
+	if (rel->type == RELATION_ASKED) {
 		set_name(rel, &notsup);
-	send_locked(rel, rel->type == RELATION_ASKED ? NULL :
-						       rel->near.process->status);
+		send_locked(rel, NULL);
+	} else if (rel->near.kind == END_OWN) {
+		send_locked(rel, NULL);
+	} else if (!erldist_process_alive(rel->near.process)) {
+		send_locked(rel, rel->near.process->status);
+	}
 }
 
 /*

@@ -7,9 +7,12 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
+#include <linux/bpf.h>
 #include <linux/genetlink.h>
+#include <linux/perf_event.h>
 #include <linux/sockios.h>
 
 #include "erldist_test.h"
@@ -195,6 +198,63 @@ int poll_now(int fd)
 	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
 
 	return poll(&p, 1, 0) < 0 ? -errno : p.revents;
+}
+
+#define BPF_INSN(op, dst, src, jump, value)					\
+	((struct bpf_insn){ .code = op, .dst_reg = dst, .src_reg = src,		\
+			    .off = jump, .imm = value })
+
+/* A program that asks what time it is, 100000 times */
+static int delay_program(void)
+{
+	const struct bpf_insn insns[] = {
+		BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_6, 0, 0, 100000),
+		BPF_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_ktime_get_ns),
+		BPF_INSN(BPF_ALU64 | BPF_SUB | BPF_K, BPF_REG_6, 0, 0, 1),
+		BPF_INSN(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_6, 0, -3, 0),
+		BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0),
+		BPF_INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+	};
+	union bpf_attr a = {
+		.prog_type = BPF_PROG_TYPE_KPROBE,
+		.insns = (uintptr_t)insns,
+		.insn_cnt = ARRAY_SIZE(insns),
+		.license = (uintptr_t)"GPL",
+	};
+
+	return syscall(SYS_bpf, BPF_PROG_LOAD, &a, sizeof(a));
+}
+
+static int kprobe(const char *function)
+{
+	FILE *f = fopen("/sys/bus/event_source/devices/kprobe/type", "re");
+	struct perf_event_attr a = {
+		.size = sizeof(a),
+		.kprobe_func = (uintptr_t)function,
+	};
+	bool known = f && fscanf(f, "%u", &a.type) == 1;
+
+	if (f)
+		fclose(f);
+	if (!known)
+		return -ENOENT;
+	return syscall(SYS_perf_event_open, &a, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+int delay_calls(const char *function)
+{
+	int probe = kprobe(function), program, err = 0;
+
+	if (probe < 0)
+		return probe == -1 ? -errno : probe;
+	program = delay_program();
+	if (program < 0 || ioctl(probe, PERF_EVENT_IOC_SET_BPF, program))
+		err = -errno;
+	close(program);
+	if (!err)
+		return probe;
+	close(probe);
+	return err;
 }
 
 static void tcp_pair(int domain, int sv[2])

@@ -101,6 +101,13 @@ int reap(pid_t pid);
 bool poll_for(int fd, int events, int timeout_ms);
 int poll_now(int fd);
 
+/*
+ * From now on each call of this function of the kernel begins some 10 ms late (2 ms
+ * to 100 ms), until the descriptor is closed: a race is won every time. A negative
+ * errno where the kernel cannot do that.
+ */
+int delay_calls(const char *function);
+
 /* Streams */
 
 enum carrier { CARRIER_TCP4, CARRIER_TCP6, CARRIER_UNIX };

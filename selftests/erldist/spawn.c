@@ -174,6 +174,44 @@ TEST_F(spawn, orphans)
 	EXPECT_FRAME(term(&why, "a", "noproc"), "{ipp}", OP_PAYLOAD_EXIT, &self->pid, &child);
 }
 
+/*
+ * The requester ends, or demonitors, while the answer makes its monitor hold: the
+ * peer is told, by a DEMONITOR_P and no more.
+ */
+TEST_F_TIMEOUT(spawn, given_up_while_answered, 120)
+{
+	struct epid child = wire_pid(&self->w, 9);
+	int delay = delay_calls("erldist_relation_hook_channel");
+	int rounds = delay < 0 ? scaled(20) : 6;
+	DEFINE_BUF(what);
+
+	fmt(&what, "{aa[a][]}", "m", "f", "monitor");
+	for (int n = 0; n < rounds; n++) {
+		int p = proc(NULL, NULL);
+		uint64_t refs = proc_refs(p);
+		struct eref ref = proc_ref(p, refs);
+		struct epid pid;
+		DEFINE_FRAME(f);
+		DEFINE_BUF(ctl);
+
+		proc_self(p, &pid);
+		ASSERT_LT(0, spawn_at(p, &self->dest, refs, &what));
+		ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+		SEND_FRAME(NULL, "{irpip}", 31, &ref, &pid, 2, &child);
+		usleep(n / 2 * 700);
+		if (n % 2)
+			ASSERT_EQ(0, proc_ask(p, &(struct to){ .op = ERLDIST_SIG_DEMONITOR,
+							       .ref = refs }));
+		close(p);
+		ASSERT_TRUE(wire_expect(&self->w, fmt(&ctl, "{ippr}", OP_DEMONITOR_P, &pid, &child,
+						      &ref), NULL)) {
+			TH_LOG("round %d", n);
+		}
+		ASSERT_EQ(0, wire_sync(&self->w));
+	}
+	close(delay);
+}
+
 TEST_F(spawn, refused)
 {
 	static const char *const bad[] = {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Processes that are told of nodes that come and go. */
+#include <pthread.h>
+
 #include "kselftest_harness.h"
 #include "wire_peer.h"
 
@@ -224,6 +226,42 @@ TEST_F(watch, ends)
 	ASSERT_TRUE(gone("w@h"));
 	ASSERT_EQ(0, wire_up(&w, self->node));
 	ASSERT_EQ(0, wire_sync(&w));
+}
+
+static void *watches_all(void *arg)
+{
+	return (void *)(intptr_t)watch_all(*(int *)arg, VISIBLE | HIDDEN);
+}
+
+/* A process that ends while it begins to watch: the peer does not hear of it. */
+TEST_F_TIMEOUT(watch, ends_while_it_begins, 120)
+{
+	int delay = delay_calls("erldist_relation_hook_channel");
+	int rounds = delay < 0 ? scaled(50) : 4;
+	struct wire w;
+	DEFINE_BUF(bye);
+
+	ASSERT_EQ(0, wire_up(&w, self->node));
+	fmt(&bye, "a", "bye");
+	for (int n = 0; n < rounds; n++) {
+		int p = proc(NULL, NULL);
+		struct epid pid;
+		pthread_t t;
+		DEFINE_BUF(dest);
+
+		proc_self(p, &pid);
+		fmt(&dest, "p", &pid);
+		ASSERT_EQ(0, pthread_create(&t, NULL, watches_all, &p));
+		usleep(n % 4 * 700);
+		EXPECT_EQ(bye.len, proc_sendto(p, &(struct to){ .op = ERLDIST_SIG_EXIT,
+								.dest = &dest }, &bye));
+		pthread_join(t, NULL);
+		close(p);
+		ASSERT_EQ(0, wire_sync(&w)) {
+			TH_LOG("round %d", n);
+		}
+	}
+	close(delay);
 }
 
 TEST_HARNESS_MAIN
