@@ -116,6 +116,8 @@ struct erldist_process *erldist_process_new(struct erldist_node *node,
 	refcount_set(&proc->ref, 1);
 	erldist_node_get(node);
 	proc->node = node;
+	/* So that its close, where it is not published, finds nothing to end. */
+	proc->state = ERLDIST_PROCESS_STATE_ENDED;
 	proc->uid = current_fsuid();
 	erldist_mailbox_init(&proc->mailbox, node->limits.mailbox, sk);
 	spin_lock_init(&proc->lock);
@@ -287,11 +289,9 @@ int erldist_process_publish(struct erldist_process *proc,
 	int err;
 
 	err = pid_alloc(proc);
-	if (err) {
-		proc->status = erldist_blob_known(KNOWN_NORMAL);
-		proc->state = ERLDIST_PROCESS_STATE_ENDED;
+	if (err)
 		return err;
-	}
+	proc->state = ERLDIST_PROCESS_STATE_ALIVE;
 	erldist_process_get(proc);
 	xa_store(&node->pids, proc->id, proc, GFP_KERNEL);
 	/* Pairs with the grace period in erldist_node_close(). */

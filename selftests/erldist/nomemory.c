@@ -6,6 +6,9 @@
  *
  * While memory fails, it fails for every program of the machine: this one does
  * nothing then that needs any.
+ *
+ * And calls of which one allocation fails, each in its turn: nothing is left of
+ * them, and nothing is let go twice.
  */
 #include <sys/mman.h>
 
@@ -490,6 +493,404 @@ TEST_F_TIMEOUT(nomemory, the_node_is_closed, 300)
 		ASSERT_EQ(0, node_wait(other, ERLDIST_PENDING_DOWN, NULL));
 		self->node = node("k@h");
 		self->watcher = proc("watcher", "k@h");
+	}
+}
+
+/*
+ * One call
+ */
+
+struct call {
+	int fd;			/* a socket, or a process */
+	int other;		/* a process of the same node */
+	int node;
+	int pair[2];		/* a stream */
+	struct buf local, remote, name, long_term, spawn;
+	uint64_t ref;
+	struct msg got;
+};
+
+static int set_value(int fd, int option, int32_t value)
+{
+	return setsockopt(fd, SOL_ERLDIST, option, &value, sizeof(value)) ? -errno : 0;
+}
+
+static int set_term(int fd, int option, const struct buf *b)
+{
+	return setsockopt(fd, SOL_ERLDIST, option, b->p, b->len) ? -errno : 0;
+}
+
+static int call_bind(struct call *c)
+{
+	struct sockaddr_erldist a = { .sed_family = family() };
+
+	return bind(c->fd, (void *)&a, 2) ? -errno : 0;
+}
+
+static int call_bind_name(struct call *c)
+{
+	return set_term(c->fd, ERLDIST_BIND, &c->name);
+}
+
+static int call_attach(struct call *c)
+{
+	return set_value(c->fd, ERLDIST_ATTACH, c->other);
+}
+
+static int call_socket(struct call *c)
+{
+	int fd = socket(family(), SOCK_RDM, 0);
+
+	return fd < 0 ? -errno : close(fd);
+}
+
+static int call_node(struct call *c)
+{
+	int fd = socket(family(), SOCK_RAW, 0), err;
+
+	if (fd < 0)
+		return -errno;
+	err = set_term(fd, ERLDIST_BIND, &(struct buf){ (uint8_t *)"w\003a@h", 5, 5 });
+	close(fd);
+	return err;
+}
+
+static int call_name(struct call *c)
+{
+	return set_term(c->fd, ERLDIST_NAME, &c->name);
+}
+
+static int call_reason(struct call *c)
+{
+	return set_term(c->fd, ERLDIST_EXIT_REASON, &c->name);
+}
+
+static int call_owner(struct call *c)
+{
+	return set_value(c->fd, ERLDIST_OWNER, ERLDIST_OWNER_SELF);
+}
+
+static int call_kill_signal(struct call *c)
+{
+	return set_value(c->fd, ERLDIST_KILL_SIGNAL, SIGTERM);
+}
+
+static int call_server(struct call *c)
+{
+	return set_value(c->fd, ERLDIST_SPAWN_SERVER, 1);
+}
+
+static int call_connect(struct call *c)
+{
+	return set_term(c->fd, ERLDIST_CONNECT, &c->remote);
+}
+
+static int call_send(struct call *c)
+{
+	return proc_sendto(c->fd, &(struct to){ .dest = &c->local, .cmsg = true }, &c->name);
+}
+
+static int call_send_long(struct call *c)
+{
+	return proc_sendto(c->fd, &(struct to){ .dest = &c->local }, &c->long_term);
+}
+
+static int call_send_remote(struct call *c)
+{
+	return proc_sendto(c->fd, &(struct to){ .dest = &c->remote, .cmsg = true }, &c->name);
+}
+
+static int call_send_long_remote(struct call *c)
+{
+	return proc_sendto(c->fd, &(struct to){ .dest = &c->remote }, &c->long_term);
+}
+
+static int request(struct call *c, const struct buf *dest)
+{
+	return proc_sendto(c->fd, &(struct to){ .dest = dest, .ref = c->ref,
+						.sig_flags = ERLDIST_SIG_F_MONITOR |
+							     ERLDIST_SIG_F_ALIAS }, &c->name);
+}
+
+static int call_request(struct call *c)
+{
+	return request(c, &c->local);
+}
+
+static int call_request_remote(struct call *c)
+{
+	return request(c, &c->remote);
+}
+
+static int ask(struct call *c, int op, const struct buf *dest, uint64_t ref, int flags)
+{
+	return proc_ask(c->fd, &(struct to){ .op = op, .dest = dest, .ref = ref,
+					     .sig_flags = flags });
+}
+
+static int call_link(struct call *c)
+{
+	return ask(c, ERLDIST_SIG_LINK, &c->local, 0, 0);
+}
+
+static int call_link_remote(struct call *c)
+{
+	return ask(c, ERLDIST_SIG_LINK, &c->remote, 0, 0);
+}
+
+/* The link that was unlinked is not over before the peer acknowledges it. */
+static int call_link_again(struct call *c)
+{
+	int err = call_link_remote(c);
+
+	if (!err)
+		err = ask(c, ERLDIST_SIG_UNLINK, &c->remote, 0, 0);
+	return err ? err : call_link_remote(c);
+}
+
+static int call_monitor(struct call *c)
+{
+	return ask(c, ERLDIST_SIG_MONITOR, &c->local, c->ref, 0);
+}
+
+static int call_monitor_remote(struct call *c)
+{
+	return ask(c, ERLDIST_SIG_MONITOR, &c->remote, c->ref, 0);
+}
+
+static int call_alias(struct call *c)
+{
+	return ask(c, ERLDIST_SIG_ALIAS, NULL, c->ref, 0);
+}
+
+static int call_exit(struct call *c)
+{
+	return proc_sendto(c->fd, &(struct to){ .op = ERLDIST_SIG_EXIT, .dest = &c->local },
+			   &c->name);
+}
+
+static int call_exit_remote(struct call *c)
+{
+	return proc_sendto(c->fd, &(struct to){ .op = ERLDIST_SIG_EXIT, .dest = &c->remote },
+			   &c->name);
+}
+
+static int call_watch_node(struct call *c)
+{
+	DEFINE_BUF(dest);
+
+	return ask(c, ERLDIST_SIG_MONITOR_NODE, fmt(&dest, "a", "w@h"), 0, 0);
+}
+
+static int call_watch_nodes(struct call *c)
+{
+	return ask(c, ERLDIST_SIG_MONITOR_NODES, NULL, 0,
+		   ERLDIST_SIG_F_VISIBLE | ERLDIST_SIG_F_HIDDEN);
+}
+
+static int call_spawn(struct call *c)
+{
+	DEFINE_BUF(dest);
+
+	return proc_sendto(c->fd, &(struct to){ .op = ERLDIST_SIG_SPAWN, .ref = c->ref,
+						.dest = fmt(&dest, "a", "w@h") }, &c->spawn);
+}
+
+static int call_recv(struct call *c)
+{
+	struct call sender = { .fd = c->other, .local = c->name, .name = c->name };
+	int err = 0;
+
+	set_value(c->fd, ERLDIST_RECVTO, 1);
+	/* what could not be received is still there */
+	if (!(poll_now(c->fd) & POLLIN))
+		err = call_send(&sender);
+	return err < 0 ? err : proc_recv(c->fd, &c->got, 0);
+}
+
+static int call_peer(struct call *c)
+{
+	return node_peer(c->node, ERLDIST_PEER_COOKIE, "v@h", "secret", 0, 0);
+}
+
+/* An event is read, or is still there */
+static int call_event(struct call *c)
+{
+	struct peer_info i;
+	int err = node_peer(c->node, ERLDIST_PEER_UNREACHABLE, "u@h", NULL, 0, ECONNREFUSED);
+
+	return err ? err : node_event(c->node, &i, 0);
+}
+
+static int call_hand_over(struct call *c)
+{
+	return node_accept(c->node, c->pair[0], 7);
+}
+
+static const struct {
+	const char *name;
+	int (*fn)(struct call *c);
+	bool unbound;
+} calls[] = {
+	{ "bind", call_bind, true },
+	{ "bind to a name", call_bind_name, true },
+	{ "ATTACH", call_attach, true },
+	{ "socket", call_socket, true },
+	{ "node", call_node, true },
+	{ "NAME", call_name },
+	{ "EXIT_REASON", call_reason },
+	{ "OWNER", call_owner },
+	{ "KILL_SIGNAL", call_kill_signal },
+	{ "SPAWN_SERVER", call_server },
+	{ "CONNECT", call_connect },
+	{ "a message", call_send },
+	{ "a long message", call_send_long },
+	{ "a message to the peer", call_send_remote },
+	{ "a long message to the peer", call_send_long_remote },
+	{ "a request", call_request },
+	{ "a request to the peer", call_request_remote },
+	{ "LINK", call_link },
+	{ "LINK with the peer", call_link_remote },
+	{ "LINK again", call_link_again },
+	{ "MONITOR", call_monitor },
+	{ "MONITOR at the peer", call_monitor_remote },
+	{ "ALIAS", call_alias },
+	{ "EXIT", call_exit },
+	{ "EXIT to the peer", call_exit_remote },
+	{ "MONITOR_NODE", call_watch_node },
+	{ "MONITOR_NODES", call_watch_nodes },
+	{ "SPAWN", call_spawn },
+	{ "recvmsg", call_recv },
+	{ "PEER", call_peer },
+	{ "an event", call_event },
+	{ "CHANNEL", call_hand_over },
+};
+
+static int fail_nth_fd(void)
+{
+	static const char *const quiet[] = {
+		FAILSLAB "../fail_usercopy/verbose", FAILSLAB "../fail_page_alloc/verbose",
+	};
+	int fd;
+
+	for (size_t i = 0; i < ARRAY_SIZE(quiet); i++) {
+		fd = open(quiet[i], O_WRONLY | O_CLOEXEC);
+		if (fd >= 0 && !knob_set(fd, "0"))
+			die("%s", quiet[i]);
+		close(fd);
+	}
+	return open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+}
+
+/* The nth allocation, or copy from or to user space, of this thread fails. */
+static void fail_nth(int fd, int n)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", n);
+
+	if (pwrite(fd, text, len, 0) != len)
+		die("fail-nth");
+}
+
+static bool has_failed(int fd)
+{
+	char text[16] = "";
+
+	if (pread(fd, text, sizeof(text) - 1, 0) < 1)
+		die("fail-nth");
+	fail_nth(fd, 0);
+	return !atoi(text);
+}
+
+static void call_begin(struct call *c, bool unbound)
+{
+	c->fd = unbound ? socket(family(), SOCK_RDM | SOCK_CLOEXEC, 0) : proc("caller", NULL);
+	c->ref = unbound ? 0 : proc_refs(c->fd);
+	stream_pair(CARRIER_TCP4, c->pair);
+}
+
+static void call_end(struct call *c, struct wire *w)
+{
+	close(c->fd);
+	close(c->pair[0]);
+	close(c->pair[1]);
+	msg_free(&c->got);
+	memset(&c->got, 0, sizeof(c->got));
+	while (poll_now(w->fd) & POLLIN) {
+		DEFINE_FRAME(f);
+
+		if (wire_recv(w, &f, WAIT_MS))
+			die("the peer");
+	}
+	while (poll_now(c->other) & POLLIN) {
+		DEFINE_MSG(m);
+
+		proc_recv(c->other, &m, 0);
+	}
+}
+
+static bool processes_are(unsigned int n)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+	struct node_info i;
+
+	do {
+		if (node_info("k@h", &i))
+			return false;
+		if (i.processes == n)
+			return true;
+		sleep_ms(5);
+	} while (now_ms() < end);
+	fprintf(stderr, "# %u processes, not %u\n", i.processes, n);
+	return false;
+}
+
+/* True: one has failed. What then gave an error succeeds when it is done again. */
+static bool call_fails(struct __test_metadata *_metadata, struct call *c, int nth, int i, int n)
+{
+	int err;
+	bool failed;
+
+	fail_nth(nth, n);
+	err = calls[i].fn(c);
+	failed = has_failed(nth);
+	if (failed && err < 0)
+		err = calls[i].fn(c);
+	EXPECT_LE(0, err) {
+		TH_LOG("%s, %d", calls[i].name, n);
+	}
+	return failed;
+}
+
+TEST_F_TIMEOUT(nomemory, calls_that_fail, 300)
+{
+	struct call c = { .node = self->node, .other = self->watcher };
+	int nth = fail_nth_fd(), n;
+	struct epid pid;
+
+	if (nth < 0)
+		SKIP(return, "this kernel has no fail-nth");
+	wire_link(self, CARRIER_UNIX);
+	pid = wire_pid(&self->w, 9);
+	fmt(&c.local, "p", &self->watcher_pid);
+	fmt(&c.remote, "p", &pid);
+	fmt(&c.name, "a", "caller");
+	fmt(&c.long_term, "[B]", memset(malloc(100000), 'x', 100000), (size_t)100000);
+	fmt(&c.spawn, "{aa[aa][]}", "m", "f", "link", "monitor");
+	for (int i = 0; i < ARRAY_SIZE(calls); i++) {
+		for (n = 1; n < 100; n++) {
+			bool failed;
+
+			call_begin(&c, calls[i].unbound);
+			failed = call_fails(_metadata, &c, nth, i, n);
+			call_end(&c, &self->w);
+			if (!failed)
+				break;
+		}
+		EXPECT_GT(100, n);
+		ASSERT_TRUE(processes_are(1)) {
+			TH_LOG("%s", calls[i].name);
+		}
 	}
 }
 
