@@ -139,13 +139,16 @@ static void watch_stop(struct erldist_watch *watch)
 static void owner_replace(struct erldist_process *proc,
 			  struct erldist_watch *watch)
 {
+	const struct cred *cred = NULL;
 	struct erldist_watch *old;
 
 	spin_lock_bh(&proc->lock);
 	proc->kill_signal = 0;
+	swap(proc->kill_cred, cred);
 	old = rcu_replace_pointer(proc->watch, watch,
 				  lockdep_is_held(&proc->lock));
 	spin_unlock_bh(&proc->lock);
+	put_cred(cred);
 	if (old)
 		watch_stop(old);
 	if (!watch)
@@ -340,60 +343,61 @@ pid_t erldist_owner_pid(const struct erldist_process *proc,
  */
 int erldist_owner_kill_signal(struct erldist_process *proc, u32 signal)
 {
+	const struct cred *cred = NULL;
+
 	if (signal && signal != SIGTERM && signal != SIGKILL)
 		return -EINVAL;
+	if (signal)
+		cred = get_current_cred();
 	spin_lock_bh(&proc->lock);
 	proc->kill_signal = signal;
-	proc->kill_uid = current_uid();
-	proc->kill_euid = current_euid();
+	swap(proc->kill_cred, cred);
 	spin_unlock_bh(&proc->lock);
+	put_cred(cred);
 	return 0;
 }
 
-/* As for SIGIO (fs/fcntl.c, sigio_perm()) */
-static bool may_kill(struct pid *pid, kuid_t uid, kuid_t euid)
+/*
+ * As kill(2) by the program that asked for the signal, with what capabilities and
+ * security modules allow it. Sent by a worker, SIGKILL would end the init of a
+ * container, which no program in there can do.
+ */
+static void kill_as(struct pid *pid, u32 signal, const struct cred *cred)
 {
-	struct task_struct *task;
-	const struct cred *cred;
-	bool may = false;
+	const struct cred *old;
 
-	rcu_read_lock();
-	task = pid_task(pid, PIDTYPE_TGID);
-	if (task) {
-		cred = __task_cred(task);
-		may = uid_eq(euid, GLOBAL_ROOT_UID) ||
-		      uid_eq(euid, cred->suid) || uid_eq(euid, cred->uid) ||
-		      uid_eq(uid, cred->suid) || uid_eq(uid, cred->uid);
-	}
-	rcu_read_unlock();
-	return may;
+	if (signal == SIGKILL && is_child_reaper(pid))
+		return;
+	old = override_creds(cred);
+	kill_pid(pid, signal, 0);
+	revert_creds(old);
 }
 
 /**
  * erldist_owner_kill() - exit/2 has killed the process: its owner is signalled
  * @proc: the process
  *
- * Once, if that was asked for and whoever did might do so himself.
+ * Once, if that was asked for, and if the program that did so may signal the
+ * owner.
  *
  * Context: process context.
  */
 void erldist_owner_kill(struct erldist_process *proc)
 {
+	const struct cred *cred = NULL;
 	struct erldist_watch *watch;
-	kuid_t uid, euid;
 	u32 signal;
 
 	/* It is this owner's signal. */
 	spin_lock_bh(&proc->lock);
 	watch = watch_get(proc);
 	signal = proc->kill_signal;
-	uid = proc->kill_uid;
-	euid = proc->kill_euid;
 	proc->kill_signal = 0;
+	swap(proc->kill_cred, cred);
 	spin_unlock_bh(&proc->lock);
-	if (!watch)
-		return;
-	if (signal && may_kill(watch->pid, uid, euid))
-		kill_pid(watch->pid, signal, 1);
-	watch_put(watch);
+	if (watch && signal)
+		kill_as(watch->pid, signal, cred);
+	put_cred(cred);
+	if (watch)
+		watch_put(watch);
 }

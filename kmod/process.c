@@ -2,6 +2,7 @@
 /*
  * Processes: pids, names, how they end.
  */
+#include <linux/cred.h>
 #include <linux/sched/signal.h>
 
 #include "channel.h"
@@ -67,6 +68,7 @@ static void process_free_rcu(struct rcu_head *rcu)
 
 	erldist_blob_put(proc->status);
 	erldist_blob_put(proc->exit_reason);
+	put_cred(proc->kill_cred);
 	kmem_cache_free(process_cache, proc);
 }
 

@@ -82,10 +82,11 @@ struct erldist_name {
  * its owner's watch when that is queued, and the reaper. Freed after a grace
  * period.
  *
- * state, err and status change once, under mailbox.lock, in
- * process_ended(); no relation is taken in any more then. relations and
- * n_relations are guarded by lock, a leaf, and so are kill_signal with its
- * uids, and exit_reason. watch is RCU, and exchanged atomically, as name is.
+ * state is ALIVE from erldist_process_publish() on, until it, err and status
+ * change once, under mailbox.lock, in process_ended(); no relation is taken in
+ * any more then. relations and n_relations are guarded by lock, a leaf, and so
+ * are kill_signal, kill_cred and exit_reason. watch is RCU, and exchanged
+ * atomically, as name is.
  * asking is held while the process asks for a relation or ends one, so that
  * what it sends comes in the order of what it did; it guards unlinks, the last
  * id of an UNLINK_ID, node_watches, a counter, and changes of all_nodes.
@@ -115,7 +116,7 @@ struct erldist_process {
 	atomic_t n_wanted;
 	struct erldist_watch __rcu *watch;	/* of the owner, or NULL */
 	u32 kill_signal;
-	kuid_t kill_uid, kill_euid;	/* of who set it */
+	const struct cred *kill_cred;	/* of the program that set it, or NULL */
 	struct list_head reap;		/* node->reaped */
 };
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Whose end is the process's, and what a kill does to him. */
+#include <linux/landlock.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "kselftest_harness.h"
 #include "wire_peer.h"
@@ -362,6 +366,91 @@ TEST_F(owner, permission)
 	EXPECT_TRUE(hears(self->watcher, term(&reason, "a", "killed")));
 	send(self->told[0], "x", 1, 0);
 	EXPECT_EQ(0, reap(child));
+}
+
+/* Runs in a PID namespace of its own, as its init */
+static int init_of_a_container(void *arg)
+{
+	pid_t child;
+
+	if (unshare(CLONE_NEWPID))
+		return 93;
+	child = spawn(giver, arg);
+	return reap(child) & 0xff;
+}
+
+/* SIGKILL does not end the init of a container from within, nor does this. */
+TEST_F(owner, init_of_a_container_is_not_killed)
+{
+	struct giver g = { .told = self->told[1], .kill_signal = SIGKILL, .status = 3 };
+	pid_t child = spawn(init_of_a_container, &g);
+	int p = take_fd(self->told[0]);
+	DEFINE_BUF(reason);
+
+	link_to(self->watcher, p);
+	exit2(self->watcher, p, "kill");
+	EXPECT_TRUE(hears(self->watcher, term(&reason, "a", "killed")));
+	sleep_ms(QUIET_MS);
+	send(self->told[0], "x", 1, 0);
+	EXPECT_EQ(3, reap(child));
+}
+
+#ifndef LANDLOCK_SCOPE_SIGNAL
+#define LANDLOCK_SCOPE_SIGNAL	(1ULL << 1)
+#endif
+
+/* Of Linux 6.12 */
+struct landlock_scoped {
+	uint64_t handled_access_fs, handled_access_net, scoped;
+};
+
+/* Signals only what is in the same Landlock domain. */
+static int confined(void *arg)
+{
+	struct landlock_scoped attr = { .scoped = LANDLOCK_SCOPE_SIGNAL };
+	int fd = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+
+	if (fd < 0)
+		return 10;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || syscall(SYS_landlock_restrict_self, fd, 0))
+		return 11;
+	return set_kill(*(int *)arg, SIGKILL) ? 12 : 0;
+}
+
+/* What a security module forbids the setter is not done for it. */
+TEST_F(owner, security_modules)
+{
+	struct giver g = { .told = self->told[1] };
+	pid_t child = spawn(giver, &g);
+	int p = take_fd(self->told[0]), status;
+	DEFINE_BUF(reason);
+
+	status = reap(spawn(confined, &p));
+	if (status == 10)
+		SKIP(return, "this kernel has no Landlock that confines signals");
+	ASSERT_EQ(0, status);
+	EXPECT_EQ(SIGKILL, get_kill(p));
+	link_to(self->watcher, p);
+	exit2(self->watcher, p, "kill");
+	EXPECT_TRUE(hears(self->watcher, term(&reason, "a", "killed")));
+	send(self->told[0], "x", 1, 0);
+	EXPECT_EQ(0, reap(child));
+}
+
+/* The setter's credentials count, not those of the program that kills. */
+TEST_F(owner, kill_by_another_user)
+{
+	struct giver g = { .told = self->told[1], .kill_signal = SIGTERM, .wait = true };
+	pid_t child = spawn(giver, &g);
+	int p = take_fd(self->told[0]);
+	DEFINE_BUF(reason);
+
+	link_to(self->watcher, p);
+	ASSERT_EQ(0, seteuid(65534));
+	exit2(self->watcher, p, "kill");
+	ASSERT_EQ(0, seteuid(0));
+	EXPECT_TRUE(hears(self->watcher, term(&reason, "a", "killed")));
+	EXPECT_EQ(256 + SIGTERM, reap(child));
 }
 
 TEST_HARNESS_MAIN

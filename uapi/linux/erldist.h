@@ -75,7 +75,8 @@ enum {
 	ERLDIST_OWNER,		/* __s32, see below (r: its pid, 0: none, or not seen) */
 	/*
 	 * __u32, 0, SIGTERM or SIGKILL (r): sent to the owner when exit/2 kills
-	 * the process
+	 * the process, if the program that set it may send it then; SIGKILL not
+	 * to the init of a PID namespace
 	 */
 	ERLDIST_KILL_SIGNAL,
 	ERLDIST_SPAWN_SERVER,	/* __u32, 1: take the node's spawn requests (r) */
