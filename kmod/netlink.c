@@ -103,7 +103,8 @@ static int fill_node(struct sk_buff *skb, struct erldist_node *node, u64 seq)
 		       atomic64_read(&node->no_receiver), pad) ?:
 	       put_u64(skb, ERLDIST_A_NODE_OVERFLOWS,
 		       atomic64_read(&node->overflows), pad) ?:
-	       put_u64(skb, ERLDIST_A_NODE_SEQ, seq, pad);
+	       put_u64(skb, ERLDIST_A_NODE_SEQ, seq, pad) ?:
+	       nla_put_u32(skb, ERLDIST_A_NODE_BY_ADMIN, node->by_admin);
 }
 
 /* A consistent copy of what the peer's lock guards */

@@ -73,6 +73,11 @@ static int node_tables_init(struct erldist_node *node)
 	return err;
 }
 
+static bool is_admin(const struct erldist_node *node)
+{
+	return ns_capable(node->net->user_ns, CAP_NET_ADMIN);
+}
+
 static void node_init(struct erldist_node *node, struct net *net)
 {
 	refcount_set(&node->ref, 1);
@@ -90,6 +95,7 @@ static void node_init(struct erldist_node *node, struct net *net)
 	node->net = get_net_track(net, &node->ns_tracker, GFP_KERNEL);
 	node->uid = current_fsuid();
 	node->gid = current_fsgid();
+	node->by_admin = is_admin(node);
 	node->next_id = 1;
 	node->flags = DFLAG_DEFAULT;
 	node->mode = 0600;
@@ -262,27 +268,6 @@ struct erldist_node *erldist_node_find(struct net *net,
 	return node;
 }
 
-/**
- * erldist_node_default() - the first node the caller may use
- * @net: the namespace
- * Return: the node with a reference, or NULL.
- */
-struct erldist_node *erldist_node_default(struct net *net)
-{
-	struct erldist_node *node;
-
-	rcu_read_lock();
-	list_for_each_entry_rcu(node, &erldist_net(net)->nodes, list) {
-		if (erldist_node_may_use(node) &&
-		    refcount_inc_not_zero(&node->ref)) {
-			rcu_read_unlock();
-			return node;
-		}
-	}
-	rcu_read_unlock();
-	return NULL;
-}
-
 static bool mode_allows(const struct erldist_node *node, u32 owner_bit)
 {
 	u32 mode = READ_ONCE(node->mode);
@@ -292,6 +277,36 @@ static bool mode_allows(const struct erldist_node *node, u32 owner_bit)
 	if (in_group_p(node->gid))
 		return mode & (owner_bit >> 3);
 	return mode & (owner_bit >> 6);
+}
+
+static bool may_be_default(const struct erldist_node *node)
+{
+	return (node->by_admin || uid_eq(node->uid, current_fsuid())) &&
+	       erldist_node_may_use(node);
+}
+
+/**
+ * erldist_node_default() - the node of a program that names none
+ * @net: the namespace
+ *
+ * Return: the first node that the caller may use and that is its own or was
+ * made with CAP_NET_ADMIN, with a reference; or NULL. What another user opens to
+ * all must be named.
+ */
+struct erldist_node *erldist_node_default(struct net *net)
+{
+	struct erldist_node *node;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(node, &erldist_net(net)->nodes, list) {
+		if (may_be_default(node) &&
+		    refcount_inc_not_zero(&node->ref)) {
+			rcu_read_unlock();
+			return node;
+		}
+	}
+	rcu_read_unlock();
+	return NULL;
 }
 
 /**

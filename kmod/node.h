@@ -65,6 +65,7 @@ struct erldist_node {
 	bool admit;
 	kuid_t uid;
 	kgid_t gid;
+	bool by_admin;			/* made with CAP_NET_ADMIN */
 
 	struct mutex conf_lock;		/* see above */
 	struct erldist_cookie cookie;

@@ -373,6 +373,44 @@ TEST_F(node, default_is_one_that_may_be_used)
 	close(a);
 }
 
+/* A node whose owner is nobody, and that lets all bind */
+static int node_of_nobody(const char *name)
+{
+	int fd = socket(family(), SOCK_RAW | SOCK_CLOEXEC, 0), err;
+	DEFINE_BUF(atom);
+
+	set_u32(fd, ERLDIST_MODE, 0666);
+	fmt(&atom, "a", name);
+	if (seteuid(NOBODY))
+		die("seteuid");
+	err = setsockopt(fd, SOL_ERLDIST, ERLDIST_BIND, atom.p, atom.len);
+	if (seteuid(0) || err)
+		die("the node of nobody");
+	return fd;
+}
+
+/* Without a node that is named, no program lands on another user's. */
+TEST_F(node, default_is_not_another_users)
+{
+	int a = node_of_nobody("a@h"), b;
+	struct epid pid;
+	int p;
+
+	EXPECT_EQ(-EADDRNOTAVAIL, proc_open(NULL, NULL));
+	EXPECT_EQ(0, reap(spawn(default_as_nobody, "a@h")));
+	p = proc(NULL, "a@h");
+	close(p);
+	b = node("b@h");
+	p = proc(NULL, NULL);
+	proc_self(p, &pid);
+	EXPECT_STREQ("b@h", pid.node);
+	/* the first that is the user's own, or of an administrator who lets it bind */
+	close(a);
+	EXPECT_EQ(2, reap(spawn(default_as_nobody, "b@h")));
+	ASSERT_EQ(0, set_u32(b, ERLDIST_MODE, 0666));
+	EXPECT_EQ(0, reap(spawn(default_as_nobody, "b@h")));
+}
+
 static int node_as_nobody(void *arg)
 {
 	(void)arg;

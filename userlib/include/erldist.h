@@ -879,6 +879,7 @@ struct erldist_node_info {
 	uint64_t no_receiver;
 	uint64_t overflows;
 	uint64_t seq;
+	uint32_t by_admin;		/* 1: made with CAP_NET_ADMIN */
 };
 
 struct erldist_peer_info {

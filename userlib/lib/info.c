@@ -41,6 +41,7 @@ static const struct field node_fields[] = {
 	NODE(U64, NO_RECEIVER, no_receiver),
 	NODE(U64, OVERFLOWS, overflows),
 	NODE(U64, SEQ, seq),
+	NODE(U32, BY_ADMIN, by_admin),
 };
 
 static const struct field peer_fields[] = {

@@ -221,7 +221,8 @@ static int try_node(void *user, const struct erldist_node_info *info)
 {
 	struct choice *c = user;
 
-	if (ed_own_info(info))
+	/* As in the kernel's choice: a node of another user must be named. */
+	if (ed_own_info(info) || (!info->by_admin && info->uid != geteuid()))
 		return 0;
 	c->err = open_on(c->p, c->family, c->name, info->name);
 	if (c->err != -EACCES && c->err != -EADDRNOTAVAIL)
