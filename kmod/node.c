@@ -319,21 +319,36 @@ struct erldist_node *erldist_node_default(struct net *net)
  */
 bool erldist_node_may_use(const struct erldist_node *node)
 {
-	return mode_allows(node, 0200) ||
-	       ns_capable(node->net->user_ns, CAP_NET_ADMIN);
+	return mode_allows(node, 0200) || is_admin(node);
+}
+
+static bool may_see(const struct erldist_node *node)
+{
+	return mode_allows(node, 0600) || is_admin(node);
 }
 
 /**
- * erldist_node_may_see() - may the caller see a node's processes and names
+ * erldist_node_may_see() - may a node's processes and names be shown
  * @node: the node
- * @skb: the netlink request, whose socket's opener counts as well
+ * @skb: the netlink request
+ *
+ * To the caller, and to the program that opened the socket, as in
+ * netlink_capable(): the caller may have been given the socket, to write a
+ * request of the opener's or to read an answer to one.
+ *
  * Return: true if so.
  */
 bool erldist_node_may_see(const struct erldist_node *node,
 			  const struct sk_buff *skb)
 {
-	return mode_allows(node, 0600) ||
-	       netlink_ns_capable(skb, node->net->user_ns, CAP_NET_ADMIN);
+	struct file *file = NETLINK_CB(skb).sk->sk_socket->file;
+	const struct cred *caller;
+	bool opener;
+
+	caller = override_creds(file->f_cred);
+	opener = may_see(node);
+	revert_creds(caller);
+	return opener && may_see(node);
 }
 
 /**
@@ -343,6 +358,5 @@ bool erldist_node_may_see(const struct erldist_node *node,
  */
 bool erldist_node_is_owner(const struct erldist_node *node)
 {
-	return uid_eq(node->uid, current_fsuid()) ||
-	       ns_capable(node->net->user_ns, CAP_NET_ADMIN);
+	return uid_eq(node->uid, current_fsuid()) || is_admin(node);
 }

@@ -425,6 +425,44 @@ TEST_F(netlink, processes_of_a_node_that_shuts_others_out)
 	EXPECT_EQ(1, reap(spawn(count_as_nobody, NULL)));
 }
 
+static int find_process(struct genl *g, const struct epid *pid)
+{
+	struct genl_msg m;
+	DEFINE_BUF(attrs);
+
+	attr_str(&attrs, ERLDIST_A_PROCESS_NODE, pid->node);
+	attr_u32(&attrs, ERLDIST_A_PROCESS_ID, pid->id);
+	attr_u32(&attrs, ERLDIST_A_PROCESS_SERIAL, pid->serial);
+	return genl_do(g, ERLDIST_CMD_PROCESS_GET, &attrs, &m);
+}
+
+/*
+ * A socket that a user opened shows to nobody, not to root either, what that user
+ * may not see: what comes on it, the user reads. And root's shows it to root alone.
+ */
+TEST_F(netlink, a_socket_of_another_user)
+{
+	struct found f = { 0 };
+	struct epid pid;
+	struct genl g;
+	int p;
+
+	node("k@h");
+	p = proc("secret", "k@h");
+	proc_self(p, &pid);
+	ASSERT_EQ(0, seteuid(NOBODY));
+	ASSERT_EQ(0, genl_open(&g, ERLDIST_FAMILY_NAME));
+	EXPECT_EQ(-EACCES, find_process(&g, &pid));
+	EXPECT_EQ(-EACCES, find_process(&self->g, &pid));
+	EXPECT_EQ(0, genl_dump(&self->g, ERLDIST_CMD_PROCESS_GET, NULL, count_entry, &f));
+	ASSERT_EQ(0, seteuid(0));
+	EXPECT_EQ(-EACCES, find_process(&g, &pid));
+	EXPECT_EQ(0, genl_dump(&g, ERLDIST_CMD_PROCESS_GET, NULL, count_entry, &f));
+	EXPECT_EQ(0, find_process(&self->g, &pid));
+	EXPECT_EQ(1, genl_dump(&self->g, ERLDIST_CMD_PROCESS_GET, NULL, count_entry, &f));
+	genl_close(&g);
+}
+
 TEST_F(netlink, namespaces_see_their_own)
 {
 	struct found f = { 0 };
