@@ -18,7 +18,7 @@
 void erldist_queue_init(struct erldist_queue *queue, struct sock *sk)
 {
 	INIT_LIST_HEAD(&queue->list);
-	INIT_LIST_HEAD(&queue->downs);
+	queue->downs = RB_ROOT;
 	rcu_assign_pointer(queue->sk, sk);
 }
 
@@ -82,7 +82,7 @@ static void empty_queue_locked(struct erldist_mailbox *mb,
 			       struct list_head *to)
 {
 	list_splice_tail_init(&queue->list, to);
-	INIT_LIST_HEAD(&queue->downs);
+	queue->downs = RB_ROOT;
 	mb->n -= queue->n;
 	queue->n = 0;
 }
@@ -124,12 +124,29 @@ void erldist_queue_close(struct erldist_process *proc,
 	erldist_mailbox_discard(proc, &list);
 }
 
+static u64 down_sequence(const struct rb_node *down)
+{
+	return rb_entry(down, struct erldist_msg, down)->sequence;
+}
+
+static bool down_less(struct rb_node *a, const struct rb_node *b)
+{
+	return down_sequence(a) < down_sequence(b);
+}
+
+static int down_cmp(const void *sequence, const struct rb_node *down)
+{
+	u64 a = *(const u64 *)sequence, b = down_sequence(down);
+
+	return a < b ? -1 : a > b;
+}
+
 static void enqueue(struct erldist_mailbox *mb, struct erldist_queue *queue,
 		    struct erldist_msg *msg)
 {
 	list_add_tail(&msg->list, &queue->list);
 	if (msg->op == ERLDIST_SIG_DOWN)
-		list_add_tail(&msg->down, &queue->downs);
+		rb_add(&msg->down, &queue->downs, down_less);
 	queue->n++;
 	mb->n++;
 }
@@ -139,7 +156,7 @@ static void dequeue(struct erldist_mailbox *mb, struct erldist_queue *queue,
 {
 	list_del_init(&msg->list);
 	if (msg->op == ERLDIST_SIG_DOWN)
-		list_del_init(&msg->down);
+		rb_erase(&msg->down, &queue->downs);
 	queue->n--;
 	mb->n--;
 }
@@ -581,16 +598,15 @@ void erldist_mailbox_flush(struct erldist_process *proc,
 {
 	struct erldist_queue *queue = erldist_queue(proc, port);
 	struct erldist_mailbox *mb = &proc->mailbox;
-	struct erldist_msg *msg, *found = NULL;
+	struct erldist_msg *found;
+	struct rb_node *down;
 
 	spin_lock_bh(&mb->lock);
-	list_for_each_entry(msg, &queue->downs, down) {
-		if (msg->sequence == ref) {
-			found = msg;
-			dequeue(mb, queue, msg);
-			break;
-		}
-	}
+	/* The first, where a number was used again. */
+	down = rb_find_first(&ref, &queue->downs, down_cmp);
+	found = rb_entry_safe(down, struct erldist_msg, down);
+	if (found)
+		dequeue(mb, queue, found);
 	spin_unlock_bh(&mb->lock);
 	if (found)
 		erldist_mailbox_read(proc, found);

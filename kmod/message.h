@@ -7,6 +7,7 @@
 #define _ERLDIST_MESSAGE_H
 
 #include <linux/list.h>
+#include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
 
@@ -69,16 +70,15 @@ enum erldist_out_kind {
 
 /*
  * An item on its way to a peer. All items of one sender form a flow, in order:
- * the first of them is the flow's head and stands in the peer's hash and ring,
- * so a flow needs no memory of its own. Who queues it has set key, size and kind;
- * nothing else is set before. Everything here is guarded by the peer's lock while
- * the item is queued.
+ * the first of them is the flow's head, stands in the peer's ring of flows and is
+ * found in its tree, so a flow needs no memory of its own. The caller that queues
+ * an item has set key, size and kind; nothing else is set before. Everything here
+ * is guarded by the peer's lock while the item is queued.
  */
 struct erldist_out {
-	struct list_head list;		/* behind the head, in its items */
+	struct list_head list;		/* head: peer->flows; else its head's items */
 	struct list_head items;		/* head: the flow's other items */
-	struct hlist_node hash;		/* head: peer->flow_hash */
-	struct list_head ring;		/* head: peer->flows, round robin */
+	struct rb_node node;		/* head: peer->flow_tree */
 	u64 key;			/* sender: serial and id; 0: the node */
 	s64 deficit;			/* head: bytes it may still send */
 	size_t size;			/* bytes, what it counts in peer->queued */
@@ -116,7 +116,7 @@ struct erldist_msg {
 	union {
 		struct {
 			struct list_head list;	/* mailbox */
-			struct list_head down;	/* queue->downs */
+			struct rb_node down;	/* queue->downs */
 		};
 		struct erldist_out out;	/* flow */
 	};

@@ -172,7 +172,6 @@ static struct erldist_peer *peer_alloc(struct erldist_node *node,
 				       const struct etf_atom *name)
 {
 	struct erldist_peer *peer;
-	int i;
 
 	peer = kzalloc(struct_size(peer, name, name->len + 1),
 		       GFP_KERNEL_ACCOUNT);
@@ -187,8 +186,7 @@ static struct erldist_peer *peer_alloc(struct erldist_node *node,
 	INIT_LIST_HEAD(&peer->watches);
 	INIT_LIST_HEAD(&peer->lost);
 	INIT_LIST_HEAD(&peer->lost_watches);
-	for (i = 0; i < ERLDIST_FLOW_BUCKETS; i++)
-		INIT_HLIST_HEAD(&peer->flow_hash[i]);
+	peer->flow_tree = RB_ROOT;
 	INIT_LIST_HEAD(&peer->flows);
 	init_waitqueue_head(&peer->wait);
 	INIT_DELAYED_WORK(&peer->work, peer_work);

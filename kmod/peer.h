@@ -11,8 +11,6 @@
 struct erldist_channel;
 struct erldist_relation;
 
-#define ERLDIST_FLOW_BUCKETS	16
-
 /*
  * What a node knows of one remote node name.
  *
@@ -61,8 +59,8 @@ struct erldist_peer {
 	struct list_head lost_watches;
 	u32 n_relations;
 
-	struct hlist_head flow_hash[ERLDIST_FLOW_BUCKETS];
-	struct list_head flows;		/* heads, round robin */
+	struct rb_root flow_tree;	/* heads of flows, by key */
+	struct list_head flows;		/* the same heads, round robin */
 	size_t queued;			/* bytes of items in flows */
 	size_t queued_raw;		/* of these, answers to the peer */
 	u32 n_queued;

@@ -23,7 +23,7 @@ struct erldist_watch;
  */
 struct erldist_queue {
 	struct list_head list;
-	struct list_head downs;		/* those of them that are a DOWN */
+	struct rb_root downs;		/* those of them that are a DOWN, by sequence */
 	u32 n;
 	struct sock __rcu *sk;
 	bool closed;			/* nobody will read what comes */

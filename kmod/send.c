@@ -2,7 +2,6 @@
 /*
  * Sending: flows of items to a peer, and pushing them into its stream.
  */
-#include <linux/hash.h>
 #include <linux/wait_bit.h>
 
 #include "channel.h"
@@ -39,27 +38,39 @@
 #define RETRY_MIN		msecs_to_jiffies(10)
 #define RETRY_MAX		msecs_to_jiffies(1000)
 
-static struct hlist_head *flow_bucket(struct erldist_peer *peer, u64 key)
+static u64 flow_key(const struct rb_node *node)
 {
-	return &peer->flow_hash[hash_64(key, ilog2(ERLDIST_FLOW_BUCKETS))];
+	return rb_entry(node, struct erldist_out, node)->key;
 }
 
+static int flow_cmp(const void *key, const struct rb_node *node)
+{
+	u64 a = *(const u64 *)key, b = flow_key(node);
+
+	return a < b ? -1 : a > b;
+}
+
+static bool flow_less(struct rb_node *a, const struct rb_node *b)
+{
+	return flow_key(a) < flow_key(b);
+}
+
+/*
+ * A tree, as a table that grows with the number of flows would have to allocate,
+ * which must not fail where a process has ended.
+ */
 static struct erldist_out *flow_find(struct erldist_peer *peer, u64 key)
 {
-	struct erldist_out *head;
+	struct rb_node *node = rb_find(&key, &peer->flow_tree, flow_cmp);
 
-	hlist_for_each_entry(head, flow_bucket(peer, key), hash) {
-		if (head->key == key)
-			return head;
-	}
-	return NULL;
+	return rb_entry_safe(node, struct erldist_out, node);
 }
 
 static void flow_start(struct erldist_peer *peer, struct erldist_out *out)
 {
 	out->deficit = QUANTUM;
-	hlist_add_head(&out->hash, flow_bucket(peer, out->key));
-	list_add_tail(&out->ring, &peer->flows);
+	rb_add(&out->node, &peer->flow_tree, flow_less);
+	list_add_tail(&out->list, &peer->flows);
 }
 
 /* @out takes the place of @head, which is not in the flow any more. */
@@ -67,9 +78,8 @@ static void flow_pass_on(struct erldist_peer *peer, struct erldist_out *head,
 			 struct erldist_out *out)
 {
 	out->deficit = head->deficit;
-	hlist_del_init(&head->hash);
-	hlist_add_head(&out->hash, flow_bucket(peer, out->key));
-	list_replace_init(&head->ring, &out->ring);
+	rb_replace_node(&head->node, &out->node, &peer->flow_tree);
+	list_replace_init(&head->list, &out->list);
 	list_splice_init(&head->items, &out->items);
 }
 
@@ -97,7 +107,7 @@ static void flow_return(struct erldist_peer *peer, struct erldist_out *out)
 	if (head) {
 		flow_pass_on(peer, head, out);
 		list_add(&head->list, &out->items);
-		list_move_tail(&out->ring, &peer->flows);
+		list_move_tail(&out->list, &peer->flows);
 	} else {
 		flow_start(peer, out);
 	}
@@ -110,7 +120,7 @@ static struct erldist_out *flow_pop(struct erldist_peer *peer)
 {
 	struct erldist_out *out, *next;
 
-	out = list_first_entry_or_null(&peer->flows, struct erldist_out, ring);
+	out = list_first_entry_or_null(&peer->flows, struct erldist_out, list);
 	if (!out)
 		return NULL;
 	peer->queued -= out->size;
@@ -120,15 +130,15 @@ static struct erldist_out *flow_pop(struct erldist_peer *peer)
 	out->deficit -= out->size;
 	next = list_first_entry_or_null(&out->items, struct erldist_out, list);
 	if (!next) {
-		hlist_del_init(&out->hash);
-		list_del_init(&out->ring);
+		rb_erase(&out->node, &peer->flow_tree);
+		list_del_init(&out->list);
 		return out;
 	}
 	list_del_init(&next->list);
 	flow_pass_on(peer, out, next);
 	if (next->deficit <= 0) {
 		next->deficit = QUANTUM;
-		list_move_tail(&next->ring, &peer->flows);
+		list_move_tail(&next->list, &peer->flows);
 	}
 	return out;
 }
@@ -148,19 +158,13 @@ void erldist_send_queue_locked(struct erldist_peer *peer,
 /**
  * erldist_send_take_locked() - take everything that is queued
  * @peer: the peer, locked
- * @items: list to add it to
+ * @items: list to add it to, flow by flow, for erldist_send_drop()
  */
 void erldist_send_take_locked(struct erldist_peer *peer,
 			      struct list_head *items)
 {
-	struct erldist_out *out, *next;
-
-	list_for_each_entry_safe(out, next, &peer->flows, ring) {
-		hlist_del_init(&out->hash);
-		list_del_init(&out->ring);
-		list_add_tail(&out->list, items);
-		list_splice_tail_init(&out->items, items);
-	}
+	list_splice_tail_init(&peer->flows, items);
+	peer->flow_tree = RB_ROOT;
 	peer->queued = 0;
 	peer->queued_raw = 0;
 	peer->n_queued = 0;
@@ -204,6 +208,8 @@ u32 erldist_send_drop(struct erldist_peer *peer, struct list_head *items)
 	while (!list_empty(items)) {
 		out = list_first_entry(items, struct erldist_out, list);
 		list_del_init(&out->list);
+		/* The others of its flow, if it is a head, are next. */
+		list_splice_init(&out->items, items);
 		n += out_free(out);
 		cond_resched();
 	}

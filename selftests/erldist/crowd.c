@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * One process with thousands of links, and thousands of processes with one each:
- * every EXIT arrives, in a time that grows with their number and no faster; and
- * a connection that takes the place of another brings nothing of the other's.
+ * every EXIT arrives, in a time that grows with their number and no faster; one
+ * thing among thousands costs what it costs among few; and a connection that takes
+ * the place of another brings nothing of the other's.
  */
+#include <time.h>
 #include <sys/resource.h>
 
 #include "kselftest_harness.h"
@@ -11,6 +13,9 @@
 
 #define MANY	10000
 #define NUMBERS	3	/* each is ten times the one before */
+#define FEW	1000
+#define FACTOR	16	/* among FEW, then among so many times as many */
+#define MOST	(FACTOR * FEW)
 #define FIRST	1000	/* ids of the peer's processes begin here */
 
 FIXTURE(crowd) {
@@ -20,21 +25,23 @@ FIXTURE(crowd) {
 	struct epid *pid;
 	uint8_t *told;
 	unsigned int number[NUMBERS];
+	unsigned int sample;	/* how many are measured together */
 	uint64_t took[NUMBERS];
 };
 
 FIXTURE_SETUP(crowd)
 {
-	const struct rlimit files = { MANY + 1000, MANY + 1000 };
+	const struct rlimit files = { MOST + 1000, MOST + 1000 };
 
 	SETUP_ERLDIST();
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
 	self->node = node("k@h");
 	ASSERT_EQ(0, wire_up(&self->w, self->node));
-	self->fd = calloc(MANY, sizeof(*self->fd));
-	self->pid = calloc(MANY, sizeof(*self->pid));
+	self->fd = calloc(MOST, sizeof(*self->fd));
+	self->pid = calloc(MOST, sizeof(*self->pid));
 	self->told = calloc(MANY, 1);
 	ASSERT_TRUE(self->fd && self->pid && self->told);
+	self->sample = scaled(FEW / 4);
 	for (int i = 0, n = MANY / 100; i < NUMBERS; i++, n *= 10)
 		self->number[i] = scaled(n);
 }
@@ -380,6 +387,210 @@ TEST_F_TIMEOUT(crowd, lost_amid_exits, 300)
 		ASSERT_EQ(0, wire_sync(&self->w));
 	}
 	EXPECT_FALSE(poll_for(self->w.fd, POLLIN, QUIET_MS));
+}
+
+/*
+ * One among many
+ */
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+/* The cost of one does not grow with how many there are: 16 times as many, not 4 times */
+static void compare(struct __test_metadata *_metadata, FIXTURE_DATA(crowd) *self,
+		    const char *what, measured *once)
+{
+	unsigned int few = scaled(FEW), most = FACTOR * few;
+	bool grows = true;
+
+	for (int i = 0; i < TRIES && grows; i++) {
+		uint64_t one = once(_metadata, self, few);
+		uint64_t more = once(_metadata, self, most);
+
+		TH_LOG("%s: %llu ns among %u, %llu ns among %u", what,
+		       (unsigned long long)one / self->sample, few,
+		       (unsigned long long)more / self->sample, most);
+		grows = more >= 4 * one;
+	}
+	EXPECT_FALSE(grows);
+}
+
+static const struct buf *binary(struct buf *b, uint32_t size)
+{
+	buf_u8(b, 109);
+	buf_be32(b, size);
+	memset(buf_grow(b, size), 'x', size);
+	return b;
+}
+
+/* A process has sent the peer more than a stream holds, and the peer reads nothing. */
+static void stop_reading(struct __test_metadata *_metadata, FIXTURE_DATA(crowd) *self,
+			 const struct buf *dest)
+{
+	struct erldist_limits limits;
+	int fd = proc("", NULL);
+	DEFINE_BUF(msg);
+
+	ASSERT_EQ(0, node_limits(self->node, &limits));
+	limits.send_queue = 1 << 30;
+	ASSERT_EQ(0, node_set_limits(self->node, &limits));
+	ASSERT_LT(0, proc_send(fd, dest, binary(&msg, 16 << 20)));
+	close(fd);
+}
+
+/* Each process has something queued to the peer but for the last, which have nothing. */
+static void queue_from_each(struct __test_metadata *_metadata, FIXTURE_DATA(crowd) *self,
+			    const struct buf *dest, unsigned int n)
+{
+	struct to to = { .dest = dest, .flags = MSG_DONTWAIT };
+	DEFINE_BUF(msg);
+
+	stop_reading(_metadata, self, dest);
+	binary(&msg, 3000);
+	for (unsigned int i = 0; i < n - self->sample; i++)
+		ASSERT_LT(0, proc_sendto(self->fd[i], &to, &msg));
+}
+
+static uint64_t send_beside_queues(struct __test_metadata *_metadata,
+				   FIXTURE_DATA(crowd) *self, unsigned int n)
+{
+	struct to to = { .flags = MSG_DONTWAIT };
+	uint64_t begin;
+	DEFINE_BUF(dest);
+	DEFINE_BUF(msg);
+
+	to.dest = term(&dest, "{aa}", "x", "w@h");
+	term(&msg, "a", "small");
+	crowd(self, n);
+	queue_from_each(_metadata, self, &dest, n);
+	begin = now_ns();
+	for (unsigned int i = n - self->sample; i < n; i++)
+		ASSERT_LT(0, proc_sendto(self->fd[i], &to, &msg));
+	begin = now_ns() - begin;
+	reconnect(_metadata, self);
+	disperse(self, n);
+	return begin;
+}
+
+TEST_F_TIMEOUT(crowd, send_beside_queues, 300)
+{
+	compare(_metadata, self, "a send to a peer that does not read", send_beside_queues);
+}
+
+/* The end of processes that the peer is linked to: it is told when it reads again. */
+static uint64_t die_beside_queues(struct __test_metadata *_metadata, FIXTURE_DATA(crowd) *self,
+				  unsigned int n)
+{
+	struct to monitor = { .op = ERLDIST_SIG_MONITOR };
+	int watcher = proc("", NULL);
+	uint64_t begin;
+	DEFINE_BUF(dest);
+	DEFINE_BUF(to);
+	DEFINE_MSG(m);
+
+	term(&dest, "{aa}", "x", "w@h");
+	crowd(self, n);
+	wire_each(self, OP_LINK, NULL, n);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	queue_from_each(_metadata, self, &dest, n);
+	monitor.dest = term(&to, "p", &self->pid[n - 1]);
+	monitor.ref = proc_refs(watcher);
+	ASSERT_EQ(0, proc_ask(watcher, &monitor));
+	begin = now_ns();
+	for (unsigned int i = n - self->sample; i < n; i++)
+		close(self->fd[i]);
+	ASSERT_EQ(0, proc_recv(watcher, &m, WAIT_MS));
+	begin = now_ns() - begin;
+	ASSERT_EQ(ERLDIST_SIG_DOWN, m.op);
+	reconnect(_metadata, self);
+	disperse(self, n - self->sample);
+	close(watcher);
+	return begin;
+}
+
+TEST_F_TIMEOUT(crowd, die_beside_queues, 300)
+{
+	compare(_metadata, self, "a death told to a peer that does not read", die_beside_queues);
+}
+
+/* A monitor of a process that never was: its DOWN is there at once. */
+static uint64_t monitor_nothing(struct __test_metadata *_metadata, int fd,
+				const struct buf *dest, unsigned int n)
+{
+	uint64_t ref = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct to monitor = { .dest = dest, .op = ERLDIST_SIG_MONITOR };
+
+		if (!(i % 64))
+			ref = proc_refs(fd);
+		monitor.ref = ref + i % 64;
+		ASSERT_EQ(0, proc_ask(fd, &monitor)) {
+			TH_LOG("monitor %u", i);
+		}
+	}
+	return ref;
+}
+
+static int flush(int fd, uint64_t ref)
+{
+	return proc_ask(fd, &(struct to){ .op = ERLDIST_SIG_DEMONITOR, .ref = ref,
+			.sig_flags = ERLDIST_SIG_F_FLUSH });
+}
+
+static uint64_t flush_among_downs(struct __test_metadata *_metadata, FIXTURE_DATA(crowd) *self,
+				  unsigned int n)
+{
+	int fd = proc("", NULL);
+	uint64_t ref, begin;
+	struct epid pid;
+	DEFINE_BUF(dest);
+
+	proc_self(fd, &pid);
+	pid.id += 1000;
+	monitor_nothing(_metadata, fd, term(&dest, "p", &pid), n);
+	ref = proc_refs(fd);
+	begin = now_ns();
+	for (unsigned int i = 0; i < self->sample; i++)
+		ASSERT_EQ(0, flush(fd, ref));
+	begin = now_ns() - begin;
+	close(fd);
+	return begin;
+}
+
+TEST_F_TIMEOUT(crowd, flush_among_downs, 300)
+{
+	compare(_metadata, self, "a flush of a DOWN that did not come", flush_among_downs);
+}
+
+/* A flush takes out the DOWN of that monitor and no other, which come in their order. */
+TEST_F(crowd, flushed_are_gone)
+{
+	int fd = proc("", NULL);
+	struct epid pid;
+	uint64_t ref;
+	DEFINE_BUF(dest);
+
+	proc_self(fd, &pid);
+	pid.id += 1000;
+	ref = monitor_nothing(_metadata, fd, term(&dest, "p", &pid), 64);
+	for (int i = 63; i >= 0; i -= 3)
+		ASSERT_EQ(0, flush(fd, ref + i));
+	for (int i = 0; i < 64; i++) {
+		DEFINE_MSG(m);
+
+		if (i % 3 == 0)
+			continue;
+		ASSERT_EQ(0, proc_recv(fd, &m, WAIT_MS));
+		EXPECT_EQ(ERLDIST_SIG_DOWN, m.op);
+		EXPECT_EQ(ref + i, m.ref);
+	}
+	EXPECT_EQ(0, poll_now(fd) & POLLIN);
 }
 
 TEST_HARNESS_MAIN
