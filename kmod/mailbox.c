@@ -9,6 +9,10 @@
 
 /* What a message counts beyond its payload: small ones are mostly this */
 #define MESSAGE_OVERHEAD	sizeof(struct erldist_msg)
+/* Less than this is not told apart: what is read at once moves no process */
+#define RANK_MIN		4096
+/* Processes that are asked what they hold, before the next frame asks others */
+#define LARGEST_TRIES		64
 
 /**
  * erldist_queue_init() - an empty queue of messages
@@ -161,6 +165,117 @@ static void dequeue(struct erldist_mailbox *mb, struct erldist_queue *queue,
 	mb->n--;
 }
 
+/* To an eighth, so that a process that takes much moves rarely */
+static size_t rank_of(size_t bytes)
+{
+	unsigned int shift;
+
+	if (bytes < RANK_MIN)
+		return !!bytes;
+	shift = ilog2(bytes) - 3;
+	return bytes >> shift << shift;
+}
+
+static bool rank_less(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct erldist_mailbox, holder)->rank <
+	       rb_entry(b, struct erldist_mailbox, holder)->rank;
+}
+
+static void set_rank_locked(struct erldist_process *proc, size_t rank)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	struct erldist_node *node = proc->node;
+
+	lockdep_assert_held(&mb->lock);
+	spin_lock(&node->holder_lock);
+	if (mb->rank)
+		rb_erase(&mb->holder, &node->holders);
+	mb->rank = rank;
+	if (rank)
+		rb_add(&mb->holder, &node->holders, rank_less);
+	spin_unlock(&node->holder_lock);
+}
+
+/*
+ * The bytes of peers that a process holds have changed. With little or nothing it
+ * stays among those that hold little.
+ */
+static void rank_locked(struct erldist_process *proc)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	size_t rank = rank_of(mb->remote_bytes);
+
+	if (rank == mb->rank || (!rank && mb->rank == 1))
+		return;
+	if (erldist_process_alive(proc))
+		set_rank_locked(proc, rank);
+}
+
+/**
+ * erldist_mailbox_unrank_locked() - a process has ended: it holds no room
+ * @proc: the process; its mailbox is locked
+ */
+void erldist_mailbox_unrank_locked(struct erldist_process *proc)
+{
+	if (proc->mailbox.rank)
+		set_rank_locked(proc, 0);
+}
+
+/* The first in rank, which may hold nothing now */
+static struct erldist_process *rank_first(struct erldist_node *node)
+{
+	struct erldist_process *proc = NULL;
+	struct rb_node *last;
+
+	spin_lock_bh(&node->holder_lock);
+	last = rb_last(&node->holders);
+	if (last) {
+		proc = rb_entry(last, struct erldist_process, mailbox.holder);
+		/* It is there while it lives, so the table of pids has a reference. */
+		erldist_process_get(proc);
+	}
+	spin_unlock_bh(&node->holder_lock);
+	return proc;
+}
+
+/* False: it was among those that hold little, and holds nothing. */
+static bool holds_some(struct erldist_process *proc)
+{
+	struct erldist_mailbox *mb = &proc->mailbox;
+	bool some;
+
+	spin_lock_bh(&mb->lock);
+	some = mb->remote_bytes;
+	if (!some)
+		erldist_mailbox_unrank_locked(proc);
+	spin_unlock_bh(&mb->lock);
+	return some;
+}
+
+/**
+ * erldist_mailbox_largest() - the process that holds most of the pool
+ * @node: the node
+ *
+ * Most to an eighth; below RANK_MIN, any that holds something.
+ *
+ * Context: process context.
+ * Return: the process with a reference; NULL: none was found.
+ */
+struct erldist_process *erldist_mailbox_largest(struct erldist_node *node)
+{
+	struct erldist_process *proc;
+	int i;
+
+	for (i = 0; i < LARGEST_TRIES; i++) {
+		proc = rank_first(node);
+		if (!proc || holds_some(proc))
+			return proc;
+		erldist_process_put(proc);
+	}
+	return NULL;
+}
+
 static bool takes_messages(const struct erldist_process *proc,
 			   const struct erldist_queue *queue)
 {
@@ -302,6 +417,7 @@ static int put_remote_locked(struct erldist_process *proc,
 	if (once && !erldist_relation_take(once))
 		return -ESRCH;
 	mb->remote_bytes += more;
+	rank_locked(proc);
 	msg->charged = all;
 	atomic_long_add(more, &proc->node->pool_used);
 	atomic_long_add(all, &proc->node->pool_ready);
@@ -384,6 +500,7 @@ int erldist_mailbox_charge(struct erldist_process *proc, size_t bytes)
 		err = -ENOBUFS;
 	else
 		mb->remote_bytes += bytes;
+	rank_locked(proc);
 	spin_unlock_bh(&mb->lock);
 	if (!err)
 		atomic_long_add(bytes, &proc->node->pool_used);
@@ -403,6 +520,7 @@ void erldist_mailbox_uncharge(struct erldist_process *proc, size_t bytes)
 
 	spin_lock_bh(&mb->lock);
 	mb->remote_bytes -= bytes;
+	rank_locked(proc);
 	spin_unlock_bh(&mb->lock);
 	erldist_pool_sub(proc->node, bytes);
 }
@@ -513,6 +631,7 @@ static void release_locked(struct erldist_process *proc,
 
 	if (msg->remote) {
 		mb->remote_bytes -= msg->charged;
+		rank_locked(proc);
 		atomic_long_sub(msg->charged, &proc->node->pool_used);
 		atomic_long_sub(msg->charged, &proc->node->pool_ready);
 	} else {

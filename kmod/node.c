@@ -89,6 +89,8 @@ static void node_init(struct erldist_node *node, struct net *net)
 	spin_lock_init(&node->channel_lock);
 	INIT_LIST_HEAD(&node->channels);
 	spin_lock_init(&node->reap_lock);
+	spin_lock_init(&node->holder_lock);
+	node->holders = RB_ROOT;
 	INIT_LIST_HEAD(&node->reaped);
 	INIT_WORK(&node->reaper, erldist_process_reap);
 	atomic_set(&node->busy, 1);

@@ -3,6 +3,7 @@
 #define _ERLDIST_NODE_H
 
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable.h>
 #include <linux/uidgid.h>
@@ -47,7 +48,8 @@ struct erldist_cookie {
  *
  * Guarded by conf_lock: cookie, spawn_server, tick, limits (also read without it, field by
  * field), mode. By event_lock, a leaf: events and every peer's pending and
- * event. By reap_lock, a leaf: reaped. The rest does not change after bind, or
+ * event. By reap_lock, a leaf: reaped. By holder_lock, a leaf that is taken under
+ * mailboxes' locks: holders. The rest does not change after bind, or
  * is atomic, or has locks of its own (xarray, rhashtables).
  */
 struct erldist_node {
@@ -89,6 +91,8 @@ struct erldist_node {
 	atomic_t n_wanted;
 	atomic_long_t pool_used;	/* bytes from peers, in mailboxes or coming */
 	atomic_long_t pool_ready;	/* of these, in complete messages */
+	spinlock_t holder_lock;		/* a leaf: holders */
+	struct rb_root holders;		/* processes that live, by what they hold of it */
 	atomic64_t lost;
 	atomic64_t no_receiver;
 	atomic64_t overflows;

@@ -388,6 +388,7 @@ static bool process_ended(struct erldist_process *proc,
 		proc->err = err;
 		/* status and err are there for whoever sees the state. */
 		smp_store_release(&proc->state, ERLDIST_PROCESS_STATE_ENDED);
+		erldist_mailbox_unrank_locked(proc);
 		if (err != ENETDOWN)
 			erldist_mailbox_empty_locked(proc, &queue);
 	}
@@ -701,39 +702,18 @@ void erldist_processes_close(struct erldist_node *node)
 	}
 }
 
-static struct erldist_process *process_fattest(struct erldist_node *node)
-{
-	struct erldist_process *proc, *most = NULL;
-	unsigned long id = 0;
-	size_t bytes = 0;
-
-	while ((proc = erldist_process_next(node, &id))) {
-		id++;
-		if (!erldist_process_alive(proc) ||
-		    READ_ONCE(proc->mailbox.remote_bytes) <= bytes) {
-			erldist_process_put(proc);
-			continue;
-		}
-		bytes = READ_ONCE(proc->mailbox.remote_bytes);
-		if (most)
-			erldist_process_put(most);
-		most = proc;
-	}
-	return most;
-}
-
 /**
  * erldist_process_overflow() - the pool is full and waiting cannot help
  * @node: the node
  *
- * The process that holds most of it ends with mailbox_overflow.
+ * The process that holds most of it, to an eighth, ends with mailbox_overflow.
  *
  * Context: process context.
  * Return: false when nobody holds anything.
  */
 bool erldist_process_overflow(struct erldist_node *node)
 {
-	struct erldist_process *proc = process_fattest(node);
+	struct erldist_process *proc = erldist_mailbox_largest(node);
 
 	if (!proc)
 		return false;

@@ -30,18 +30,21 @@ struct erldist_queue {
 };
 
 /*
- * Unread messages of a process, on all its sockets. Guarded by lock, a leaf.
- * remote bytes include those of messages that are still coming. wait is where
- * local senders wait for room.
+ * Unread messages of a process, on all its sockets. Guarded by lock, under which
+ * only node->holder_lock is taken. remote bytes include those of messages that are
+ * still coming. wait is where local senders wait for room. holder and rank change
+ * under both locks.
  */
 struct erldist_mailbox {
-	spinlock_t lock;		/* a leaf: all of this */
+	spinlock_t lock;		/* see above */
 	struct erldist_queue queue;	/* of the process's own socket */
 	struct list_head ports;		/* struct erldist_port, RCU */
 	u32 n_ports;
 	u32 n;
 	size_t local_bytes;
 	size_t remote_bytes;
+	struct rb_node holder;		/* node->holders, while rank is not 0 */
+	size_t rank;			/* remote_bytes, to an eighth */
 	u64 local_limit;
 	u64 hard_limit;
 	wait_queue_head_t wait;
@@ -219,6 +222,8 @@ void erldist_mailbox_flush(struct erldist_process *proc,
 			   struct erldist_port *port, u64 ref);
 size_t erldist_mailbox_first(struct erldist_process *proc,
 			     struct erldist_port *port);
+struct erldist_process *erldist_mailbox_largest(struct erldist_node *node);
+void erldist_mailbox_unrank_locked(struct erldist_process *proc);
 void erldist_mailbox_empty_locked(struct erldist_process *proc,
 				  struct list_head *to);
 void erldist_mailbox_wake(struct erldist_process *proc);

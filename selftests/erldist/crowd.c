@@ -593,4 +593,94 @@ TEST_F(crowd, flushed_are_gone)
 	EXPECT_EQ(0, poll_now(fd) & POLLIN);
 }
 
+/*
+ * Who holds most of the pool
+ */
+
+#define PIECE	10000
+
+/* A message of so many bytes for each of these processes */
+static void wire_fill(FIXTURE_DATA(crowd) *self, unsigned int from, unsigned int n, uint32_t size)
+{
+	struct epid pid = wire_pid(&self->w, 7);
+	DEFINE_BUF(frames);
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(msg);
+
+	binary(&msg, size);
+	for (unsigned int i = from; i < from + n; i++) {
+		wire_frame(&self->w, &frames, term(&ctl, "{ipp}", OP_SEND_SENDER, &pid,
+						   &self->pid[i]), &msg);
+		wire_flush(&self->w, &frames);
+	}
+}
+
+/* A pool that holds so much, and that nothing waits for */
+static void limit_pool(struct __test_metadata *_metadata, FIXTURE_DATA(crowd) *self, size_t bytes)
+{
+	struct erldist_limits limits;
+
+	ASSERT_EQ(0, node_limits(self->node, &limits));
+	limits.max_message = bytes / 2;
+	limits.mailbox_pool = bytes;
+	limits.stall = 1;
+	ASSERT_EQ(0, node_set_limits(self->node, &limits));
+}
+
+/* Some fill the pool, so that each message more ends one of them; others have nothing. */
+static uint64_t overflow_of_one(struct __test_metadata *_metadata, FIXTURE_DATA(crowd) *self,
+				unsigned int n)
+{
+	struct node_info before, after;
+	uint64_t begin;
+
+	limit_pool(_metadata, self, self->sample * PIECE);
+	crowd(self, n);
+	wire_fill(self, 0, self->sample, PIECE);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	ASSERT_EQ(0, node_info("k@h", &before));
+	begin = now_ns();
+	wire_fill(self, self->sample, self->sample, PIECE);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	begin = now_ns() - begin;
+	ASSERT_EQ(0, node_info("k@h", &after));
+	EXPECT_LE(self->sample, after.overflows - before.overflows);
+	disperse(self, n);
+	return begin;
+}
+
+TEST_F_TIMEOUT(crowd, overflow_of_one, 300)
+{
+	compare(_metadata, self, "an overflow", overflow_of_one);
+}
+
+/* It is the one that holds most now, whatever it or another has held. */
+TEST_F_TIMEOUT(crowd, who_holds_most_ends, 60)
+{
+	enum { READER, SECOND, FIRST_TO_GO, LITTLE, LATE, ALL };
+	DEFINE_MSG(m);
+
+	limit_pool(_metadata, self, 1000000);
+	crowd(self, ALL);
+	wire_fill(self, LITTLE, 1, 1000);
+	wire_fill(self, READER, 1, 400000);
+	wire_fill(self, SECOND, 1, 150000);
+	ASSERT_EQ(0, proc_recv(self->fd[READER], &m, WAIT_MS));
+	wire_fill(self, FIRST_TO_GO, 1, 250000);
+	wire_fill(self, READER, 1, 100000);
+	wire_fill(self, LATE, 1, 490000);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	for (int i = 0; i < ALL; i++)
+		EXPECT_EQ(0, poll_now(self->fd[i]) & POLLHUP);
+	wire_fill(self, LITTLE, 1, 100000);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	for (int i = 0; i < ALL; i++)
+		EXPECT_EQ(i == LATE, !!(poll_now(self->fd[i]) & POLLHUP));
+	wire_fill(self, LITTLE, 1, 400000);
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(poll_now(self->fd[FIRST_TO_GO]) & POLLHUP);
+	EXPECT_FALSE(poll_now(self->fd[READER]) & POLLHUP);
+	EXPECT_FALSE(poll_now(self->fd[SECOND]) & POLLHUP);
+}
+
 TEST_HARNESS_MAIN
