@@ -167,6 +167,8 @@ restarts()
 	[ "$OTP" = "${ERLDIST_OTP##* }" ] || times=$(((RESTARTS + 9) / 10))
 	check "killed or restarted $times times, it is there again each time" restart_all "$times"
 	check "it is running in the end" wait_for 20 another_runs 0
+	check "it can have many descriptors" \
+		grep -q 'Max open files *65536 ' "/proc/$(main_pid)/limits"
 	: > "$TMP/stop"
 	wait "$polls"
 	wait "$traffic"

@@ -10,6 +10,7 @@
 #include "keeper.h"
 
 #define COMMAND_MAX	4096
+#define GRACE_MS	1000	/* to pass on what was written last, and to end */
 
 /* A host that is no option, and means nothing to a shell */
 bool ed_host_sane(const char *host)
@@ -72,7 +73,43 @@ static void forget(struct child *c)
 		;
 	*at = c->next;
 	ed_source_close(c->k, &c->source);
+	ed_source_close(c->k, &c->stream);
 	free(c);
+}
+
+/* Given up, or the connection has ended: the command need not look whether its input ends */
+static void on_stream_end(struct source *s, uint32_t events)
+{
+	struct child *c = container_of(s, struct child, stream);
+
+	if (!(events & (EPOLLHUP | EPOLLERR)))
+		return;
+	ed_source_close(c->k, s);
+	c->kill_at = ed_now() + GRACE_MS;
+}
+
+int64_t ed_commands_next(const struct erldist_keeper *k)
+{
+	const struct child *c;
+	int64_t next = -1;
+
+	for (c = k->children; c; c = c->next)
+		if (c->kill_at >= 0 && (next < 0 || c->kill_at < next))
+			next = c->kill_at;
+	return next;
+}
+
+void ed_commands_timer(struct erldist_keeper *k)
+{
+	int64_t now = ed_now();
+	struct child *c;
+
+	for (c = k->children; c; c = c->next) {
+		if (c->kill_at < 0 || c->kill_at > now)
+			continue;
+		c->kill_at = -1;
+		ed_child_kill(&c->child);
+	}
 }
 
 static void on_end(struct source *s, uint32_t events)
@@ -84,7 +121,7 @@ static void on_end(struct source *s, uint32_t events)
 		forget(c);
 }
 
-static int watch(struct erldist_keeper *k, const struct ed_child *child)
+static int watch(struct erldist_keeper *k, const struct ed_child *child, int stream)
 {
 	struct child *c = calloc(1, sizeof(*c));
 	int err;
@@ -93,11 +130,17 @@ static int watch(struct erldist_keeper *k, const struct ed_child *child)
 		return -ENOMEM;
 	c->k = k;
 	c->child = *child;
+	c->kill_at = -1;
 	c->next = k->children;
 	k->children = c;
 	c->source.ready = on_end;
 	c->source.fd = fcntl(child->fd, F_DUPFD_CLOEXEC, 0);
-	err = c->source.fd < 0 ? -errno : ed_source_add(k, &c->source, EPOLLIN);
+	c->stream.ready = on_stream_end;
+	c->stream.fd = fcntl(stream, F_DUPFD_CLOEXEC, 0);
+	err = c->source.fd < 0 || c->stream.fd < 0 ? -EMFILE :
+						    ed_source_add(k, &c->source, EPOLLIN);
+	if (!err)
+		err = ed_source_add(k, &c->stream, 0);
 	if (err)
 		forget(c);
 	return err;
@@ -114,7 +157,7 @@ static int start(struct erldist_keeper *k, const char *command, const int fd[2])
 	err = spawn(&child, command, fd[1]);
 	if (err || !child.pid)
 		return err;
-	err = watch(k, &child);
+	err = watch(k, &child, fd[0]);
 	if (err) {
 		ed_child_kill(&child);
 		ed_child_wait(&child);

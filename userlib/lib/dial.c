@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "keeper.h"
@@ -16,16 +17,30 @@
 #define MARGIN_MS	250
 #define NEXT_ADDRESS_MS	250	/* RFC 8305's Connection Attempt Delay */
 
+/* A dial has a child or some sockets, each attempt another one */
+#define DIALS_PART	32	/* of the descriptors, so many dials */
+#define DIALS_MIN	8
+#define DIALS_MAX	256
+
 static void try_address(struct dial *d);
+
+/* Not the close alone: command.c has a duplicate, and ends the command by it */
+static void close_stream(struct attempt *a)
+{
+	if (a->source.fd >= 0)
+		shutdown(a->source.fd, SHUT_RDWR);
+	ed_source_close(a->d->k, &a->source);
+}
 
 static void attempt_end(struct attempt *a)
 {
 	struct attempt **at;
 
+
 	for (at = &a->d->attempts; *at != a; at = &(*at)->next)
 		;
 	*at = a->next;
-	ed_source_close(a->d->k, &a->source);
+	close_stream(a);
 	free(a);
 }
 
@@ -104,6 +119,9 @@ static void hand_over(struct attempt *a)
 		ed_peer_up(d->k, d->peer);
 	else
 		ed_peer_handed_over(d->k, d->peer, h.tag);
+	/* it is the kernel's now, if that has taken it */
+	if (!err)
+		ed_source_close(d->k, &a->source);
 	forget(d);
 }
 
@@ -153,7 +171,7 @@ static void on_epmd_answer(struct attempt *a)
 	len = ed_epmd_port_answer(a->x.in, a->x.in_len, &answer);
 	if (!len && n > 0)
 		return;
-	ed_source_close(a->d->k, &a->source);
+	close_stream(a);
 	if (len <= 0)
 		err = n < 0 ? n : -EPROTO;
 	else if (answer.result)
@@ -333,6 +351,17 @@ static struct dial *find(struct erldist_keeper *k, const char *peer)
 bool ed_dialing(struct erldist_keeper *k, const char *peer)
 {
 	return find(k, peer);
+}
+
+/* Whether one more can be dialled because a process wants it */
+bool ed_dial_room(const struct erldist_keeper *k)
+{
+	unsigned int n = 0;
+	const struct dial *d;
+
+	for (d = k->dials; d; d = d->next)
+		n++;
+	return n < ed_descriptors(DIALS_PART, DIALS_MIN, DIALS_MAX);
 }
 
 void ed_dial_start(struct erldist_keeper *k, const char *peer)

@@ -61,6 +61,10 @@ static void unreachable(const struct story *s)
 	case EKEYREJECTED:
 		other_cookie(s);
 		return;
+	case EUSERS:
+		snprintf(s->text, s->size, "%s: the keeper of %s connects too many other nodes at "
+			 "the moment; try again later", peer, s->info->node);
+		return;
 	case ECONNREFUSED:
 		snprintf(s->text, s->size, "%s: nothing listens on the port it is registered with "
 			 "or configured for, or a firewall rejects it", peer);

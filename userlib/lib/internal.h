@@ -258,6 +258,9 @@ bool ed_child_ended(struct ed_child *c);
 void ed_child_kill(const struct ed_child *c);
 void ed_child_wait(struct ed_child *c);
 
+/* descriptors.c */
+unsigned int ed_descriptors(unsigned int parts, unsigned int min, unsigned int max);
+
 /* path.c */
 int ed_path_lock(const struct sockaddr_un *sa);
 void ed_path_unlock(int lock, const struct sockaddr_un *sa);

@@ -71,6 +71,7 @@ void ed_keeper_arm(struct erldist_keeper *k)
 	sooner(&next, k->reg.next);
 	sooner(&next, k->listen_again);
 	sooner(&next, ed_peers_next(k));
+	sooner(&next, ed_commands_next(k));
 	for (d = k->dials; d; d = d->next) {
 		sooner(&next, d->deadline);
 		sooner(&next, d->sooner);
@@ -98,6 +99,7 @@ static void on_timer(struct source *s, uint32_t events)
 	ed_listen_timer(k);
 	ed_peers_timer(k);
 	ed_admit_timer(k);
+	ed_commands_timer(k);
 }
 
 /*

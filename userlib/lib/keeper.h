@@ -178,9 +178,11 @@ struct ask {
 	int64_t deadline;
 };
 
-/* A process of ours, whose end is waited for */
+/* A command that connects, for as long as it runs; it is killed some time after its stream ends */
 struct child {
 	struct source source;
+	struct source stream;	/* a duplicate of our end, which tells the end */
+	int64_t kill_at;	/* -1: the stream has not ended */
 	struct child *next;
 	struct erldist_keeper *k;
 	struct ed_child child;
@@ -309,11 +311,14 @@ int ed_connect_result(int fd);
 /* command.c */
 int ed_command_check(const char *format);
 int ed_command_connect(struct erldist_keeper *k, const char *host, uint16_t port);
+int64_t ed_commands_next(const struct erldist_keeper *k);
+void ed_commands_timer(struct erldist_keeper *k);
 void ed_command_close(struct erldist_keeper *k);
 bool ed_host_sane(const char *host);
 
 /* dial.c */
 void ed_dial_start(struct erldist_keeper *k, const char *peer);
+bool ed_dial_room(const struct erldist_keeper *k);
 void ed_dial_cancel(struct erldist_keeper *k, const char *peer);
 bool ed_dialing(struct erldist_keeper *k, const char *peer);
 void ed_dial_timer(struct erldist_keeper *k);

@@ -28,6 +28,9 @@ struct naming {
 /* What a new attempt would meet, too, is remembered: where a name is refused it would not */
 static void over(struct naming *n, int err)
 {
+	/* not the close alone: command.c has a duplicate, and ends the command by it */
+	if (n->source.fd >= 0)
+		shutdown(n->source.fd, SHUT_RDWR);
 	ed_source_close(n->k, &n->source);
 	n->state = NAMING_OVER;
 	if (err == -EKEYREJECTED || err == -ETIMEDOUT)

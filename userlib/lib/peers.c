@@ -106,6 +106,17 @@ static int unwanted(struct erldist_keeper *k, const struct peer *p)
 	return p && p->failures && p->again > ed_now() ? p->err : 0;
 }
 
+/*
+ * Processes can want any number of nodes at once. Those that an operator has
+ * configured are few, and are dialled all the same.
+ */
+static bool too_many(struct erldist_keeper *k, const char *node)
+{
+	const struct peer *p = find(k, node);
+
+	return !ed_dial_room(k) && !(p && p->keep) && !ed_config_static(&k->config, node);
+}
+
 /* A process sent to it */
 void ed_peer_wanted(struct erldist_keeper *k, const char *node)
 {
@@ -115,6 +126,11 @@ void ed_peer_wanted(struct erldist_keeper *k, const char *node)
 		return;
 	err = ed_config_allows(&k->config, node) ? unwanted(k, find(k, node)) :
 						   -ERLDIST_NOT_ALLOWED;
+	if (!err && too_many(k, node)) {
+		err = -EUSERS;
+		ed_keeper_tell(k, ERLDIST_KEEPER_UNREACHABLE, NULL, EUSERS, "%s is not connected: "
+			       "too many nodes are being connected at once", node);
+	}
 	if (err)
 		ed_node_unreachable(k, node, -err);
 	else

@@ -133,6 +133,7 @@ int erldist_server_open(struct erldist_server **sp, const char *node, unsigned i
 		return -ENOMEM;
 	s->epfd = -1;
 	s->timer = -1;
+	s->waiting_max = ed_descriptors(16, 16, 1024);
 	s->functions = functions;
 	s->n = n;
 	if (flags & ~ERLDIST_OPEN_WAIT)

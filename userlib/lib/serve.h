@@ -35,8 +35,9 @@ struct request {
 	bool ended;
 	bool watched;			/* its process, by the server's epoll */
 	bool cancelled;
-	bool waiting;			/* for room, since then */
+	bool waiting;			/* for room, since then, with so much memory */
 	int64_t since;
+	size_t held;
 	int why;			/* it fails when it begins: an errno, or 0 */
 	char module[ERLDIST_ATOM_SIZE];
 	char function[ERLDIST_ATOM_SIZE];
@@ -51,10 +52,15 @@ struct erldist_server {
 	unsigned int n;
 	struct request *requests;
 	unsigned int waiting;		/* requests whose reply waits for room */
+	size_t waiting_held;		/* their memory */
+	unsigned int waiting_max;	/* of these, and of the answers */
 	int timer;			/* of answers */
 	struct answer *answers;		/* that wait for room, the oldest first */
 	unsigned int answers_n;
+	size_t answers_held;		/* memory of requests that they begin */
 };
+
+#define ED_WAITING_BYTES	(8U << 20)	/* of replies, and of answers, that wait */
 
 /* How a function ended */
 struct ending {

@@ -13,11 +13,11 @@
 #include "serve.h"
 
 #define AGAIN_MS	50
-#define ANSWERS_MAX	1024	/* kept; then the oldest is given up */
 
 struct answer {
 	struct answer *next;		/* a younger one */
 	struct request *rq;		/* what begins once it is sent; NULL: it refuses */
+	size_t held;			/* memory of that */
 	struct erldist_term ref;
 	struct erldist_term what;
 };
@@ -45,6 +45,7 @@ static void answer_free(struct erldist_server *s, struct answer **at)
 
 	*at = a->next;
 	s->answers_n--;
+	s->answers_held -= a->held;
 	erldist_term_free(&a->ref);
 	erldist_term_free(&a->what);
 	free(a);
@@ -72,14 +73,18 @@ static void give_up(struct erldist_server *s, struct answer **at)
 static int keep(struct erldist_server *s, const struct erldist_slice *ref,
 		const struct erldist_slice *what, struct request *rq)
 {
+	size_t held = rq ? rq->m.size : 0;
 	struct answer *a, **at;
 
-	if (s->answers_n >= ANSWERS_MAX)
+	while (s->answers && (s->answers_n >= s->waiting_max ||
+			      s->answers_held + held > ED_WAITING_BYTES))
 		give_up(s, &s->answers);
 	a = calloc(1, sizeof(*a));
 	if (!a)
 		return -ENOMEM;
 	a->rq = rq;
+	a->held = held;
+	s->answers_held += held;
 	for (at = &s->answers; *at; at = &(*at)->next)
 		;
 	*at = a;

@@ -12,7 +12,6 @@
 #include "serve.h"
 
 #define SIGNALS_MAX	16	/* that are read of one process at a time */
-#define REPLIES_MAX	1024	/* that wait for room; then the oldest is given up */
 
 static struct request *request_new(struct erldist_server *s, struct erldist_msg *m,
 				   const struct asked *a)
@@ -51,6 +50,7 @@ void ed_request_free(struct request *rq)
 		rq->next->link = rq->link;
 	unwatch(rq);
 	rq->server->waiting -= rq->waiting;
+	rq->server->waiting_held -= rq->held;
 	erldist_close(rq->open.process);
 	erldist_term_free(&rq->out);
 	erldist_msg_free(&rq->m);
@@ -65,7 +65,6 @@ static void watch(struct request *rq, uint32_t events)
 	rq->watched = !epoll_ctl(rq->server->epfd, EPOLL_CTL_ADD, rq->open.process->fd, &ev);
 }
 
-/* Who does not read what he asked for is to cost no more than so much */
 static void give_up_oldest(struct erldist_server *s)
 {
 	struct request *rq, *oldest = NULL;
@@ -77,16 +76,21 @@ static void give_up_oldest(struct erldist_server *s)
 		ed_request_free(oldest);
 }
 
+/* A peer that does not read what it asks for costs so many descriptors and so much memory */
 static void wait_for_room(struct request *rq)
 {
 	struct erldist_server *s = rq->server;
+	size_t held = rq->m.size + rq->out.len;
 
 	if (!rq->waiting) {
-		if (s->waiting >= REPLIES_MAX)
+		while (s->waiting && (s->waiting >= s->waiting_max ||
+				      s->waiting_held + held > ED_WAITING_BYTES))
 			give_up_oldest(s);
 		rq->waiting = true;
 		rq->since = ed_now();
+		rq->held = held;
 		s->waiting++;
+		s->waiting_held += held;
 	}
 	watch(rq, EPOLLOUT);
 }

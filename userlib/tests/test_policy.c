@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -423,6 +424,8 @@ static void check_command(void)
 	   "host and port are filled in: %s", said);
 	close(fd);
 	ok(k->children && !k->children->next, "the command is ours");
+	/* as the kernel does */
+	shutdown(seen.fd, SHUT_RDWR);
 	close(seen.fd);
 	run(k, 500);
 	ok(!k->children, "and is waited for when it ends");
@@ -432,6 +435,119 @@ static void check_command(void)
 	o.connect_with = "ssh %x";
 	o.dist_port = 0;
 	refused(&o, -EINVAL, "ssh %x: expected");
+}
+
+static unsigned int count_children(const struct erldist_keeper *k)
+{
+	const struct child *c;
+	unsigned int n = 0;
+
+	for (c = k->children; c; c = c->next)
+		n++;
+	return n;
+}
+
+/* A killed command is waited for a moment later */
+static bool children_become(struct erldist_keeper *k, unsigned int n)
+{
+	int64_t deadline = ed_now() + 5000;
+
+	while (count_children(k) != n && ed_now() < deadline)
+		run(k, 20);
+	return count_children(k) == n;
+}
+
+/* Commands that do not look whether their input ends */
+static void check_deaf_command(void)
+{
+	struct erldist_keeper_options o = options();
+	struct erldist_keeper *k;
+	char peer[64], command[160];
+	int i, fd;
+
+	o.connect_with = "sleep 30 # %h %p";
+	o.dist_port = 4400;
+	o.options |= ERLDIST_KEEPER_ANY_NAMES;
+	k = open_keeper(&o);
+	for (i = 0; i < 20; i++) {
+		fd = ed_command_connect(k, "hosta", 4400);
+		shutdown(fd, SHUT_RDWR);
+		close(fd);
+	}
+	ok(count_children(k) == 20, "20 commands");
+	ok(children_become(k, 0), "none outlives its stream");
+	for (i = 0; i < 20; i++) {
+		seen.refuse = -EALREADY;
+		snprintf(peer, sizeof(peer), "x@h%d", i);
+		ed_dial_start(k, peer);
+		run(k, 20);
+	}
+	seen.refuse = 0;
+	ok(children_become(k, 0), "nor its dial");
+	ed_dial_start(k, "b@host");
+	ok(wait_for(k, &seen.channels, 1, 5000), "one whose stream was handed over");
+	run(k, 200);
+	ok(count_children(k) == 1, "goes on");
+	shutdown(seen.fd, SHUT_RDWR);
+	ok(children_become(k, 0), "until the connection has ended");
+	close(seen.fd);
+	erldist_keeper_close(k);
+	/* an epmd by the command, which tells the port 4401 of b */
+	o = options();
+	o.options = ERLDIST_KEEPER_NO_LISTEN;
+	put_file("proxy", "#!/bin/sh\ntest $2 = 4401 ||\n"
+		 "printf 'w\\000\\021\\061H\\000\\000\\006\\000\\006\\000\\001b\\000\\000'\n"
+		 "exec sleep 30\n", 0700);
+	snprintf(command, sizeof(command), "%s %%h %%p", path("proxy"));
+	o.connect_with = command;
+	k = open_keeper(&o);
+	ed_dial_start(k, "b@host");
+	ok(wait_for(k, &seen.channels, 1, 5000), "an epmd by a command");
+	ok(children_become(k, 1), "which is killed when it has answered");
+	close(seen.fd);
+	erldist_keeper_close(k);
+}
+
+/* Processes want nodes on hosts of which nothing is known */
+static void check_many_wanted(void)
+{
+	struct erldist_keeper_options o = options();
+	char search[1024], *before = strdup(getenv("PATH")), node[64];
+	const char *keep[] = { "kept@far", NULL };
+	const char *peers[] = { "static@far=192.0.2.1:4400", NULL };
+	struct rlimit limit, few = { .rlim_cur = 1024 };
+	unsigned int n = 0, children = 0, i;
+	struct erldist_keeper *k;
+	struct dial *d;
+
+	put_file("getent", "#!/bin/sh\nexec sleep 10\n", 0700);
+	snprintf(search, sizeof(search), "%s:%s", dir, before);
+	setenv("PATH", search, 1);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	few.rlim_max = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &few);
+	o.dist_port = 4400;
+	o.peers = peers;
+	k = open_keeper(&o);
+	for (i = 0; i < 60; i++) {
+		snprintf(node, sizeof(node), "x@h%u", i);
+		ed_peer_wanted(k, node);
+	}
+	for (d = k->dials; d; d = d->next, n++)
+		children += d->resolver.child.pid != 0;
+	ok(n == 32 && children <= n, "60 nodes are wanted, %u dialled, by %u children", n, children);
+	ok(seen.unreachables == 60 - n && seen.error == EUSERS, "the others are not: %s", seen.text);
+	ed_peer_wanted(k, "static@far");
+	ok(ed_dialing(k, "static@far"), "one that is configured is dialled");
+	o.keep = keep;
+	ok(!erldist_keeper_configure(k, &o), "one that is to be kept up");
+	ed_peers_timer(k);
+	ok(ed_dialing(k, "kept@far"), "is dialled, too");
+	erldist_keeper_close(k);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	setenv("PATH", before, 1);
+	unlink(path("getent"));
+	free(before);
 }
 
 /* Another child, with the number that one has had, or 0: this may not be chosen */
@@ -671,6 +787,8 @@ int main(void)
 	check_allow();
 	check_admit();
 	check_command();
+	check_deaf_command();
+	check_many_wanted();
 	check_waited_for();
 	check_path();
 	check_name_server();

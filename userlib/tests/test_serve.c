@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -244,7 +245,8 @@ static void spawn_badopt(struct erldist_server *s)
 static void check_answers(void)
 {
 	struct erldist p = { .fd = eventfd(0, EFD_CLOEXEC), .family = 45 };
-	struct erldist_server s = { .epfd = epoll_create1(EPOLL_CLOEXEC), .p = &p, .timer = -1 };
+	struct erldist_server s = { .epfd = epoll_create1(EPOLL_CLOEXEC), .p = &p, .timer = -1,
+				    .waiting_max = 1024 };
 	struct pollfd pfd = { .fd = s.epfd, .events = POLLIN };
 	unsigned int i;
 
@@ -292,7 +294,9 @@ static struct request *request(struct erldist_server *s, int fd)
 
 static void check_replies(void)
 {
-	struct erldist_server s = { .epfd = epoll_create1(EPOLL_CLOEXEC), .timer = -1 };
+	struct erldist_server s = {
+		.epfd = epoll_create1(EPOLL_CLOEXEC), .timer = -1, .waiting_max = 1024,
+	};
 	struct request *rq, *first = NULL;
 	unsigned int i, n = 0;
 	bool lost = true;
@@ -311,6 +315,77 @@ static void check_replies(void)
 		ed_request_free(s.requests);
 	ok(!s.waiting, "none waits any more");
 	close(s.epfd);
+}
+
+/* A reply that waits, with so much memory */
+static void keep_reply(struct erldist_server *s, size_t bytes)
+{
+	struct request *rq = request(s, -1);
+
+	rq->ended = true;
+	if (ed_reserve(&rq->out, bytes))
+		exit(1);
+	rq->out.len = bytes;
+	ed_request_finish(rq);
+}
+
+static void check_large_replies(void)
+{
+	struct erldist_server s = {
+		.epfd = epoll_create1(EPOLL_CLOEXEC), .timer = -1, .waiting_max = 1024,
+	};
+	unsigned int i;
+
+	for (i = 0; i < 100; i++)
+		keep_reply(&s, 1 << 20);
+	ok(s.waiting == 8 && s.waiting_held == 8 << 20, "of 100 MiB of replies %zu are kept",
+	   s.waiting_held);
+	keep_reply(&s, 100 << 20);
+	ok(s.waiting == 1, "one that is larger is kept alone");
+	while (s.requests)
+		ed_request_free(s.requests);
+	ok(!s.waiting_held, "none waits any more");
+	close(s.epfd);
+}
+
+/* Answers that begin something hold what came with the request */
+static void check_large_answers(void)
+{
+	struct erldist p = { .fd = eventfd(0, EFD_CLOEXEC), .family = 45 };
+	struct erldist_server s = {
+		.epfd = epoll_create1(EPOLL_CLOEXEC), .p = &p, .timer = -1, .waiting_max = 1024,
+	};
+	struct erldist_slice word = ed_slice("w\1v", 3);
+	struct request *rq;
+	unsigned int i;
+
+	if (ed_answers_open(&s))
+		ok(false, "a server");
+	peer.full = true;
+	for (i = 0; i < 100; i++) {
+		rq = request(&s, -1);
+		rq->m.size = 1 << 20;
+		ed_answer(&s, &word, &word, rq);
+	}
+	ok(s.answers_n == 8 && s.answers_held == 8 << 20, "of 100 MiB of requests %zu are kept",
+	   s.answers_held);
+	peer.full = false;
+	ed_answers_close(&s);
+	ok(!s.answers_held && !s.requests, "which go with the server");
+	close(s.epfd);
+	close(p.fd);
+}
+
+static void check_descriptors(void)
+{
+	struct rlimit limit, few = { .rlim_cur = 640 };
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	few.rlim_max = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &few);
+	ok(ed_descriptors(16, 16, 1024) == 40, "a part of the descriptors");
+	ok(ed_descriptors(16, 16, 30) == 30 && ed_descriptors(64, 16, 30) == 16, "within bounds");
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void check_talk(void)
@@ -342,6 +417,9 @@ int main(void)
 	check_all_endings();
 	check_answers();
 	check_replies();
+	check_large_replies();
+	check_large_answers();
+	check_descriptors();
 	check_talk();
 	return tap_end();
 }
