@@ -11,6 +11,8 @@
 
 #include "internal.h"
 
+#define LATE_MAX	64	/* messages among which a late reply is looked for */
+
 struct call {
 	struct erldist *p;
 	const char *name;		/* of the destination, for messages */
@@ -77,6 +79,7 @@ static int request(struct call *c)
 	return err;
 }
 
+/* What else comes to the port does not put the deadline off */
 static ssize_t await(struct call *c)
 {
 	ssize_t n;
@@ -87,9 +90,11 @@ static ssize_t await(struct call *c)
 		n = wait ? ed_port_wait(c->port, wait) : 0;
 		if (!n)
 			n = ed_recv(c->port->fd, c->m, wait ? 0 : MSG_DONTWAIT);
+		if (n < 0 || c->m->ref == c->ref)
+			return n == -EAGAIN ? -ETIMEDOUT : n;
 		c->delayed = true;
-	} while (n >= 0 && c->m->ref != c->ref);
-	return n == -EAGAIN ? -ETIMEDOUT : n;
+	} while (wait);
+	return -ETIMEDOUT;
 }
 
 /* After it nothing comes any more, but the reply may have come just before */
@@ -103,11 +108,18 @@ static ssize_t give_up(struct call *c, ssize_t why)
 		},
 	};
 	ssize_t n = ed_send(c->p, &out);
+	int i;
 
 	c->left = n;
-	if (!n)
+	for (i = 0; !n && i < LATE_MAX; i++) {
 		n = ed_recv(c->port->fd, c->m, MSG_DONTWAIT);
-	return n == -EAGAIN ? why : n;
+		if (n >= 0 && c->m->ref == c->ref)
+			return n;
+		n = n < 0 ? n : 0;
+	}
+	/* the next call on the port must not find messages of this one */
+	c->left = c->left || !n;
+	return !n || n == -EAGAIN ? why : n;
 }
 
 /* The reply or DOWN once the request is out, and nothing left behind */

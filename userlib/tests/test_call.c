@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Calls, without anybody to call: bytes, references, reasons, errors of threads. */
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "internal.h"
 #include "tap.h"
@@ -110,6 +113,60 @@ static void check_errors(void)
 	refused(erldist_exitf(&shared, NULL, "{oops"), "{oops");
 }
 
+/* Messages that are no reply come to a port, one after the other, for a while */
+static struct {
+	int fd;
+	int64_t until;
+} junk;
+
+ssize_t recvmsg(int fd, struct msghdr *mh, int flags)
+{
+	if (fd != junk.fd || ed_now() > junk.until) {
+		errno = EAGAIN;
+		return -1;
+	}
+	poll(NULL, 0, flags & MSG_DONTWAIT ? 1 : 10);
+	memcpy(mh->msg_iov[0].iov_base, "j", 1);
+	mh->msg_namelen = 0;
+	mh->msg_controllen = 0;
+	mh->msg_flags = 0;
+	return 1;
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *mh, int flags)
+{
+	(void)fd;
+	(void)mh;
+	(void)flags;
+	return 0;
+}
+
+static void check_deadline(void)
+{
+	struct erldist p = { .self = self, .node = "svc@host", .refs = { .first = 1, .count = 9 } };
+	struct erldist_msg m = ERLDIST_MSG_INIT;
+	struct ed_port *port = calloc(1, sizeof(*port));
+	int64_t begin = ed_now();
+	int fds[2];
+	ssize_t n;
+
+	if (!port || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		exit(1);
+	pthread_mutex_init(&p.lock, NULL);
+	port->fd = fds[0];
+	port->wait_ms = -1;
+	p.idle = port;
+	p.n_idle = 1;
+	junk.fd = fds[0];
+	junk.until = ed_now() + 5000;
+	n = erldist_call_term(&p, "w\1x", 3, "w\1y", 3, &m, 300);
+	ok(n == -ETIMEDOUT && ed_now() - begin < 3000,
+	   "a call ends at its deadline, whatever else comes: %s", erldist_strerror(&p, (int)n));
+	ok(!p.idle, "and its port is not used again");
+	erldist_msg_free(&m);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	check_head();
@@ -119,5 +176,6 @@ int main(void)
 	check_reason("{noproc,1}", -EREMOTEIO);
 	check_reason("normal", -EREMOTEIO);
 	check_errors();
+	check_deadline();
 	return tap_end();
 }
