@@ -3,12 +3,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
 
 #define NAMES_MAX	65536
 #define DRAIN_MS	5000	/* without anything moving */
+#define DRAIN_ALL_MS	15000	/* however slowly it moves */
 #define LOOK_MS		10
 #define LINGER_MS	1000
 
@@ -93,7 +95,16 @@ struct draining {
 	const char *node;
 	struct erldist *p;
 	uint64_t queued;
+	int64_t until;		/* CLOCK_MONOTONIC, in ms */
 };
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
 
 static int add_queued(void *user, const struct erldist_peer_info *info)
 {
@@ -107,9 +118,12 @@ static int add_queued(void *user, const struct erldist_peer_info *info)
 static int add_answer(void *user, const struct erldist_peer_info *info)
 {
 	struct draining *d = user;
+	int64_t left = d->until - now_ms();
 
+	if (left <= 0)
+		return 1;
 	if (!strcmp(info->node, d->node) && info->state == ERLDIST_PEER_STATE_UP)
-		ask_node(d->p, info->name, DRAIN_MS);
+		ask_node(d->p, info->name, left < DRAIN_MS ? (int)left : DRAIN_MS);
 	return 0;
 }
 
@@ -124,7 +138,7 @@ static void drain_queues(struct erldist_keeper *k, struct erldist_observer *o, s
 		if (erldist_peers(o, add_queued, d) || !d->queued)
 			return;
 		i = d->queued < before ? 0 : i + 1;
-		if (i >= DRAIN_MS / LOOK_MS)
+		if (i >= DRAIN_MS / LOOK_MS || now_ms() >= d->until)
 			return;
 		before = d->queued;
 		poll(NULL, 0, LOOK_MS);
@@ -138,7 +152,9 @@ static void drain_queues(struct erldist_keeper *k, struct erldist_observer *o, s
  */
 static void drain(struct erldist_keeper *k)
 {
-	struct draining d = { .node = erldist_keeper_node(k) };
+	struct draining d = {
+		.node = erldist_keeper_node(k), .until = now_ms() + DRAIN_ALL_MS,
+	};
 	struct erldist_observer *o = NULL;
 
 	if (!erldist_observer_open(&o, 0)) {

@@ -352,7 +352,8 @@ ERLDIST_API int erldist_open_to(struct erldist **p, const char *name, const char
  * erldist_close() - end the process
  * @p: the handle, or NULL
  *
- * With a node of its own it waits until what was sent has arrived.
+ * With a node of its own it waits until what was sent has arrived, for 15 seconds at
+ * most; a node that does not end by then is killed.
  */
 ERLDIST_API void erldist_close(struct erldist *p);
 

@@ -255,6 +255,7 @@ struct ed_child {
 bool ed_program_find(char *path, size_t size, const char *program);
 int ed_spawn(struct ed_child *c, char *const argv[], int in, int out, bool quiet);
 bool ed_child_ended(struct ed_child *c);
+bool ed_child_ends(struct ed_child *c, int ms);
 void ed_child_kill(const struct ed_child *c);
 void ed_child_wait(struct ed_child *c);
 
@@ -273,7 +274,10 @@ struct ed_own {
 	int fd;			/* it ends when this is closed; -1 */
 	char named_by[ED_NODE_SIZE];	/* who is to give it a name, or nobody */
 	int within_ms;
+	int close_ms;		/* until it is killed; 0: ED_OWN_CLOSE_MS */
 };
+
+#define ED_OWN_CLOSE_MS	20000	/* longer than it waits for what was sent to arrive */
 
 bool ed_given_name(const char *node);
 bool ed_own_node(const char *node);

@@ -211,7 +211,8 @@ static void tell_end(int fd)
 
 /*
  * It ends when its input has something, or ends: that alone need not come, as who
- * was forked from us may hold it open as well. What was sent has arrived by then.
+ * was forked from us may hold it open as well. What was sent has arrived by then, if
+ * its readers were not too slow.
  */
 void ed_own_close(struct ed_own *own)
 {
@@ -220,5 +221,8 @@ void ed_own_close(struct ed_own *own)
 		close(own->fd);
 	}
 	own->fd = -1;
+	if (ed_child_ends(&own->child, own->close_ms ? own->close_ms : ED_OWN_CLOSE_MS))
+		return;
+	ed_child_kill(&own->child);
 	ed_child_wait(&own->child);
 }

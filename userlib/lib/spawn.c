@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Starting programs that know nothing of whoever starts them. */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -190,6 +191,16 @@ bool ed_child_ended(struct ed_child *c)
 	if (c->pid && wait_for(c, WNOHANG))
 		forget(c);
 	return !c->pid;
+}
+
+/* Whether it ends within the time, which must not be for ever. It is waited for then */
+bool ed_child_ends(struct ed_child *c, int ms)
+{
+	int64_t deadline = ed_deadline(ms);
+
+	while (c->pid && ed_wait(c->fd, POLLIN, deadline) == -EINTR)
+		;
+	return ed_child_ended(c);
 }
 
 void ed_child_kill(const struct ed_child *c)

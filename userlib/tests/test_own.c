@@ -13,7 +13,8 @@
 static const char script[] =
 	"#!/bin/sh\n"
 	"echo own@host\n"
-	"head -c 1 > /dev/null\n";
+	"head -c 1 > /dev/null\n"
+	"exec sleep ${SLOW:-0}\n";
 
 /* Whoever was forked before may live on, and has all that we have */
 static void check_fork(void)
@@ -37,6 +38,23 @@ static void check_fork(void)
 	ok(ed_now() - begin < 4000, "ends though a fork of this program has its input");
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
+}
+
+/* One that waits for a slow reader, for example */
+static void check_slow(void)
+{
+	struct ed_own own = { .fd = -1, .close_ms = 500 };
+	char node[ED_NODE_SIZE] = "";
+	struct ed_error e = { 0 };
+	int64_t begin;
+	int err;
+
+	setenv("SLOW", "20", 1);
+	err = ed_own_open(&e, &own, node);
+	begin = ed_now();
+	ed_own_close(&own);
+	ok(!err && ed_now() - begin < 10000 && !own.child.pid, "one that does not end is ended");
+	unsetenv("SLOW");
 }
 
 static void check_ended(void)
@@ -67,6 +85,7 @@ int main(void)
 	snprintf(search, sizeof(search), "%s:%s", dir, getenv("PATH"));
 	setenv("PATH", search, 1);
 	check_fork();
+	check_slow();
 	check_ended();
 	unlink(path);
 	rmdir(dir);
