@@ -111,9 +111,36 @@ examples()
 	start_program echo "$echo_at" || return
 	check "echo: a call, a message, net_adm:ping" says "{true,came,pong}" \
 		erldist rpc "b@$HOST" interop_cli asks "['svc@$HOST']"
+	without_hosts
 	check "client: a call" prints 42 "${echo_at%/*}/client" "calc@b@$HOST" 19 23
 	check "client: to a node that is not there" fails "epmd on $HOST knows no node" \
 		"${echo_at%/*}/client" "nobody@c@$HOST" 1 2
+}
+
+# text, command for puppet: what it answers
+puppet_says()
+{
+	says "$1" "$(puppet)" <<< "$2"
+}
+
+# A name is of the own node; NAME@NODE, and a NODE, are of this host. echo is there
+without_hosts()
+{
+	check "send to a name of the own node" erldist send echo x
+	check "and of a node of this host" erldist send echo@svc x
+	check "watch a name of the own node" says "down {nobody,svc@$HOST} noproc" \
+		erldist process watch nobody
+	check "and of a node of this host" says "down {nobody,b@$HOST} noproc" \
+		erldist process watch nobody@b
+	check "call a name of a node of this host" prints hello erldist call echo@svc hello
+	check "rpc to a node of this host" prints "b@$HOST" erldist rpc b erlang node '[]'
+	check "node show, peer show without a host" says "b@$HOST up" erldist peer show b
+	check "peer disconnect" erldist peer disconnect --node svc b
+	check "erldist_connect(): a node of this host" puppet_says $'ok\nok' 'connect 10000 b'
+	check "erldist_rpc()" puppet_says "reply b@$HOST" 'rpc 10000 b erlang node []'
+	check "erldist_call()" puppet_says "reply hello" 'call 10000 echo@svc hello'
+	check "what is no node of this host" fails "no node of that name" \
+		erldist send "calc@nosuch" x
 }
 
 another_cookie()

@@ -57,7 +57,6 @@ mistakes()
 		x --cookie-file "$TMP/open"
 	check "a cookie file that is missing is named" refuses "no cookie file /no/file" \
 		x --cookie-file /no/file
-	check "a long name without --long-names" refuses "is a long name" x@a.example.org --cookie c
 	check "a short name with --long-names" refuses "is a short name" x@a --long-names --cookie c
 	check "a visible node" refuses "global" x --visible --cookie c
 	check "a peer without an address" refuses "b=nowhere" x --peer b=nowhere --cookie c
@@ -68,11 +67,13 @@ mistakes()
 
 names()
 {
-	hold_node long@l.example.org --long-names --cookie "$COOKIE" || return
-	check "long to short: the message says so" says "long and one a short name" \
-		erldist ping --node long@l.example.org "b@$HOST"
-	check "short to long: the message says so" says "long and one a short name" \
-		erldist ping --node "ctl@$HOST" long@l.example.org
+	hold_node long@l.example.org --cookie "$COOKIE" || return
+	check "long to short: the message says so" \
+		says "b@$HOST has a short name, long@l.example.org a long one" \
+		erldist ping --node long "b@$HOST"
+	check "short to long: the message says so" \
+		says "long@l.example.org has a long name, ctl@$HOST a short one" \
+		erldist ping --node ctl long@l.example.org
 	check "nor does Erlang connect the two" beam_pings pang "b@$HOST" long@l.example.org
 	end_child "$NODE_PID"
 }

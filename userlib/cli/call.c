@@ -23,6 +23,11 @@ static ssize_t ask(struct cli *c, struct erldist *p, bool remote, const struct e
 	return erldist_call(p, arg[0], t->term, t->len, m, c->timeout_ms);
 }
 
+static int open_for(struct cli *c, struct erldist **p, bool remote)
+{
+	return remote ? local_open(c, p, NULL, c->argv[0]) : local_open_to_dest(c, p);
+}
+
 static int run(struct cli *c, bool remote)
 {
 	struct erldist_term t = ERLDIST_TERM_INIT;
@@ -31,7 +36,7 @@ static int run(struct cli *c, bool remote)
 	int status = 1;
 	ssize_t n;
 
-	if (!parse_term(&t, c->argv[c->argc - 1]) && !local_open(c, &p, NULL, c->argv[0])) {
+	if (!parse_term(&t, c->argv[c->argc - 1]) && !open_for(c, &p, remote)) {
 		n = ask(c, p, remote, &t, &m);
 		if (n < 0)
 			complain("%s", erldist_strerror(p, (int)n));

@@ -92,7 +92,10 @@ int hand_out_dispatch(struct erldist_broker *b);
 
 /* local.c: acting in a local node */
 int local_open(struct cli *c, struct erldist **p, const char *name, const char *dest);
-int local_reach(struct cli *c, struct erldist **p, const char *dest);
+int local_open_to_node(struct cli *c, struct erldist **p, char node[ERLDIST_ATOM_SIZE]);
+int local_open_to_dest(struct cli *c, struct erldist **p);
+int local_reach(struct cli *c, struct erldist **p, struct erldist_term *dest);
+bool same_node(const char *text, const char *node, const char *local);
 int ask_node(struct erldist *p, const char *node, int timeout_ms);
 int parse_term(struct erldist_term *t, const char *text);
 

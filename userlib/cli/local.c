@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Acting in a local node: a process of ours there. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 
 /*
- * dest: whom it is about, or NULL. A process without a name is a client, for which a
- * private node will do; one with a name has to be found by others.
+ * dest: the node, or a destination with its node, that it is about, or NULL. A process
+ * without a name is a client, for which a private node will do; one with a name has to be
+ * found by others.
  */
 int local_open(struct cli *c, struct erldist **p, const char *name, const char *dest)
 {
@@ -18,20 +20,89 @@ int local_open(struct cli *c, struct erldist **p, const char *name, const char *
 	return err;
 }
 
-/*
- * A process whose default destination is dest, and the node of that connected:
- * without it much would succeed without anybody there.
- */
-int local_reach(struct cli *c, struct erldist **p, const char *dest)
+/* For a command whose first argument is a node; node receives its full name */
+int local_open_to_node(struct cli *c, struct erldist **p, char node[ERLDIST_ATOM_SIZE])
 {
-	int err = local_open(c, p, NULL, dest);
+	int err = local_open(c, p, NULL, c->argv[0]);
+	erlang_pid self;
+
+	if (!err)
+		err = erldist_self(*p, &self);
+	return err ? err : erldist_node_name(node, ERLDIST_ATOM_SIZE, c->argv[0], self.node);
+}
+
+/*
+ * The first argument as a destination, local being the node it is seen from, or NULL.
+ * text receives it with its node and host; NULL: it is of the local node.
+ */
+static int parse_dest(struct cli *c, struct erldist_term *dest, char **text, const char *local)
+{
+	struct erldist_parse_options o = {
+		.creation = local ? erldist_creation_of : NULL, .node = local,
+	};
+	int err = erldist_address(dest, c->argv[0], &o);
+	char node[ERLDIST_ATOM_SIZE];
+
+	*text = NULL;
+	if (err)
+		return complain("%s: %s", c->argv[0], o.what ? o.what : erldist_strerror(NULL, err));
+	if (erldist_match(dest->term, dest->len, "~a", node, sizeof(node)) &&
+	    erldist_print(text, dest->term, dest->len, ERLDIST_PRINT_CREATION) < 0)
+		return complain("out of memory");
+	return 0;
+}
+
+/* For a command whose first argument is a destination */
+int local_open_to_dest(struct cli *c, struct erldist **p)
+{
+	struct erldist_term dest = ERLDIST_TERM_INIT;
+	char *text;
+	int err;
+
+	*p = NULL;
+	err = parse_dest(c, &dest, &text, NULL);
+	if (!err)
+		err = local_open(c, p, NULL, text);
+	free(text);
+	erldist_term_free(&dest);
+	return err;
+}
+
+static int connect_to(struct cli *c, struct erldist *p, const char *dest)
+{
+	int err = erldist_connect(p, dest, c->timeout_ms);
 
 	if (err)
-		return err;
-	err = erldist_connect(*p, dest, c->timeout_ms);
-	if (err)
-		complain("%s", erldist_strerror(*p, err));
+		complain("%s", erldist_strerror(p, err));
 	return err;
+}
+
+/*
+ * A process for the destination that is the first argument, whose node is connected:
+ * without that much would succeed though no process is there.
+ */
+int local_reach(struct cli *c, struct erldist **p, struct erldist_term *dest)
+{
+	char *text = NULL;
+	erlang_pid self;
+	int err = local_open_to_dest(c, p);
+
+	if (!err)
+		err = erldist_self(*p, &self);
+	if (!err)
+		err = parse_dest(c, dest, &text, self.node);
+	if (!err && text)
+		err = connect_to(c, *p, text);
+	free(text);
+	return err;
+}
+
+/* Does the text, seen from a local node, mean that node? */
+bool same_node(const char *text, const char *node, const char *local)
+{
+	char full[ERLDIST_ATOM_SIZE];
+
+	return !erldist_node_name(full, sizeof(full), text, local) && !strcmp(full, node);
 }
 
 /* As net_adm:ping/1 does: it answers when all that came before this was handled there */

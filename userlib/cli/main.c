@@ -113,7 +113,9 @@ static int usage(FILE *f, const char *object)
 	for (i = 0; i < COMMANDS; i++)
 		if (!object || !strcmp(object, commands[i].object))
 			fprintf(f, "       erldist %s\n", commands[i].usage);
-	fputs("DEST:   NAME@NODE, {Name, 'Node'}, or a pid like <svc@host.12.0>\n"
+	fputs("NODE:   NAME@HOST, or NAME of this host\n"
+	      "DEST:   NAME of the own node, NAME@NODE, {Name, 'Node@Host'}, or a pid like\n"
+	      "        <svc@host.12.0>\n"
 	      "TERM:   Erlang syntax\n"
 	      "ARGS:   a list in Erlang syntax\n"
 	      "-j:     one JSON object a line (status, show, nodes, watch, monitor, recv, call, rpc)\n"
@@ -244,17 +246,6 @@ static int take_node_option(struct cli *c, const struct node_option *option)
 	return 0;
 }
 
-/* "bob" is bob of this host, as erl -sname has it; a path is none */
-static char *node_name(char *name)
-{
-	char host[HOST_NAME_MAX + 1] = "", *full;
-
-	if (!*name || strpbrk(name, "@:/") || gethostname(host, sizeof(host) - 1))
-		return name;
-	host[strcspn(host, ".")] = 0;
-	return asprintf(&full, "%s@%s", name, host) < 0 ? name : full;
-}
-
 static int take_option(struct cli *c, int opt, int how)
 {
 	switch (opt) {
@@ -265,7 +256,7 @@ static int take_option(struct cli *c, int opt, int how)
 		c->stamps = true;
 		return 0;
 	case OPT_NODE:
-		c->node = node_name(optarg);
+		c->node = optarg;
 		return 0;
 	case OPT_COUNT:
 		return number("--count", optarg, 10, 1000000000, &c->count);
@@ -282,6 +273,14 @@ static int take_option(struct cli *c, int opt, int how)
 	default:
 		return take_node_option(c, &node_options[opt - OPT_NODE_RUN]);
 	}
+}
+
+static bool not_a_node(const char *text)
+{
+	char node[ERLDIST_ATOM_SIZE];
+
+	return erldist_node_name(node, sizeof(node), text, NULL) &&
+	       complain("%s is no node name: NAME or NAME@HOST", text);
 }
 
 static const struct command *find(int argc, char **argv)
@@ -329,8 +328,8 @@ static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
 		wrong_arguments(c, cmd);
 		return usage(stderr, cmd->object);
 	}
-	if (cmd->how & OF_NODE && c->argc)
-		c->argv[0] = node_name(c->argv[0]);
+	if (cmd->how & OF_NODE && c->argc && not_a_node(c->argv[0]))
+		return 1;
 	return cmd->run(c);
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* erldist node show */
-#include <string.h>
 
 #include "cli.h"
 
@@ -15,7 +14,7 @@ static int show_node(void *user, const struct erldist_node_info *n)
 	struct show *s = user;
 	struct out o;
 
-	if (s->only && strcmp(s->only, n->name))
+	if (s->only && !same_node(s->only, n->name, n->name))
 		return 0;
 	s->shown++;
 	out_begin(&o, s->c->json);

@@ -15,7 +15,7 @@ static int show_peer(void *user, const struct erldist_peer_info *p)
 	struct show *s = user;
 	struct out o;
 
-	if (s->only && strcmp(s->only, p->name))
+	if (s->only && !same_node(s->only, p->name, p->node))
 		return 0;
 	s->shown++;
 	out_begin(&o, s->c->json);
@@ -62,19 +62,20 @@ int peer_show(struct cli *c)
 
 int peer_connect(struct cli *c)
 {
+	char node[ERLDIST_ATOM_SIZE];
 	struct erldist *p;
 	erlang_pid self;
 	int err;
 
-	err = local_open(c, &p, NULL, c->argv[0]);
+	err = local_open_to_node(c, &p, node);
 	if (!err) {
-		err = erldist_connect(p, c->argv[0], c->timeout_ms);
+		err = erldist_connect(p, node, c->timeout_ms);
 		if (err)
 			complain("%s", erldist_strerror(p, err));
 	}
 	if (!err) {
 		erldist_self(p, &self);
-		printf("%s is connected to %s\n", self.node, c->argv[0]);
+		printf("%s is connected to %s\n", self.node, node);
 	}
 	erldist_close(p);
 	return err != 0;

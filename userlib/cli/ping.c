@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* erldist ping: what net_adm:ping/1 does. */
-#include <string.h>
 #include <time.h>
 
 #include "cli.h"
@@ -35,14 +34,13 @@ static int ping_node(struct cli *c, struct erldist *p, const char *node, double 
 
 int ping(struct cli *c)
 {
+	char node[ERLDIST_ATOM_SIZE];
 	double begin = now_ms();
 	struct erldist *p;
 	int status = 1;
 
-	if (strlen(c->argv[0]) > ERLDIST_NAME_MAX)
-		return complain("%s is no node name", c->argv[0]);
-	if (!local_open(c, &p, NULL, c->argv[0]))
-		status = ping_node(c, p, c->argv[0], begin);
+	if (!local_open_to_node(c, &p, node))
+		status = ping_node(c, p, node, begin);
 	erldist_close(p);
 	return status;
 }

@@ -2,33 +2,20 @@
 /* erldist send DEST TERM, erldist exit PID REASON */
 #include "cli.h"
 
-/* Not a node alone, which could be connected */
-static bool is_destination(const char *dest)
-{
-	struct erldist_parse_options o = { .creation = erldist_creation_of };
-	struct erldist_term t = ERLDIST_TERM_INIT;
-	int err = erldist_address(&t, dest, &o);
-
-	if (err)
-		complain("%s: %s", dest, o.what ? o.what : erldist_strerror(NULL, err));
-	erldist_term_free(&t);
-	return !err;
-}
-
 static int send_parsed(struct cli *c, const struct erldist_term *t)
 {
+	struct erldist_term dest = ERLDIST_TERM_INIT;
 	struct erldist *p;
 	int err;
 
-	if (!is_destination(c->argv[0]))
-		return 1;
-	err = local_reach(c, &p, c->argv[0]);
+	err = local_reach(c, &p, &dest);
 	if (!err) {
-		err = erldist_send(p, NULL, t->term, t->len);
+		err = erldist_send_term(p, dest.term, dest.len, t->term, t->len, 0);
 		if (err)
 			complain("%s", erldist_strerror(p, err));
 	}
 	erldist_close(p);
+	erldist_term_free(&dest);
 	return err;
 }
 
@@ -46,16 +33,18 @@ int send_term(struct cli *c)
 
 static int exit_parsed(struct cli *c, const erlang_pid *pid, const struct erldist_term *reason)
 {
+	struct erldist_term dest = ERLDIST_TERM_INIT;
 	struct erldist *p;
 	int err;
 
-	err = local_reach(c, &p, c->argv[0]);
+	err = local_reach(c, &p, &dest);
 	if (!err) {
 		err = erldist_exit(p, pid, reason->term, reason->len);
 		if (err)
 			complain("%s: %s", c->argv[0], erldist_strerror(p, err));
 	}
 	erldist_close(p);
+	erldist_term_free(&dest);
 	return err;
 }
 

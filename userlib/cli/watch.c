@@ -20,14 +20,15 @@ static int show(struct cli *c, const struct erldist_msg *m)
 
 int process_watch(struct cli *c)
 {
+	struct erldist_term dest = ERLDIST_TERM_INIT;
 	struct erldist_msg m = ERLDIST_MSG_INIT;
 	struct erldist *p;
 	int status = 1;
 	ssize_t n;
 
-	n = local_reach(c, &p, c->argv[0]);
+	n = local_reach(c, &p, &dest);
 	if (!n) {
-		n = erldist_monitor(p, NULL, NULL, 0);
+		n = erldist_monitor_term(p, dest.term, dest.len, NULL, 0, 0);
 		/* nobody knows the pid, but whoever guesses it */
 		while (!n && m.type != ERLDIST_DOWN) {
 			n = erldist_recv(p, &m, -1);
@@ -39,6 +40,7 @@ int process_watch(struct cli *c)
 			status = show(c, &m);
 	}
 	erldist_msg_free(&m);
+	erldist_term_free(&dest);
 	erldist_close(p);
 	return status;
 }

@@ -154,12 +154,15 @@ ERLDIST_API int erldist_match(const void *term, size_t len, const char *pattern,
  * @user: for @creation
  * @offset: set on error: byte in the text
  * @what: set on error: what is wrong there
+ * @node: of erldist_address(): the local node, whose host is that of nodes written
+ *	without one; NULL: this host, by its short name
  */
 struct erldist_parse_options {
 	int (*creation)(void *user, const char *node, uint32_t *creation);
 	void *user;
 	size_t offset;
 	const char *what;
+	const char *node;
 };
 
 /**
@@ -305,8 +308,9 @@ ERLDIST_API void erldist_msg_free(struct erldist_msg *m);
  *	marked as default, else the first this user may use
  * @flags: 0, ERLDIST_OPEN_WAIT or ERLDIST_OPEN_PRIVATE
  *
- * @node without a host is of this host, by its short name. ``unix:PATH`` asks the
- * broker there, see erldist_broker_open().
+ * @node without a host is the first local node of that name, see
+ * erldist_node_name(). ``unix:PATH`` asks the broker there, see
+ * erldist_broker_open().
  *
  * Where the node is missing, or no node lets this user in, the call fails with
  * -EADDRNOTAVAIL. With WAIT it waits for the node, or for the broker, without limit;
@@ -430,7 +434,8 @@ ERLDIST_API ssize_t erldist_recv(struct erldist *p, struct erldist_msg *m, int t
 /**
  * erldist_connect() - wait until a node is connected
  * @p: the process
- * @dest: NODE, or a destination as for erldist_send(), which becomes the default
+ * @dest: ``NODE@HOST``, ``NODE`` of this host, or a destination with both name and
+ *	host, a pid or ``{Name, 'Node'}`` as for erldist_send(), which becomes the default
  * @timeout_ms: how long to wait; -1: until the kernel gives up
  *
  * Return: 0, -ETIMEDOUT, -EKEYREJECTED (another cookie), -ECONNREFUSED,
@@ -442,9 +447,10 @@ ERLDIST_API int erldist_connect(struct erldist *p, const char *dest, int timeout
 /**
  * erldist_send() - send a message
  * @p: the process
- * @dest: ``NAME@NODE`` (split at the last @ but one), ``NAME`` on the own node,
- *	``{Name, 'Node'}``, a pid or a reference as erldist_print() writes it; NULL:
- *	the destination given to erldist_connect()
+ * @dest: ``NAME`` on the own node, ``NAME@NODE`` on a node of this host,
+ *	``NAME@NODE@HOST`` (split at the last @ but one), ``{Name, 'Node@Host'}``, a pid
+ *	or a reference as erldist_print() writes it; NULL: the destination given to
+ *	erldist_connect()
  * @term: the message
  * @len: its bytes
  *
@@ -559,7 +565,7 @@ ERLDIST_API int erldist_cast(struct erldist *p, const char *dest,
 /**
  * erldist_rpc() - run a function on an Erlang node, as rpc:call/5
  * @p: the process
- * @node: the node
+ * @node: the node, ``NODE@HOST``, or ``NODE`` of this host
  * @module: UTF-8
  * @function: UTF-8
  * @args: the arguments, a list
@@ -694,6 +700,22 @@ ERLDIST_API int erldist_exit(struct erldist *p, const erlang_pid *pid,
  */
 ERLDIST_API int erldist_exitf(struct erldist *p, const erlang_pid *pid,
 			      const char *fmt, ...);
+
+/**
+ * erldist_node_name() - the full name of a node
+ * @node: receives it
+ * @size: of @node; ERLDIST_ATOM_SIZE suffices
+ * @text: ``NODE@HOST``, or ``NODE``, which is of this host
+ * @local: a local node, whose host is meant then; NULL: the host's name up to its
+ *	first dot
+ *
+ * All functions that take a node or a destination as text follow this rule, with the
+ * local node that they act in.
+ *
+ * Return: 0, -EINVAL: it is no name of a node, -ERANGE: @node is too small.
+ */
+ERLDIST_API int erldist_node_name(char *node, size_t size, const char *text,
+				  const char *local);
 
 /**
  * erldist_address() - a destination as a term

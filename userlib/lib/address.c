@@ -35,7 +35,7 @@ static int parse_term(struct erldist_term *t, const char *dest, struct erldist_p
 	int err = erldist_parse(t, dest, o);
 
 	if (!err && !addressable(t))
-		return fail(o, "a destination is NAME@NODE, {Name, 'Node'}, a pid or a reference");
+		return fail(o, "a destination is NAME, NAME@NODE, {Name, 'Node'}, a pid or a reference");
 	return err;
 }
 
@@ -52,31 +52,31 @@ static int put_name(struct erldist_term *t, const char *name, size_t len, const 
 }
 
 /*
- * NAME@NODE is split at the last @ but one, as a name may hold some. With
- * node_alone, a NODE by itself stands for its net_kernel, which every node has.
+ * NAME is of the own node, NAME@NODE of this host, NAME@NODE@HOST is split at the last @
+ * but one, as a name may hold some. With node_alone, what has one @ or none is a node and
+ * stands for its net_kernel, which every node has.
  */
 int ed_address(struct erldist_term *t, const char *dest, struct erldist_parse_options *o,
 	       bool node_alone)
 {
-	const char *host, *at;
+	const char *last = strrchr(dest, '@'), *at;
+	char node[ED_NODE_SIZE];
 
 	t->len = 0;
 	if (!*dest)
 		return fail(o, "no destination given");
 	if (strchr("<{#'", *dest))
 		return parse_term(t, dest, o);
-	host = strrchr(dest, '@');
-	if (!host)
-		return node_alone ? fail(o, "a node is written NAME@HOST")
-				  : put_name(t, dest, strlen(dest), NULL, o);
-	at = memrchr(dest, '@', (size_t)(host - dest));
+	at = last ? memrchr(dest, '@', (size_t)(last - dest)) : NULL;
+	if (!last && !node_alone)
+		return put_name(t, dest, strlen(dest), NULL, o);
 	if (!at && !node_alone)
-		return fail(o, "this is a node; a process on it is NAME@NODE, like echo@svc@host");
-	if (!at)
-		return put_name(t, "net_kernel", 10, dest, o);
-	if (at == dest || at + 1 == host || !host[1])
-		return fail(o, "a destination is NAME@NODE, NODE being alive@host");
-	return put_name(t, dest, (size_t)(at - dest), at + 1, o);
+		at = last;
+	if (at == dest || ed_node_name(NULL, node, at ? at + 1 : dest, o ? o->node : NULL))
+		return fail(o, node_alone ? "a node is NAME or NAME@HOST" :
+			    "a destination is NAME, NAME@NODE or NAME@NODE@HOST");
+	return at ? put_name(t, dest, (size_t)(at - dest), node, o) :
+		    put_name(t, "net_kernel", 10, node, o);
 }
 
 int erldist_address(struct erldist_term *t, const char *dest,
@@ -88,7 +88,7 @@ int erldist_address(struct erldist_term *t, const char *dest,
 int ed_resolve_address(struct erldist *p, struct erldist_term *t, const char *dest,
 		       bool node_alone)
 {
-	struct erldist_parse_options o = { .creation = erldist_creation_of };
+	struct erldist_parse_options o = { .creation = erldist_creation_of, .node = p->node };
 	int err = ed_address(t, dest, &o, node_alone);
 
 	return err ? ed_fail(&p->error, err, "%s: %s", dest,

@@ -445,10 +445,9 @@ int erldist_broker_open(struct erldist_broker **bp, const struct erldist_broker_
 	b->admit = o->admit;
 	b->event = o->event;
 	b->user = o->user;
-	if (!o->node || !ed_node_ok(o->node))
-		return ed_fail(&b->error, -EINVAL, "%s is no node name: NAME@HOST",
-			       o->node ? o->node : "");
-	snprintf(b->node, sizeof(b->node), "%s", o->node);
+	err = ed_local_node(&b->error, b->node, o->node ? o->node : "");
+	if (err)
+		return err;
 	err = ed_broker_address(&b->error, &b->path, o->path ? o->path : "");
 	if (!err)
 		err = begin(b, o->mode ? (mode_t)o->mode : PATH_MODE, o->listen_fd);

@@ -313,20 +313,20 @@ ssize_t erldist_rpc(struct erldist *p, const char *node, const char *module,
 {
 	struct erldist_term dest = ERLDIST_TERM_INIT, request = ERLDIST_TERM_INIT;
 	struct erldist_slice list = ed_slice(args, len);
+	char full[ED_NODE_SIZE];
 	struct call c = {
-		.p = p, .name = node, .m = m, .timeout_ms = timeout_ms < 0 ? -1 : timeout_ms,
+		.p = p, .name = full, .m = m, .timeout_ms = timeout_ms < 0 ? -1 : timeout_ms,
 	};
-	ssize_t n;
+	ssize_t n = ed_node_name(&p->error, full, node, p->node);
 
-	if (!ed_node_ok(node))
-		return ed_fail(&p->error, -EINVAL, "%s is no node name: NAME@HOST", node);
-	n = ed_put_name_at(&dest, "rex", 3, node);
+	if (!n)
+		n = ed_put_name_at(&dest, "rex", 3, full);
 	if (!n)
 		n = rpc_request(p, &request, module, function, &list);
 	if (!n) {
 		c.dest = ed_slice(dest.term, dest.len);
 		c.request = ed_slice(request.term, request.len);
-		n = rpc_result(p, node, m, call(&c));
+		n = rpc_result(p, full, m, call(&c));
 	}
 	erldist_term_free(&dest);
 	erldist_term_free(&request);

@@ -36,10 +36,12 @@ static int copy_text(struct erldist_keeper *k, char **to, const char *text)
 static int peer_name(struct erldist_keeper *k, char node[ED_NODE_SIZE], const char *text,
 		     size_t len)
 {
-	int n = snprintf(node, ED_NODE_SIZE, "%.*s%s", (int)len, text,
-			 memchr(text, '@', len) ? "" : strchr(k->node, '@'));
+	char name[ED_NODE_SIZE];
 
-	return n >= ED_NODE_SIZE || !ed_node_ok(node) ? -EINVAL : 0;
+	if (len >= sizeof(name))
+		return -EINVAL;
+	snprintf(name, sizeof(name), "%.*s", (int)len, text);
+	return ed_node_name(NULL, node, name, k->node);
 }
 
 /* "192.0.2.1:4400", "[2001:db8::1]:4400", "unix:/run/b" */

@@ -19,6 +19,13 @@ static void other_cookie(const struct story *s)
 		 "%s", s->info->name, s->cookie);
 }
 
+static const char *names_of(const char *node)
+{
+	const char *host = strchr(node, '@');
+
+	return host && ed_host_kind(host + 1) ? "long" : "short";
+}
+
 /* Before the handshake: what the keeper met. See enum erldist_unreachable */
 static void unreachable(const struct story *s)
 {
@@ -43,8 +50,10 @@ static void unreachable(const struct story *s)
 			 s->host);
 		return;
 	case ERLDIST_OTHER_NAMES:
-		snprintf(s->text, s->size, "%s: one of the nodes has a long and one a short name; "
-			 "erl -name makes long ones, erl -sname short ones", peer);
+		snprintf(s->text, s->size, "%s has a %s name, %s a %s one, and such nodes cannot "
+			 "connect: the host of a long name has a dot; erl -name makes long names, "
+			 "erl -sname short ones", peer, names_of(peer), s->info->node,
+			 names_of(s->info->node));
 		return;
 	case ERLDIST_NO_ADDRESS:
 		snprintf(s->text, s->size, "%s: the keeper of %s asks no epmd, and has no address "
@@ -128,8 +137,10 @@ static void handshake(const struct story *s)
 			 "OTP 25 or later is", peer);
 		return;
 	case ERLDIST_REASON_WRONG_NAME:
-		snprintf(s->text, s->size, "%s: another node answers at its address; was it "
-			 "started with a long name (erl -name), or is it another's --peer?", peer);
+		snprintf(s->text, s->size, "%s: a node of another name answers at its address: "
+			 "perhaps the same with a %s name (erl %s), which %s cannot connect to; or "
+			 "another's --peer", peer, names_of(peer)[0] == 's' ? "long" : "short",
+			 names_of(peer)[0] == 's' ? "-name" : "-sname", node);
 		return;
 	case ERLDIST_REASON_SAME_NAME:
 		snprintf(s->text, s->size, "a node called %s like this one tried to "

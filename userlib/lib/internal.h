@@ -218,6 +218,8 @@ int ed_format_directive(struct ed_parser *ps, struct erldist_term *t);
 bool ed_node_ok(const char *node);
 int ed_full_name(struct ed_error *e, char node[ED_NODE_SIZE], const char *name,
 		 bool long_names);
+int ed_node_name(struct ed_error *e, char node[ED_NODE_SIZE], const char *text,
+		 const char *near);
 int ed_host_kind(const char *host);
 int ed_put_node(struct ed_error *e, struct erldist_term *t, const char *node);
 
@@ -287,6 +289,9 @@ int ed_no_node(struct ed_error *e, const char *private_failed);
 int ed_own_open(struct ed_error *e, struct ed_own *own, char node[ED_NODE_SIZE]);
 void ed_own_named_by(struct ed_own *own, const char *dest, int timeout_ms);
 void ed_own_close(struct ed_own *own);
+
+/* nodes.c */
+int ed_local_node(struct ed_error *e, char node[ED_NODE_SIZE], const char *text);
 
 /* mirror.c: what an observer has told to exist, since it was resynchronised */
 enum ed_kind { ED_NODE, ED_PEER, ED_NAME };

@@ -339,15 +339,17 @@ int erldist_keeper_configure(struct erldist_keeper *k,
 int erldist_keeper_set_cookie(struct erldist_keeper *k, const char *node, const char *cookie)
 {
 	struct ed_cookie c = { 0 };
-	int err = 0;
+	char full[ED_NODE_SIZE];
+	int err = node ? ed_node_name(&k->error, full, node, k->node) : 0;
 
-	if ((node && !ed_node_ok(node)) || (!node && !cookie))
-		return ed_fail(&k->error, -EINVAL, node ? "%s is no node name" :
-			       "%s: a node has to have a cookie", node ? node : k->node);
+	if (err)
+		return err;
+	if (!node && !cookie)
+		return ed_fail(&k->error, -EINVAL, "%s: a node has to have a cookie", k->node);
 	if (cookie)
 		err = ed_cookie_get(&k->error, &c, cookie, NULL);
 	if (!err) {
-		err = ed_node_cookie(k, node, cookie ? &c : NULL);
+		err = ed_node_cookie(k, node ? full : NULL, cookie ? &c : NULL);
 		if (err)
 			ed_fail(&k->error, err, "the kernel takes no cookie: %s",
 				ed_errno_text(err));

@@ -307,6 +307,18 @@ static bool other_names(const struct erldist_keeper *k, const char *peer)
 	return host && ed_host_kind(host + 1) != ed_host_kind(strchr(k->node, '@') + 1);
 }
 
+static void tell_closed(char *text, size_t size, struct erldist_peer_info *info, bool names)
+{
+	if (!names) {
+		snprintf(text, size, "%s closed the connection in the handshake",
+			 info->name[0] ? info->name : "someone");
+		return;
+	}
+	info->reason = ERLDIST_REASON_UNREACHABLE;
+	info->error = ERLDIST_OTHER_NAMES;
+	erldist_explain(text, size, info, NULL);
+}
+
 static void tell(struct erldist_keeper *k, enum erldist_keeper_event_type type,
 		 const struct erldist_peer_info *info)
 {
@@ -325,10 +337,7 @@ static void tell(struct erldist_keeper *k, enum erldist_keeper_event_type type,
 		snprintf(text, sizeof(text), "%s is up", info->name);
 	else if (type == ERLDIST_KEEPER_FAILED &&
 		 info->reason == ERLDIST_REASON_CONNECTION_CLOSED)
-		snprintf(text, sizeof(text), "%s closed the connection in the handshake%s",
-			 info->name[0] ? info->name : "someone",
-			 other_names(k, info->name) ? ": one of the nodes has a long and one a "
-			 "short name; erl -name makes long ones, erl -sname short ones" : "");
+		tell_closed(text, sizeof(text), &mine, other_names(k, info->name));
 	else
 		erldist_explain(text, sizeof(text), &mine, k->cookie_source);
 	k->event(k->user, &event);

@@ -75,7 +75,10 @@ static int host_name(struct ed_error *e, char *host, size_t size, bool long_name
 	return strchr(host, '.') ? 0 : add_domain(e, host, size);
 }
 
-/* "svc" becomes "svc@host", by the rules of erl -sname or -name */
+/*
+ * "svc" becomes "svc@host", as with erl -sname; with long_names as with erl -name. A
+ * host that is given makes the name long or short.
+ */
 int ed_full_name(struct ed_error *e, char node[ED_NODE_SIZE], const char *name,
 		 bool long_names)
 {
@@ -100,9 +103,32 @@ int ed_full_name(struct ed_error *e, char node[ED_NODE_SIZE], const char *name,
 	if (long_names && !ed_host_kind(strchr(node, '@') + 1))
 		return ed_fail(e, -EINVAL, "%s is a short name, its host has no dot: long names "
 			       "were asked for", node);
-	if (!long_names && ed_host_kind(strchr(node, '@') + 1))
-		return ed_fail(e, -EINVAL, "%s is a long name, its host has a dot: long names have "
-			       "to be asked for (--long-names)", node);
+	return 0;
+}
+
+/* "svc" becomes "svc@host", of the host of near, a node; NULL or "": of this host */
+int ed_node_name(struct ed_error *e, char node[ED_NODE_SIZE], const char *text,
+		 const char *near)
+{
+	const char *at = near ? strchr(near, '@') : NULL;
+	char full[2 * ED_NODE_SIZE];
+
+	if (!at || strchr(text, '@') || strlen(text) > ERLDIST_NAME_MAX)
+		return ed_full_name(e, node, text, false);
+	snprintf(full, sizeof(full), "%s%s", text, at);
+	return ed_full_name(e, node, full, false);
+}
+
+int erldist_node_name(char *node, size_t size, const char *text, const char *local)
+{
+	char full[ED_NODE_SIZE];
+	int err = ed_node_name(NULL, full, text, local);
+
+	if (err)
+		return err;
+	if (strlen(full) >= size)
+		return -ERANGE;
+	memcpy(node, full, strlen(full) + 1);
 	return 0;
 }
 

@@ -1,9 +1,38 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* nodes/1 and node/1 of Erlang. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
+
+struct local {
+	const char *text;
+	char found[ED_NODE_SIZE];
+};
+
+static int is_local(void *user, const struct erldist_node_info *info)
+{
+	struct local *l = user;
+
+	return !ed_node_name(NULL, l->found, l->text, info->name) && !strcmp(l->found, info->name);
+}
+
+/* A local node: the first that the text names, whatever its host; else of this host */
+int ed_local_node(struct ed_error *e, char node[ED_NODE_SIZE], const char *text)
+{
+	struct erldist_observer *o = NULL;
+	struct local l = { .text = text };
+	bool found = false;
+
+	if (!strchr(text, '@')) {
+		found = !erldist_observer_open(&o, 0) && erldist_nodes(o, is_local, &l) > 0;
+		erldist_observer_close(o);
+	}
+	if (found)
+		memcpy(node, l.found, sizeof(l.found));
+	return found ? 0 : ed_full_name(e, node, text, false);
+}
 
 struct view {
 	const char *node;		/* NULL: the first */
@@ -17,9 +46,10 @@ static int find(void *user, const struct erldist_node_info *info)
 {
 	struct view *v = user;
 
-	if (v->node && strcmp(v->node, info->name))
+	if (v->node && (ed_node_name(NULL, v->found, v->node, info->name) ||
+			strcmp(v->found, info->name)))
 		return 0;
-	memcpy(v->found, info->name, strnlen(info->name, sizeof(v->found) - 1));
+	snprintf(v->found, sizeof(v->found), "%s", info->name);
 	return 1;
 }
 

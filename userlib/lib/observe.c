@@ -452,8 +452,10 @@ static int disconnect_one(struct erldist_observer *o, const char *node, const ch
 static int disconnect_where_known(void *user, const struct erldist_peer_info *info)
 {
 	struct wanted *w = user;
+	char peer[ED_NODE_SIZE];
 
-	if (strcmp(info->name, w->peer) || info->state == ERLDIST_PEER_STATE_DOWN)
+	if (info->state == ERLDIST_PEER_STATE_DOWN ||
+	    ed_node_name(NULL, peer, w->peer, info->node) || strcmp(info->name, peer))
 		return 0;
 	w->found++;
 	return disconnect_one(w->o, info->node, info->name, w->connection);
@@ -463,10 +465,15 @@ int erldist_peer_disconnect(struct erldist_observer *o, const char *node, const 
 			    uint64_t connection)
 {
 	struct wanted w = { .peer = peer, .connection = connection, .o = o };
+	char local[ED_NODE_SIZE], remote[ED_NODE_SIZE];
 	int err;
 
-	if (node)
-		return disconnect_one(o, node, peer, connection);
+	if (node) {
+		err = ed_local_node(&o->error, local, node);
+		if (!err)
+			err = ed_node_name(&o->error, remote, peer, local);
+		return err ? err : disconnect_one(o, local, remote, connection);
+	}
 	err = erldist_peers(o, disconnect_where_known, &w);
 	if (!err && !w.found)
 		err = ed_fail(&o->error, -ENOTCONN, "%s is not connected", peer);

@@ -211,10 +211,15 @@ void ed_peer_named_us(struct erldist_keeper *k, const char *node)
 
 int erldist_keeper_connect(struct erldist_keeper *k, const char *node)
 {
+	char full[ED_NODE_SIZE];
 	struct peer *p;
+	int err = ed_node_name(&k->error, full, node, k->node);
 
-	if (!ed_node_ok(node) || !strcmp(node, k->node))
-		return ed_fail(&k->error, -EINVAL, "%s is no name of another node", node);
+	if (err)
+		return err;
+	node = full;
+	if (!strcmp(node, k->node))
+		return ed_fail(&k->error, -EINVAL, "%s is this node", node);
 	if (!ed_config_allows(&k->config, node))
 		return ed_fail(&k->error, -ERLDIST_NOT_ALLOWED, "%s is not in the list of nodes "
 			       "that %s allows", node, k->node);

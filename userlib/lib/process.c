@@ -39,14 +39,12 @@ static int own_address(struct erldist *p, struct erldist_term *t, const char *na
 	char full[ED_NODE_SIZE];
 	int err;
 
-	if (node && !strchr(node, '@')) {
-		err = ed_full_name(&p->error, full, node, false);
+	if (node) {
+		err = ed_local_node(&p->error, full, node);
 		if (err)
 			return err;
 		node = full;
 	}
-	if (node && !ed_node_ok(node))
-		return ed_fail(&p->error, -EINVAL, "%s is no node name: NAME@HOST", node);
 	if (name && node)
 		err = ed_put_name_at(t, name, strlen(name), node);
 	else if (name && strchr(name, '@'))

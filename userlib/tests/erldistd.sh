@@ -46,7 +46,7 @@ only svc.conf ''
 good "svc.conf: svc@$host" "named by the file"
 only svc.conf '# one\n\n ; two\n\tname = other@here \r\nkeep=b\nkeep = c@there\nno-epmd = yes\nno-listen = no'
 good "svc.conf: other@here" "blanks, comments, lists, flags, no line end"
-only svc.conf 'long-names = yes\nname = svc@a.example.org\n'
+only svc.conf 'name = svc@a.example.org\n'
 good "svc@a.example.org" "a long name"
 also .svc.conf 'nonsense'
 also svc.conf.old 'nonsense'
@@ -116,8 +116,8 @@ only svc.conf 'hand-out-mode = 0660\n'
 says "svc.conf: hand-out-mode goes with hand-out"
 only svc.conf 'name = a b@c\n'
 says "svc.conf:1: name: "
-only svc.conf 'name = svc@a.example.org\n'
-says "svc.conf:1: name: svc@a.example.org is a long name"
+only svc.conf 'name = svc@a\nlong-names = yes\n'
+says "svc.conf:1: name: svc@a is a short name"
 only a.conf 'name = svc\n'
 also b.conf '#\nname = svc\n'
 says "b.conf:2: name: svc@$host is the node of $dir/a.conf"

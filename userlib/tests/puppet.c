@@ -155,6 +155,13 @@ static int do_call(char *line, bool remote)
 	return err;
 }
 
+static int do_connect(char *line)
+{
+	int ms = number(&line);
+
+	return done(erldist_connect(p, word(&line), ms));
+}
+
 static int do_send(char *line, bool cast)
 {
 	struct erldist_term t = ERLDIST_TERM_INIT;
@@ -443,6 +450,8 @@ static int obey(char *line)
 		return do_self();
 	if (!strcmp(what, "call") || !strcmp(what, "rpc"))
 		return do_call(line, *what == 'r');
+	if (!strcmp(what, "connect"))
+		return do_connect(line);
 	if (!strcmp(what, "cast") || !strcmp(what, "send"))
 		return do_send(line, *what == 'c');
 	if (!strcmp(what, "link") || !strcmp(what, "unlink"))

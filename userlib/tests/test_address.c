@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Destinations, node names, explanations. */
 #include <string.h>
+#include <unistd.h>
 
 #include "internal.h"
 #include "tap.h"
@@ -18,6 +19,48 @@ static void check_address(const char *dest, const char *want)
 		erldist_print(&text, t.term, t.len, 0);
 		ok(!err && text && !strcmp(text, want), "%s is %s", dest, text ? text : o.what);
 	}
+	free(text);
+	erldist_term_free(&t);
+}
+
+/* Of this host, or of a local node's */
+static void check_host(const char *dest, const char *local, const char *want)
+{
+	struct erldist_parse_options o = { .node = local };
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	char *text = NULL, host[256] = "", all[600];
+	int err = erldist_address(&t, dest, &o);
+
+	gethostname(host, sizeof(host) - 1);
+	host[strcspn(host, ".")] = 0;
+	snprintf(all, sizeof(all), want, host);
+	erldist_print(&text, t.term, t.len, 0);
+	ok(!err && text && !strcmp(text, all), "%s seen from %s is %s", dest,
+	   local ? local : "nowhere", text ? text : o.what);
+	free(text);
+	erldist_term_free(&t);
+}
+
+static void check_node(const char *node, const char *local, const char *want)
+{
+	char full[ERLDIST_ATOM_SIZE] = "", less[4];
+	int err = erldist_node_name(full, sizeof(full), node, local);
+
+	ok(want ? !err && !strcmp(full, want) : err == -EINVAL, "node %s is %s", node, full);
+	if (want)
+		ok(erldist_node_name(less, sizeof(less), node, local) == -ERANGE, "or too long");
+}
+
+static void check_connect(const char *dest, const char *want)
+{
+	struct erldist_parse_options o = { .node = "svc@h" };
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	char *text = NULL;
+	int err = ed_address(&t, dest, &o, true);
+
+	erldist_print(&text, t.term, t.len, 0);
+	ok(!err && text && !strcmp(text, want), "to connect to %s is %s", dest,
+	   text ? text : o.what);
 	free(text);
 	erldist_term_free(&t);
 }
@@ -77,7 +120,6 @@ int main(void)
 	check_address("<b@host.12.0>", "<b@host.12.0>");
 	check_address("#Ref<b@host.1.2.3>", "#Ref<b@host.1.2.3>");
 	check_address("'my proc'", "'my proc'");
-	check_address("b@host", NULL);
 	check_address("@b@host", NULL);
 	check_address("svc@@host", NULL);
 	check_address("svc@b@", NULL);
@@ -87,8 +129,23 @@ int main(void)
 	check_address("{1,'b@host'}", NULL);
 	check_address("<0.12.0>", NULL);
 
+	check_address("b@host.example.org", NULL);
+	check_address("b@", NULL);
+	check_host("echo@svc", NULL, "{echo,svc@%s}");
+	check_host("echo@svc", "own@h.example.org", "{echo,'svc@h.example.org'}");
+	check_host("echo@svc@host", "own@h.example.org", "{echo,svc@host}");
+	check_host("echo", "own@h.example.org", "echo");
+	check_node("bob", "svc@h.example.org", "bob@h.example.org");
+	check_node("bob@a", "svc@h.example.org", "bob@a");
+	check_node("bo b", "svc@h", NULL);
+	check_node("", "svc@h", NULL);
+	check_node("a@b@c", "svc@h", NULL);
+	check_connect("bob", "{net_kernel,bob@h}");
+	check_connect("bob@a.b", "{net_kernel,'bob@a.b'}");
+	check_connect("echo@bob@a", "{echo,bob@a}");
+
 	check_name("svc@host", false, "svc@host");
-	check_name("svc@host.example.org", false, NULL);
+	check_name("svc@host.example.org", false, "svc@host.example.org");
 	check_name("svc@host.example.org", true, "svc@host.example.org");
 	check_name("svc@host", true, NULL);
 	check_name("s.v@host", false, NULL);

@@ -56,8 +56,8 @@ int main(void)
 	good("svc@h.example.org", true, "svc@h.example.org");
 	good("svc@192.0.2.1", true, "svc@192.0.2.1");
 	good("svc@::1", true, "svc@::1");
-	bad("svc@h.example.org", false, "long name");
-	bad("svc@192.0.2.1", false, "long name");
+	good("svc@h.example.org", false, "svc@h.example.org");
+	good("svc@192.0.2.1", false, "svc@192.0.2.1");
 	bad("svc@h", true, "short name");
 	bad("", false, "needs a name");
 	bad("@h", false, "no node name");
