@@ -33,9 +33,9 @@ report()
 {
 	number=$((number + 1))
 	if [ "$1" -eq 0 ]; then
-		echo "ok $number - OTP $OTP: $2"
+		echo "ok $number - ${OTP:+OTP $OTP: }$2"
 	else
-		echo "not ok $number - OTP $OTP: $2"
+		echo "not ok $number - ${OTP:+OTP $OTP: }$2"
 		failed=1
 	fi
 }
@@ -54,7 +54,7 @@ check()
 leave_out()
 {
 	number=$((number + 1))
-	echo "ok $number - OTP $OTP: $2 # SKIP no $1"
+	echo "ok $number - ${OTP:+OTP $OTP: }$2 # SKIP no $1"
 }
 
 # seconds, command...: until it succeeds. What is late is not wrong yet, on a machine
@@ -102,6 +102,17 @@ beam()
 	if ! grep -q '^ok - \|^not ok - ' "$TMP/$name.results" || [ $status -gt 123 ]; then
 		report 1 "$1 ends (status $status)"
 	fi
+}
+
+# command...: a peer that is no Erlang node, and prints results, in INTEROP_TIME seconds
+peer_program()
+{
+	local status=0
+
+	timeout -k 5 $((${INTEROP_TIME:-420} * SLOW)) "$@" > "$TMP/peer.results" 2>&1 < /dev/null ||
+		status=$?
+	number_results < <(cut -c 1-1000 "$TMP/peer.results")
+	[ $status -eq 0 ] || report 1 "${1##*/} ends (status $status)"
 }
 
 # name, options of "erldist node run"...: holds a node; its process is $NODE_PID
@@ -265,14 +276,32 @@ compile()
 	erlc -o "$TMP" "$HERE"/interop*.erl || exit 1
 }
 
+needs_module()
+{
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	[ -d /sys/module/erldist ] || skip "module erldist is not loaded"
+	command -v erldist > /dev/null || skip "no erldist in PATH"
+}
+
+# tests: runs them once, with peers that are no Erlang nodes
+interop_without_otp()
+{
+	needs_module
+	command -v epmd > /dev/null || skip "no epmd"
+	OTP=
+	surroundings
+	epmd -daemon
+	"$1"
+	echo "1..$number"
+	exit $failed
+}
+
 # tests [end]: runs the first for each OTP, then the second once
 interop()
 {
 	local path=$PATH releases=() bin i
 
-	[ "$(id -u)" -eq 0 ] || skip "needs root"
-	[ -d /sys/module/erldist ] || skip "module erldist is not loaded"
-	command -v erldist > /dev/null || skip "no erldist in PATH"
+	needs_module
 	command -v erl > /dev/null || [ -n "$ERL25$ERL27" ] || skip "no Erlang"
 	surroundings
 	for OTP in ${ERLDIST_OTP:-25 27}; do
