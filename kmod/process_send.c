@@ -403,12 +403,16 @@ static int send_local(struct send_op *op, struct erldist_msg *msg)
 	return 0;
 }
 
-/* The peer was forgotten between the look-up and now: it is a new one. */
+/*
+ * The peer was forgotten, since the look-up or since connect(): the operation is
+ * about the one that has its name now. Without a peer it would be about the own
+ * node's process of that name.
+ */
 static int send_renew(struct send_op *op)
 {
 	erldist_peer_put(op->peer);
 	op->peer = NULL;
-	return send_find_peer(op);
+	return send_find_peer(op) ?: send_make_peer(op);
 }
 
 static int send_deliver(struct send_op *op, struct erldist_msg *msg)

@@ -804,4 +804,135 @@ TEST_F_TIMEOUT(connect, nothing_is_sent_again, 60)
 	EXPECT_TRUE(buf_eq(&f.msg, term(&d, "i", 77)));
 }
 
+/*
+ * The peer of a default destination has been forgotten: what is asked for through
+ * it makes a new one, and never means the own node's process of that name or pid.
+ */
+
+FIXTURE(forgotten) {
+	int node;
+	int p;
+};
+
+FIXTURE_SETUP(forgotten)
+{
+	SETUP_ERLDIST();
+	self->node = node_open(&(struct node_config){
+		.name = "k@h", .setup = SETUP_MS, .retry = 1 });
+	ASSERT_LE(0, self->node);
+	self->p = proc("svc", NULL);
+	proc_trap_exit(self->p, true);
+	fcntl(self->p, F_SETFL, O_NONBLOCK);
+}
+
+FIXTURE_TEARDOWN(forgotten)
+{
+}
+
+/* p's default destination is at w@h, which is not connected and then not known */
+static void connect_and_forget(struct __test_metadata *_metadata,
+			       FIXTURE_DATA(forgotten) *self, const struct buf *dest)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+	struct peer_info i;
+
+	ASSERT_EQ(-EINPROGRESS, proc_connect(self->p, dest));
+	ASSERT_EQ(0, call_off(self->node, "w@h", ENETUNREACH));
+	while (!peer_get("k@h", "w@h", &i)) {
+		ASSERT_GT(end, now_ms());
+		while (!node_event(self->node, &i, 0))
+			;
+		sleep_ms(10);
+	}
+	ASSERT_EQ(ENETUNREACH, so_error(self->p));
+}
+
+/* It is wanted; the connection comes, and what was asked for is sent on it */
+static int asked_op(int node, struct frame *f)
+{
+	struct wire w;
+
+	if (node_wait(node, ERLDIST_PENDING_WANTED, NULL) || come_up(&w, node, "w@h") ||
+	    wire_recv(&w, f, WAIT_MS))
+		return -1;
+	return frame_op(f);
+}
+
+TEST_F(forgotten, message)
+{
+	DEFINE_FRAME(f);
+	DEFINE_BUF(d);
+
+	connect_and_forget(_metadata, self, address(&d));
+	ASSERT_EQ(2, write(self->p, "\x61\x07", 2));
+	EXPECT_EQ(OP_REG_SEND, asked_op(self->node, &f));
+}
+
+TEST_F(forgotten, message_without_connecting)
+{
+	struct to to = { .sig_flags = ERLDIST_SIG_F_NOCONNECT };
+	DEFINE_BUF(d);
+
+	connect_and_forget(_metadata, self, address(&d));
+	EXPECT_EQ(-EHOSTUNREACH, proc_sendto(self->p, &to, &d));
+}
+
+TEST_F(forgotten, exit_signal)
+{
+	struct epid pid = { .node = "w@h", .id = 5, .creation = 77 };
+	DEFINE_FRAME(f);
+	DEFINE_BUF(d);
+	DEFINE_BUF(reason);
+
+	connect_and_forget(_metadata, self, term(&d, "p", &pid));
+	ASSERT_LT(0, proc_sendto(self->p, &(struct to){ .op = ERLDIST_SIG_EXIT },
+				 term(&reason, "a", "boom")));
+	EXPECT_EQ(OP_PAYLOAD_EXIT2, asked_op(self->node, &f));
+}
+
+TEST_F(forgotten, link)
+{
+	struct epid pid = { .node = "w@h", .id = 5, .creation = 77 };
+	DEFINE_FRAME(f);
+	DEFINE_BUF(d);
+	DEFINE_MSG(m);
+
+	connect_and_forget(_metadata, self, term(&d, "p", &pid));
+	ASSERT_EQ(0, proc_ask(self->p, &(struct to){ .op = ERLDIST_SIG_LINK }));
+	EXPECT_EQ(-ETIMEDOUT, proc_recv(self->p, &m, 0)) {
+		TH_LOG("there was no answer to wait for, and one came");
+	}
+	EXPECT_EQ(OP_LINK, asked_op(self->node, &f));
+}
+
+/* There is a local process of that name, and it ends */
+TEST_F(forgotten, monitor)
+{
+	int local = proc("x", NULL);
+	DEFINE_FRAME(f);
+	DEFINE_BUF(d);
+	DEFINE_MSG(m);
+
+	connect_and_forget(_metadata, self, address(&d));
+	ASSERT_EQ(0, proc_ask(self->p, &(struct to){ .op = ERLDIST_SIG_MONITOR,
+						     .ref = proc_refs(self->p) }));
+	close(local);
+	EXPECT_EQ(-ETIMEDOUT, proc_recv(self->p, &m, QUIET_MS)) {
+		TH_LOG("the monitor is of the local process");
+	}
+	EXPECT_EQ(OP_MONITOR_P, asked_op(self->node, &f));
+}
+
+/* There is nothing to be ended */
+TEST_F(forgotten, unlink)
+{
+	struct epid pid = { .node = "w@h", .id = 5, .creation = 77 };
+	struct peer_info i;
+	DEFINE_BUF(d);
+
+	connect_and_forget(_metadata, self, term(&d, "p", &pid));
+	EXPECT_EQ(0, proc_ask(self->p, &(struct to){ .op = ERLDIST_SIG_UNLINK }));
+	EXPECT_EQ(-EAGAIN, node_event(self->node, &i, QUIET_MS));
+}
+
 TEST_HARNESS_MAIN
