@@ -559,7 +559,8 @@ static int set_channel(struct erldist_node *node, sockptr_t optval,
 
 static int peer_set_cookie(struct erldist_peer *peer, const u8 *p, size_t len)
 {
-	struct erldist_cookie *cookie = NULL, *old;
+	struct erldist_cookie *cookie = NULL;
+	int err;
 
 	if (len > ERLDIST_COOKIE_MAX)
 		return -EINVAL;
@@ -570,12 +571,9 @@ static int peer_set_cookie(struct erldist_peer *peer, const u8 *p, size_t len)
 		cookie->len = len;
 		memcpy(cookie->data, p, len);
 	}
-	mutex_lock(&peer->node->conf_lock);
-	old = peer->cookie;
-	peer->cookie = cookie;
-	mutex_unlock(&peer->node->conf_lock);
-	kfree_sensitive(old);
-	return 0;
+	err = erldist_peer_set_cookie(peer, &cookie);
+	kfree_sensitive(cookie);
+	return err;
 }
 
 static int peer_act(struct erldist_node *node, struct erldist_peer *peer,
@@ -609,11 +607,26 @@ static int peer_request_valid(const struct erldist_peer_request *pr,
 	return 0;
 }
 
+/* -ESTALE: the peer has just been forgotten, nothing was done */
+static int peer_request_once(struct erldist_node *node,
+			     const struct erldist_peer_request *pr,
+			     const struct etf_atom *name, const u8 *cookie)
+{
+	struct erldist_peer *peer = erldist_peer_make(node, name);
+	int err;
+
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+	err = peer_act(node, peer, pr, cookie);
+	erldist_peer_settle(peer);
+	erldist_peer_put(peer);
+	return err;
+}
+
 static int peer_request(struct erldist_node *node, const u8 *copy,
 			unsigned int len)
 {
 	struct erldist_peer_request pr;
-	struct erldist_peer *peer;
 	struct etf_atom name;
 	int err;
 
@@ -627,12 +640,11 @@ static int peer_request(struct erldist_node *node, const u8 *copy,
 				  .len = pr.name_len };
 	if (!name_ok(&name) || erldist_node_is(node, &name))
 		return -EINVAL;
-	peer = erldist_peer_make(node, &name);
-	if (IS_ERR(peer))
-		return PTR_ERR(peer);
-	err = peer_act(node, peer, &pr, copy + sizeof(pr) + pr.name_len);
-	erldist_peer_settle(peer);
-	erldist_peer_put(peer);
+	do {
+		err = peer_request_once(node, &pr, &name,
+					copy + sizeof(pr) + pr.name_len);
+		cond_resched();
+	} while (err == -ESTALE);
 	return err;
 }
 

@@ -286,6 +286,39 @@ struct erldist_peer *erldist_peer_make(struct erldist_node *node,
 	return old;
 }
 
+/* What a dead peer is to the caller: look it up again, or give up. */
+static int peer_dead_error(const struct erldist_peer *peer)
+{
+	return READ_ONCE(peer->node->dead) ? -ENETDOWN : -ESTALE;
+}
+
+/**
+ * erldist_peer_set_cookie() - change the cookie that is shared with a peer
+ * @peer: the peer
+ * @cookie: the new one, or NULL for the node's; the old one afterwards
+ *
+ * Pairs with peer_work(): a peer with a cookie is not forgotten, and a forgotten
+ * one takes none.
+ *
+ * Context: process context.
+ * Return: 0; -ESTALE the peer was forgotten, look it up again; -ENETDOWN.
+ */
+int erldist_peer_set_cookie(struct erldist_peer *peer,
+			    struct erldist_cookie **cookie)
+{
+	int err = 0;
+
+	mutex_lock(&peer->node->conf_lock);
+	spin_lock_bh(&peer->lock);
+	if (peer->dead)
+		err = peer_dead_error(peer);
+	else
+		swap(peer->cookie, *cookie);
+	spin_unlock_bh(&peer->lock);
+	mutex_unlock(&peer->node->conf_lock);
+	return err;
+}
+
 static int want_limits(struct erldist_node *node, struct erldist_process *by)
 {
 	struct erldist_limits *limits = &node->limits;
@@ -633,7 +666,7 @@ int erldist_peer_admit_locked(struct erldist_peer *peer,
 	int err;
 
 	if (peer->dead)
-		return READ_ONCE(peer->node->dead) ? -ENETDOWN : -ESTALE;
+		return peer_dead_error(peer);
 	if (!erldist_process_alive(by))
 		return -EPIPE;
 	if (noconnect && !peer->open)

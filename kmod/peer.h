@@ -20,7 +20,8 @@ struct erldist_relation;
  *
  * Guarded by lock, a leaf: state and what follows it up to the counters. The
  * channel that is up is a reference. pending and event belong to
- * node->event_lock, cookie to node->conf_lock.
+ * node->event_lock. cookie changes under node->conf_lock and lock, and is read
+ * under either.
  *
  * State changes in erldist_peer_set_state() alone.
  */
@@ -96,6 +97,8 @@ struct erldist_peer *erldist_peer_find(struct erldist_node *node,
 struct erldist_peer *erldist_peer_make(struct erldist_node *node,
 				       const struct etf_atom *name);
 void erldist_peer_put(struct erldist_peer *peer);
+int erldist_peer_set_cookie(struct erldist_peer *peer,
+			    struct erldist_cookie **cookie);
 bool erldist_peer_use(struct erldist_peer *peer);
 int erldist_peer_status(struct erldist_peer *peer, struct erldist_channel *ch);
 int erldist_peer_attempt(struct erldist_peer *peer, struct erldist_channel *ch);

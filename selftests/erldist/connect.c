@@ -935,4 +935,44 @@ TEST_F(forgotten, unlink)
 	EXPECT_EQ(-EAGAIN, node_event(self->node, &i, QUIET_MS));
 }
 
+/*
+ * Peers are used again at about the time when they are forgotten, many at once: a
+ * different moment in each round.
+ */
+#define MANY		100
+#define ROUNDS_MS	2500
+
+static void wait_about(int round)
+{
+	usleep(5000 + 370 * round % 9000);
+}
+
+static int set_cookie(int node, int i, const char *cookie)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "c%d@h", i);
+	return node_peer(node, ERLDIST_PEER_COOKIE, name, cookie, 0, 0);
+}
+
+/* One that has a cookie is not forgotten */
+TEST_F(forgotten, cookie)
+{
+	uint64_t end = now_ms() + ROUNDS_MS;
+	struct node_info k;
+
+	for (int round = 0; now_ms() < end; round++) {
+		for (int i = 0; i < MANY; i++)
+			ASSERT_EQ(0, set_cookie(self->node, i, ""));
+		wait_about(round);
+		for (int i = 0; i < MANY; i++)
+			ASSERT_EQ(0, set_cookie(self->node, i, "other"));
+		sleep_ms(2);
+		ASSERT_EQ(0, node_info("k@h", &k));
+		ASSERT_EQ(MANY, k.peers) {
+			TH_LOG("round %d: a cookie is lost", round);
+		}
+	}
+}
+
 TEST_HARNESS_MAIN
