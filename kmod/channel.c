@@ -140,8 +140,13 @@ static void channel_shutdown(struct erldist_channel *ch)
 {
 	struct sock *sk = ch->sock->sk;
 
-	/* A lingering close would hold up a work that many share. */
+	/*
+	 * A lingering close would hold up a work that many share. sock_no_linger()
+	 * would reset the stream, and lose what was sent last.
+	 */
+	lock_sock(sk);
 	sock_reset_flag(sk, SOCK_LINGER);
+	release_sock(sk);
 	kernel_sock_shutdown(ch->sock, SHUT_RDWR);
 }
 
@@ -744,18 +749,12 @@ static int channel_socket(struct erldist_channel *ch, int fd)
 	return ch->sock ? 0 : -ENOTSOCK;
 }
 
-/* The peer is named beforehand: roles INITIATOR and READY. */
-static int channel_target(struct erldist_channel *ch,
-			  const struct erldist_channel_req *req)
+static int channel_attempt(struct erldist_channel *ch,
+			   const struct etf_atom *name)
 {
-	struct erldist_peer *peer;
+	struct erldist_peer *peer = erldist_peer_make(ch->node, name);
 	int err;
 
-	if (ch->role == ERLDIST_ROLE_ACCEPTOR)
-		return 0;
-	if (erldist_node_is(ch->node, &req->name))
-		return -EINVAL;
-	peer = erldist_peer_make(ch->node, &req->name);
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
 	err = erldist_peer_attempt(peer, ch);
@@ -763,6 +762,23 @@ static int channel_target(struct erldist_channel *ch,
 		erldist_peer_put(peer);
 	else
 		ch->peer = peer;
+	return err;
+}
+
+/* The peer is named beforehand: roles INITIATOR and READY. */
+static int channel_target(struct erldist_channel *ch,
+			  const struct erldist_channel_req *req)
+{
+	int err;
+
+	if (ch->role == ERLDIST_ROLE_ACCEPTOR)
+		return 0;
+	if (erldist_node_is(ch->node, &req->name))
+		return -EINVAL;
+	do {
+		err = channel_attempt(ch, &req->name);
+		cond_resched();
+	} while (err == -ESTALE);
 	return err;
 }
 

@@ -229,13 +229,17 @@ static struct erldist_peer *peer_insert(struct erldist_node *node,
 {
 	struct erldist_peer *old;
 
-	rcu_read_lock();
-	old = rhashtable_lookup_get_insert_key(&node->peers, &new->atom,
-					       &new->hash,
-					       erldist_peer_params);
-	if (!IS_ERR_OR_NULL(old) && !refcount_inc_not_zero(&old->ref))
-		old = ERR_PTR(-EAGAIN);
-	rcu_read_unlock();
+	bool freed;
+
+	/* One without references is not in the table any more: look again. */
+	do {
+		rcu_read_lock();
+		old = rhashtable_lookup_get_insert_key(&node->peers, &new->atom,
+						       &new->hash,
+						       erldist_peer_params);
+		freed = !IS_ERR_OR_NULL(old) && !refcount_inc_not_zero(&old->ref);
+		rcu_read_unlock();
+	} while (freed);
 	return old;
 }
 
@@ -783,7 +787,8 @@ int erldist_peer_status(struct erldist_peer *peer, struct erldist_channel *ch)
  * @peer: the peer
  * @ch: the channel, as initiator
  *
- * Return: 0; -EISCONN connected; -EALREADY another handshake is in progress.
+ * Return: 0; -EISCONN connected; -EALREADY another handshake is in progress;
+ * -ESTALE the peer was forgotten, look it up again; -ENETDOWN.
  */
 int erldist_peer_attempt(struct erldist_peer *peer, struct erldist_channel *ch)
 {
@@ -791,7 +796,7 @@ int erldist_peer_attempt(struct erldist_peer *peer, struct erldist_channel *ch)
 
 	spin_lock_bh(&peer->lock);
 	if (peer->dead)
-		err = -EAGAIN;
+		err = peer_dead_error(peer);
 	else if (peer->state == ERLDIST_PEER_STATE_UP)
 		err = -EISCONN;
 	else if (peer->attempt || peer->accepting || peer->next)
@@ -1217,7 +1222,8 @@ static int peer_wait_up(struct erldist_peer *peer, struct erldist_process *by,
  * @epoch: set to peer->epoch before anything could be decided
  *
  * Context: process context.
- * Return: 0 connected; -EINPROGRESS; why not.
+ * Return: 0 connected; -EINPROGRESS; -ESTALE the peer was forgotten, look it up
+ * again; why not.
  */
 int erldist_peer_connect(struct erldist_peer *peer, struct erldist_process *by,
 			 struct sock *sk, bool wait, u32 *epoch)
@@ -1229,7 +1235,8 @@ int erldist_peer_connect(struct erldist_peer *peer, struct erldist_process *by,
 	spin_lock_bh(&peer->lock);
 	open = peer->open;
 	*epoch = peer->epoch;
-	err = peer->dead ? -EAGAIN : erldist_peer_want_locked(peer, by, &news);
+	err = peer->dead ? peer_dead_error(peer) :
+			   erldist_peer_want_locked(peer, by, &news);
 	spin_unlock_bh(&peer->lock);
 	if (news)
 		erldist_peer_wanted(peer);

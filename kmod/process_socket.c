@@ -296,14 +296,17 @@ int erldist_sock_connect(struct sock *sk, const u8 *term, size_t len,
 		return -ENOTCONN;
 	if (!erldist_process_alive(proc))
 		return -proc->err;
-	target = erldist_target_new(proc, term, len);
-	if (IS_ERR(target))
-		return PTR_ERR(target);
-	err = connect_peer(es, target, wait);
-	if (err && err != -EINPROGRESS)
-		erldist_target_put(target);
-	else
-		set_target(es, target);
+	do {
+		target = erldist_target_new(proc, term, len);
+		if (IS_ERR(target))
+			return PTR_ERR(target);
+		err = connect_peer(es, target, wait);
+		if (err && err != -EINPROGRESS)
+			erldist_target_put(target);
+		else
+			set_target(es, target);
+		cond_resched();
+	} while (err == -ESTALE);
 	return err;
 }
 

@@ -856,31 +856,33 @@ static u32 rx_payload_len(const struct erldist_msg *msg)
 	return (msg->charged ?: msg->used) - msg->body;
 }
 
-/* One whole message: to its mailbox, or to the code that knows the operation */
-static int rx_deliver(struct rx_run *run)
+/*
+ * One whole message: to its mailbox, or to the code that knows the operation.
+ * Returns false when the work must do it. *reason is why the channel must be
+ * closed, an enum erldist_reason: no errno, whose values mean something else.
+ */
+static bool rx_deliver(struct rx_run *run, u8 *reason)
 {
 	struct erldist_channel *ch = run->ch;
 	struct erldist_rx *rx = &ch->rx;
 	struct erldist_msg *msg = rx->msg;
 	struct erldist_process *to = rx->to;
-	int err;
 
 	msg->len = rx_payload_len(msg);
 	if (is_message(&rx->ctl)) {
-		err = erldist_dispatch_message(ch, &rx->ctl, to, msg,
-					       run->may_sleep);
-		if (err == -EAGAIN)
-			return err;
+		if (erldist_dispatch_message(ch, &rx->ctl, to, msg,
+					     run->may_sleep))
+			return false;
 		if (to)
 			erldist_process_put(to);
-		return 0;
+		return true;
 	}
 	if (!run->may_sleep)
-		return -EAGAIN;
-	err = erldist_dispatch_signal(ch, &rx->ctl, msg);
+		return false;
+	*reason = -erldist_dispatch_signal(ch, &rx->ctl, msg);
 	erldist_pool_sub(ch->node, msg->charged);
 	erldist_msg_put_resched(msg);
-	return err;
+	return true;
 }
 
 static void rx_complete(struct rx_run *run)
@@ -888,7 +890,7 @@ static void rx_complete(struct rx_run *run)
 	struct erldist_channel *ch = run->ch;
 	struct erldist_rx *rx = &ch->rx;
 	struct erldist_seq *seq = rx->seq;
-	int err = 0;
+	u8 reason = ERLDIST_REASON_NONE;
 
 	if (seq && rx->frag > 1) {
 		seq->next = rx->frag - 1;
@@ -901,9 +903,7 @@ static void rx_complete(struct rx_run *run)
 		rx_fail(run, ERLDIST_REASON_BAD_CONTROL);
 		return;
 	}
-	if (rx->msg)
-		err = rx_deliver(run);
-	if (err == -EAGAIN) {
+	if (rx->msg && !rx_deliver(run, &reason)) {
 		rx_defer(run);
 		return;
 	}
@@ -913,8 +913,8 @@ static void rx_complete(struct rx_run *run)
 		seq_free(ch, seq);
 	}
 	rx_next_frame(rx);
-	if (err < 0)
-		rx_fail(run, -err);
+	if (reason)
+		rx_fail(run, reason);
 	ch->rx_messages++;
 	rx_spend(run);
 }

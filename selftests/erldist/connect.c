@@ -975,4 +975,34 @@ TEST_F(forgotten, cookie)
 	}
 }
 
+#define WANTED		16	/* at a time, by one process */
+
+/* Nor is a peer that goes a reason to refuse what is asked for */
+TEST_F(forgotten, connect)
+{
+	uint64_t end = now_ms() + ROUNDS_MS;
+	struct peer_info p;
+	char name[16];
+
+	for (int round = 0; now_ms() < end; round++) {
+		for (int i = 0; i < WANTED; i++) {
+			int err;
+
+			snprintf(name, sizeof(name), "c%d@h", i);
+			err = connect_to(self->p, name);
+			/* or the last failure is remembered */
+			ASSERT_TRUE(err == -EINPROGRESS || err == -ENETUNREACH) {
+				TH_LOG("round %d: %s", round, strerror(-err));
+			}
+		}
+		for (int i = 0; i < WANTED; i++) {
+			snprintf(name, sizeof(name), "c%d@h", i);
+			ASSERT_EQ(0, call_off(self->node, name, ENETUNREACH));
+		}
+		while (!node_event(self->node, &p, 0))
+			;
+		wait_about(round);
+	}
+}
+
 TEST_HARNESS_MAIN

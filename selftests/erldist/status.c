@@ -370,6 +370,49 @@ TEST_F(status, overtaken_while_handed_over)
 	EXPECT_EQ(2, i.tag);
 }
 
+static bool lingers(int fd)
+{
+	struct linger l = { 0 };
+	socklen_t len = sizeof(l);
+
+	return getsockopt(fd, SOL_SOCKET, SO_LINGER, &l, &len) || l.l_onoff;
+}
+
+/* The end of a connection changes the stream's flags, which its lock guards */
+TEST_F(status, closed_while_the_stream_is_locked)
+{
+	struct linger linger = { .l_onoff = 1, .l_linger = 10 };
+	struct busy x = { .node = self->node };
+	uint64_t end;
+	pthread_t sender;
+	int sv[2];
+
+	if (!trap_set(&x.trap))
+		SKIP(return, "no userfaultfd here: %s", strerror(errno));
+	stream_pair(CARRIER_TCP4, sv);
+	x.fd = sv[0];
+	ASSERT_EQ(0, setsockopt(sv[0], SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
+	ASSERT_EQ(0, node_accept(self->node, sv[0], 1));
+	self->w.fd = sv[1];
+	ASSERT_EQ(0, wire_initiate(&self->w));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, NULL));
+
+	ASSERT_EQ(0, pthread_create(&sender, NULL, send_trap, &x));
+	ASSERT_TRUE(poll_for(x.trap.fd, POLLIN, WAIT_MS));
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_DISCONNECT, "w@h", NULL, 0, 0));
+	for (end = now_ms() + QUIET_MS; lingers(sv[0]) && now_ms() < end; )
+		sleep_ms(5);
+	EXPECT_TRUE(lingers(sv[0])) {
+		TH_LOG("changed while another has the lock");
+	}
+	ASSERT_EQ(0, trap_fill(&x.trap));
+	pthread_join(sender, NULL);
+	for (end = now_ms() + WAIT_MS; lingers(sv[0]) && now_ms() < end; )
+		sleep_ms(5);
+	EXPECT_FALSE(lingers(sv[0]));
+	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
+}
+
 TEST_F(status, alive_is_replaced_once_the_cookie_is_proven)
 {
 	int p = proc("svc", NULL);
