@@ -170,11 +170,34 @@ static void channel_count_failure(struct erldist_channel *ch)
 	atomic64_inc(&node->failed);
 }
 
+/*
+ * The keeper's answer came, or is not needed any more: the others of that name
+ * look whether they can ask now. Pairs with erldist_peer_ask(): either it finds
+ * that the peer is not asking, or we find its channel, whose peer is set.
+ */
+static void channel_ask_over(struct erldist_channel *ch)
+{
+	struct erldist_node *node = ch->node;
+	struct erldist_channel *other;
+
+	if (!erldist_peer_ask_over(ch->peer, ch))
+		return;
+	spin_lock_bh(&node->channel_lock);
+	list_for_each_entry(other, &node->channels, list) {
+		if (READ_ONCE(other->peer) == ch->peer &&
+		    READ_ONCE(other->state) == CHANNEL_HANDSHAKE)
+			erldist_channel_queue(other, &other->rx_work);
+	}
+	spin_unlock_bh(&node->channel_lock);
+}
+
 static void channel_tell(struct erldist_channel *ch)
 {
-	if (ch->peer)
-		erldist_peer_detach(ch->peer, ch, erldist_channel_reason(ch),
-				    erldist_channel_error(ch));
+	if (!ch->peer)
+		return;
+	channel_ask_over(ch);
+	erldist_peer_detach(ch->peer, ch, erldist_channel_reason(ch),
+			    erldist_channel_error(ch));
 }
 
 /* Runs once, queued by erldist_channel_abort(). */
@@ -481,25 +504,22 @@ static int channel_decide(struct erldist_channel *ch)
 		return channel_refuse(ch, PTR_ERR(peer) == -EINVAL ?
 				      ERLDIST_REASON_BAD_NAME :
 				      ERLDIST_REASON_LIMIT);
-	ch->peer = peer;
+	WRITE_ONCE(ch->peer, peer);
 	if (!READ_ONCE(ch->node->admit))
 		return channel_decided(ch);
-	/* Told together: the flags are those of the tag. */
-	spin_lock_bh(&ch->node->event_lock);
-	peer->asking_flags = ch->hs->peer_flags;
-	WRITE_ONCE(peer->asking, ch->tag);
-	spin_unlock_bh(&ch->node->event_lock);
-	erldist_peer_event(peer, ERLDIST_PENDING_ASKS, ch->tag, 0);
+	erldist_peer_ask(peer, ch);
 	return 0;
 }
 
-/* The keeper was asked; has it answered? */
+/* The keeper is asked, or will be when it has answered about another. */
 static int channel_asked(struct erldist_channel *ch)
 {
 	if (!test_bit(CHANNEL_DENIED, &ch->flags) &&
-	    !test_bit(CHANNEL_ALLOWED, &ch->flags))
+	    !test_bit(CHANNEL_ALLOWED, &ch->flags)) {
+		erldist_peer_ask(ch->peer, ch);
 		return 0;
-	WRITE_ONCE(ch->peer->asking, 0);
+	}
+	channel_ask_over(ch);
 	if (test_bit(CHANNEL_DENIED, &ch->flags))
 		return channel_refuse(ch, ERLDIST_REASON_DENIED);
 	return channel_decided(ch);
@@ -527,6 +547,33 @@ static int hs_failed(struct erldist_channel *ch, int err)
 	return err;
 }
 
+/*
+ * Is it a challenge of ours on another connection? The answer to it would be the
+ * proof there of a peer that does not have the cookie.
+ */
+static bool challenge_is_ours(struct erldist_node *node, u32 challenge)
+{
+	const struct erldist_channel *ch;
+	bool ours = false;
+
+	spin_lock_bh(&node->channel_lock);
+	list_for_each_entry(ch, &node->channels, list) {
+		if (READ_ONCE(ch->state) != CHANNEL_UP)
+			ours |= ch->challenge == challenge;
+	}
+	spin_unlock_bh(&node->channel_lock);
+	return ours;
+}
+
+/* An answer is not sent before its challenge has been compared with ours. */
+static bool hs_reflects(const struct erldist_channel *ch)
+{
+	const struct erldist_hs *hs = ch->hs;
+
+	return hs->state == HS_ST_WAIT_ACK && hs->out_len &&
+	       challenge_is_ours(ch->node, hs->peer_challenge);
+}
+
 /* What a verdict of the state machine asks for */
 static int hs_step(struct erldist_channel *ch, int verdict)
 {
@@ -534,6 +581,10 @@ static int hs_step(struct erldist_channel *ch, int verdict)
 
 	if (verdict < 0)
 		return hs_failed(ch, verdict);
+	if (hs_reflects(ch)) {
+		erldist_channel_abort(ch, ERLDIST_REASON_BAD_HANDSHAKE, 0);
+		return -EPROTO;
+	}
 	if (verdict != HS_UP && verdict != HS_PROVEN) {
 		err = channel_send_hs(ch);
 		if (err) {
@@ -690,7 +741,8 @@ static void hs_setup(struct erldist_channel *ch,
 	hs->creation = ch->node->creation;
 	hs->flags = ch->node->flags;
 	hs->demand = DFLAG_MANDATORY;
-	hs->challenge = get_random_u32();
+	ch->challenge = get_random_u32();
+	hs->challenge = ch->challenge;
 	hs->framing = req->framing;
 	hs->peer_flags = req->flags;
 	hs->peer_creation = req->creation;

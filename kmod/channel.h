@@ -139,6 +139,7 @@ struct erldist_channel {
 	unsigned long flags;
 	u64 connection;
 	u64 tag;
+	u32 challenge;			/* ours, in the handshake */
 	u64 dflags;			/* both sides have */
 	u64 peer_flags;			/* the peer has */
 	bool header_mode;

@@ -243,7 +243,7 @@ static struct erldist_peer *event_pop(struct erldist_node *node,
 		list_del_init(&peer->event);
 		news->pending = peer->pending;
 		news->tag = peer->pending & ERLDIST_PENDING_ASKS &&
-			    peer->asking ? peer->asking : peer->event_tag;
+			    peer->asking ? peer->asking_tag : peer->event_tag;
 		news->connection = peer->event_connection;
 		news->flags = peer->asking_flags;
 		peer->pending = 0;

@@ -435,8 +435,8 @@ static u32 peer_present_state(struct erldist_peer *peer)
 	case ERLDIST_PEER_STATE_WANTED:
 		return ERLDIST_PENDING_WANTED;
 	default:
-		return peer->asking ? ERLDIST_PENDING_ASKS :
-				      ERLDIST_PENDING_DOWN;
+		return READ_ONCE(peer->asking) ? ERLDIST_PENDING_ASKS :
+						 ERLDIST_PENDING_DOWN;
 	}
 }
 
@@ -737,6 +737,53 @@ bool erldist_peer_use(struct erldist_peer *peer)
 		peer->users++;
 	spin_unlock_bh(&peer->lock);
 	return there;
+}
+
+/**
+ * erldist_peer_ask() - have the keeper decide about a connection
+ * @peer: the peer
+ * @ch: the connection, which has told its name
+ *
+ * One connection of a name at a time: another one must not take the place of
+ * the one about which the keeper was told, and which is answered by its tag.
+ *
+ * Context: process context.
+ */
+void erldist_peer_ask(struct erldist_peer *peer,
+		      const struct erldist_channel *ch)
+{
+	bool asks;
+
+	spin_lock_bh(&peer->node->event_lock);
+	asks = !peer->asking;
+	if (asks) {
+		WRITE_ONCE(peer->asking, ch);
+		peer->asking_tag = ch->tag;
+		peer->asking_flags = ch->hs->peer_flags;
+	}
+	spin_unlock_bh(&peer->node->event_lock);
+	if (asks)
+		erldist_peer_event(peer, ERLDIST_PENDING_ASKS, ch->tag, 0);
+}
+
+/**
+ * erldist_peer_ask_over() - the keeper need not decide about a connection any more
+ * @peer: the peer
+ * @ch: the connection
+ *
+ * Return: true: the keeper was asked about it; now another one can ask.
+ */
+bool erldist_peer_ask_over(struct erldist_peer *peer,
+			   const struct erldist_channel *ch)
+{
+	bool over;
+
+	spin_lock_bh(&peer->node->event_lock);
+	over = peer->asking == ch;
+	if (over)
+		WRITE_ONCE(peer->asking, NULL);
+	spin_unlock_bh(&peer->node->event_lock);
+	return over;
 }
 
 /**
@@ -1043,8 +1090,6 @@ void erldist_peer_detach(struct erldist_peer *peer, struct erldist_channel *ch,
 	spin_lock_bh(&peer->lock);
 	if (ch->role == ERLDIST_ROLE_ACCEPTOR)
 		peer->users--;
-	if (peer->asking == ch->tag)
-		peer->asking = 0;
 	up = peer->channel == ch;
 	if (up)
 		peer_down_locked(peer, ch, reason, error, &drop);

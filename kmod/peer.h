@@ -19,8 +19,9 @@ struct erldist_relation;
  * armed work. It is freed after a grace period.
  *
  * Guarded by lock, a leaf: state and what follows it up to the counters. The
- * channel that is up is a reference. pending and event belong to
- * node->event_lock. cookie changes under node->conf_lock and lock, and is read
+ * channel that is up is a reference. pending, what follows it and
+ * event belong to node->event_lock; asking is no reference, and cleared before
+ * its channel goes. cookie changes under node->conf_lock and lock, and is read
  * under either.
  *
  * State changes in erldist_peer_set_state() alone.
@@ -80,8 +81,9 @@ struct erldist_peer {
 	u32 pending;			/* enum erldist_pending */
 	u64 event_tag;
 	u64 event_connection;
-	u64 asking;			/* tag of the connection that asks */
-	u64 asking_flags;		/* what it offers; both are set under event_lock */
+	const struct erldist_channel *asking;	/* the keeper decides about it */
+	u64 asking_tag;
+	u64 asking_flags;		/* what it offers */
 	struct list_head event;		/* node->events */
 	struct erldist_cookie *cookie;
 
@@ -100,6 +102,10 @@ void erldist_peer_put(struct erldist_peer *peer);
 int erldist_peer_set_cookie(struct erldist_peer *peer,
 			    struct erldist_cookie **cookie);
 bool erldist_peer_use(struct erldist_peer *peer);
+void erldist_peer_ask(struct erldist_peer *peer,
+		      const struct erldist_channel *ch);
+bool erldist_peer_ask_over(struct erldist_peer *peer,
+			   const struct erldist_channel *ch);
 int erldist_peer_status(struct erldist_peer *peer, struct erldist_channel *ch);
 int erldist_peer_attempt(struct erldist_peer *peer, struct erldist_channel *ch);
 bool erldist_peer_wants(struct erldist_peer *peer, struct erldist_channel *ch);

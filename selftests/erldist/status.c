@@ -695,6 +695,86 @@ TEST_F(status, admission_of_one_that_has_gone)
 	}
 }
 
+/* Two of one name ask: about each there is an answer of its own, in turn */
+TEST_F(status, admission_of_two_of_a_name)
+{
+	static const uint64_t tags[] = { 21, 22 };
+	struct wire *w[] = { &self->w, &self->w2 };
+	struct peer_info i;
+	int sv[2];
+	DEFINE_BUF(b);
+
+	ask(self->node);
+	for (int n = 0; n < 2; n++) {
+		stream_pair(CARRIER_TCP4, sv);
+		w[n]->fd = sv[1];
+		w[n]->flags |= n ? 0 : 1ULL << 60;
+		ASSERT_EQ(0, node_accept(self->node, sv[0], tags[n]));
+		close(sv[0]);
+		b.len = 0;
+		hs_name(w[n], &b);
+		ASSERT_EQ(0, hs_send(w[n], &b));
+		/* until it has been read: the first one asks */
+		ASSERT_TRUE(poll_for(self->node, POLLIN, WAIT_MS));
+		sleep_ms(n ? QUIET_MS : 0);
+	}
+	for (int n = 0; n < 2; n++) {
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_ASKS, &i));
+		EXPECT_EQ(tags[n], i.tag);
+		EXPECT_EQ(!n, i.flags >> 60 & 1);
+		if (n == 0)
+			EXPECT_EQ(-EAGAIN, node_event(self->node, &i, QUIET_MS));
+		ASSERT_EQ(0, node_peer(self->node, n ? ERLDIST_PEER_ALLOW :
+				       ERLDIST_PEER_DENY, "w@h", NULL, tags[n], 0));
+		ASSERT_EQ(0, hs_recv(w[n], &b, WAIT_MS));
+		EXPECT_TRUE(hs_is_status(&b, n ? "ok" : "not_allowed"));
+	}
+	EXPECT_EQ(0, prove(&self->w2, COOKIE));
+}
+
+/* A challenge of ours comes back on another connection, for us to answer it there */
+TEST_F(status, reflected_to_another_connection)
+{
+	struct node_info k;
+	DEFINE_BUF(b);
+
+	ASSERT_EQ(0, dial(self->node, &self->w, 1, &b));
+	ASSERT_EQ(0, hs_recv(&self->w, &b, WAIT_MS));
+	ASSERT_TRUE(hs_take_challenge(&self->w, &b));
+	wire_init(&self->w2, -1, "evil@h");
+	ASSERT_EQ(0, dialled(self->node, &self->w2, 2));
+	ASSERT_EQ(0, say(&self->w2, "ok"));
+	self->w2.challenge = self->w.peer_challenge;
+	b.len = 0;
+	hs_challenge(&self->w2, &b);
+	ASSERT_EQ(0, hs_send(&self->w2, &b));
+	EXPECT_EQ(-EPIPE, hs_recv(&self->w2, &b, WAIT_MS)) {
+		TH_LOG("it was answered");
+	}
+	ASSERT_EQ(0, node_info("k@h", &k));
+	EXPECT_EQ(ERLDIST_REASON_BAD_HANDSHAKE, k.last_reason);
+	/* the same, of a connection that we began */
+	close(self->w2.fd);
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, NULL));
+	wire_close(&self->w);
+	wire_init(&self->w, -1, "v@h");
+	ASSERT_EQ(0, dialled(self->node, &self->w, 3));
+	ASSERT_EQ(0, say(&self->w, "ok"));
+	b.len = 0;
+	hs_challenge(&self->w, &b);
+	ASSERT_EQ(0, hs_send(&self->w, &b));
+	ASSERT_EQ(0, hs_recv(&self->w, &b, WAIT_MS));
+	ASSERT_TRUE(hs_take_reply(&self->w, &b));
+	wire_init(&self->w2, -1, "u@h");
+	ASSERT_EQ(0, dialled(self->node, &self->w2, 4));
+	ASSERT_EQ(0, say(&self->w2, "ok"));
+	self->w2.challenge = self->w.peer_challenge;
+	b.len = 0;
+	hs_challenge(&self->w2, &b);
+	ASSERT_EQ(0, hs_send(&self->w2, &b));
+	EXPECT_EQ(-EPIPE, hs_recv(&self->w2, &b, WAIT_MS));
+}
+
 /* Strangers that use a peer's name, and do not know the cookie */
 
 /* Messages wait for w; strangers call in its name, and fail each in its way */
