@@ -465,7 +465,7 @@ static int channel_decided(struct erldist_channel *ch)
 
 	if (channel_cookie(ch))
 		return channel_refuse(ch, ERLDIST_REASON_BAD_DIGEST);
-	status = erldist_peer_status(ch->peer, ch);
+	status = erldist_peer_status(ch->peer);
 	if (status < 0) {
 		erldist_channel_abort(ch, ERLDIST_REASON_ALIVE, 0);
 		return status;

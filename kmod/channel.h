@@ -112,7 +112,7 @@ struct erldist_tx {
  * One stream to a peer.
  *
  * References: the stream's sk_user_data (until detached), peer->channel,
- * attempt, accepting or next, and every queued work or armed timer
+ * attempt or next, and every queued work or armed timer
  * (erldist_channel_queue()). Destroyed: by close_work, which runs once, and
  * then by the last reference.
  *

@@ -230,6 +230,21 @@ static __poll_t node_poll(struct file *file, struct socket *sock,
 	return mask;
 }
 
+/*
+ * A question has the tag of the connection that asks. What else is new is about
+ * another one, and told before.
+ */
+static void event_take(struct erldist_peer *peer, struct erldist_peer_news *news)
+{
+	u32 others = peer->pending & ~ERLDIST_PENDING_ASKS;
+
+	news->pending = others ?: peer->pending;
+	news->tag = !others && peer->asking ? peer->asking_tag : peer->event_tag;
+	news->connection = peer->event_connection;
+	news->flags = peer->asking_flags;
+	peer->pending &= ~news->pending;
+}
+
 /* The first peer with news, with a reference, its news taken */
 static struct erldist_peer *event_pop(struct erldist_node *node,
 				      struct erldist_peer_news *news)
@@ -240,13 +255,12 @@ static struct erldist_peer *event_pop(struct erldist_node *node,
 	peer = list_first_entry_or_null(&node->events, struct erldist_peer,
 					event);
 	if (peer) {
-		list_del_init(&peer->event);
-		news->pending = peer->pending;
-		news->tag = peer->pending & ERLDIST_PENDING_ASKS &&
-			    peer->asking ? peer->asking_tag : peer->event_tag;
-		news->connection = peer->event_connection;
-		news->flags = peer->asking_flags;
-		peer->pending = 0;
+		event_take(peer, news);
+		/* While it is in the list, that has the reference. */
+		if (peer->pending)
+			erldist_peer_get(peer);
+		else
+			list_del_init(&peer->event);
 	}
 	spin_unlock_bh(&node->event_lock);
 	return peer;

@@ -373,12 +373,29 @@ static void peer_remove(struct erldist_peer *peer)
 	erldist_peer_put(peer);
 }
 
+/*
+ * News that has not been read keeps its tag where what comes now is about no
+ * connection, or only about one that has failed beside the one that is up. A
+ * connection that asks has its tag in asking_tag.
+ */
+static bool event_has_tag(const struct erldist_peer *peer, u32 pending)
+{
+	switch (pending) {
+	case ERLDIST_PENDING_WANTED:
+	case ERLDIST_PENDING_ASKS:
+		return !peer->pending;
+	case ERLDIST_PENDING_FAILED:
+		return !(peer->pending & ERLDIST_PENDING_UP);
+	default:
+		return true;
+	}
+}
+
 /**
  * erldist_peer_event() - report a state to the node socket
  * @peer: the peer
  * @pending: enum erldist_pending, what is new
- * @tag: of the connection it is about; ERLDIST_PENDING_WANTED is about none, and
- *	leaves the tag of news that nobody has read yet
+ * @tag: of the connection it is about
  * @connection: its number, or 0
  *
  * Context: any, takes node->event_lock.
@@ -389,7 +406,7 @@ void erldist_peer_event(struct erldist_peer *peer, u32 pending, u64 tag,
 	struct erldist_node *node = peer->node;
 
 	spin_lock_bh(&node->event_lock);
-	if (pending != ERLDIST_PENDING_WANTED || !peer->pending)
+	if (event_has_tag(peer, pending))
 		peer->event_tag = tag;
 	peer->pending |= pending;
 	if (connection)
@@ -739,6 +756,12 @@ bool erldist_peer_use(struct erldist_peer *peer)
 	return there;
 }
 
+/* Of two connections begun at once, the one begun by the greater name wins. */
+static bool peer_is_smaller(const struct erldist_peer *peer)
+{
+	return strcmp(peer->node->name, peer->name) > 0;
+}
+
 /**
  * erldist_peer_ask() - have the keeper decide about a connection
  * @peer: the peer
@@ -789,43 +812,28 @@ bool erldist_peer_ask_over(struct erldist_peer *peer,
 /**
  * erldist_peer_status() - answer a node that introduces itself
  * @peer: the peer of that name
- * @ch: its connection, in handshake
  *
  * dist_util:handshake_other_started/1: alive when connected; when we try
- * too, the greater name's attempt wins.
+ * too, the greater name's attempt wins. The node has proven nothing: our own
+ * attempt goes on beside it, and what waits for the peer goes on waiting.
  *
  * Context: process context.
  * Return: enum erldist_hs_status, or -EALREADY: close without a word, another
- * connection is already replacing the present one.
+ * connection that is proven waits to be the peer's.
  */
-int erldist_peer_status(struct erldist_peer *peer, struct erldist_channel *ch)
+int erldist_peer_status(struct erldist_peer *peer)
 {
-	struct erldist_channel *victim = NULL;
 	int status = HS_STATUS_OK;
 
 	spin_lock_bh(&peer->lock);
-	if (peer->next) {
+	if (peer->next)
 		status = -EALREADY;
-	} else if (peer->state == ERLDIST_PEER_STATE_UP) {
+	else if (peer->state == ERLDIST_PEER_STATE_UP)
 		status = HS_STATUS_ALIVE;
-	} else if (peer->attempt) {
-		status = strcmp(peer->node->name, peer->name) > 0 ?
-			 HS_STATUS_NOK : HS_STATUS_OK_SIMULTANEOUS;
-	}
-	if (status == HS_STATUS_OK_SIMULTANEOUS) {
-		victim = peer->attempt;
-		peer->attempt = NULL;
-	}
-	if (status == HS_STATUS_OK || status == HS_STATUS_OK_SIMULTANEOUS) {
-		peer->accepting = ch;
-		if (peer->state != ERLDIST_PEER_STATE_DRAINING)
-			peer_set_state(peer, ERLDIST_PEER_STATE_CONNECTING);
-	}
+	else if (peer->attempt)
+		status = peer_is_smaller(peer) ? HS_STATUS_NOK :
+						 HS_STATUS_OK_SIMULTANEOUS;
 	spin_unlock_bh(&peer->lock);
-	if (victim) {
-		erldist_channel_abort(victim, ERLDIST_REASON_REPLACED, 0);
-		erldist_channel_put(victim);
-	}
 	return status;
 }
 
@@ -834,8 +842,12 @@ int erldist_peer_status(struct erldist_peer *peer, struct erldist_channel *ch)
  * @peer: the peer
  * @ch: the channel, as initiator
  *
- * Return: 0; -EISCONN connected; -EALREADY another handshake is in progress;
- * -ESTALE the peer was forgotten, look it up again; -ENETDOWN.
+ * An accepted handshake that has proven nothing is no reason to refuse it: it
+ * can be a stranger's.
+ *
+ * Return: 0; -EISCONN connected; -EALREADY another attempt of ours is in
+ * progress, or a connection that is proven is about to be the peer's; -ESTALE
+ * the peer was forgotten, look it up again; -ENETDOWN.
  */
 int erldist_peer_attempt(struct erldist_peer *peer, struct erldist_channel *ch)
 {
@@ -846,7 +858,7 @@ int erldist_peer_attempt(struct erldist_peer *peer, struct erldist_channel *ch)
 		err = peer_dead_error(peer);
 	else if (peer->state == ERLDIST_PEER_STATE_UP)
 		err = -EISCONN;
-	else if (peer->attempt || peer->accepting || peer->next)
+	else if (peer->attempt || peer->next)
 		err = -EALREADY;
 	if (!err) {
 		erldist_channel_get(ch);
@@ -878,8 +890,6 @@ bool erldist_peer_wants(struct erldist_peer *peer, struct erldist_channel *ch)
 static struct erldist_channel *peer_unhook_locked(struct erldist_peer *peer,
 						  struct erldist_channel *ch)
 {
-	if (peer->accepting == ch)
-		peer->accepting = NULL;
 	if (peer->attempt == ch) {
 		peer->attempt = NULL;
 		return ch;
@@ -908,6 +918,41 @@ static void peer_take_over_locked(struct erldist_peer *peer,
 	peer->remember = false;
 }
 
+/*
+ * A peer of smaller name answers ok_simultaneous to our attempt, and closes its own
+ * connection then: the one that is proven first must wait for that answer, lest
+ * both are closed.
+ */
+static bool peer_must_wait_locked(const struct erldist_peer *peer,
+				  const struct erldist_channel *ch)
+{
+	return peer->attempt && ch->role == ERLDIST_ROLE_ACCEPTOR &&
+	       peer_is_smaller(peer);
+}
+
+/* Is there a connection that @ch must not take the place of? */
+static bool peer_taken_locked(const struct erldist_peer *peer,
+			      const struct erldist_channel *ch, bool ours)
+{
+	switch (peer->state) {
+	case ERLDIST_PEER_STATE_UP:
+		return peer->next || !ch->replaces;
+	case ERLDIST_PEER_STATE_DRAINING:
+		return peer->next;
+	default:
+		/* One that waits for our attempt gives way to it. */
+		return peer->next && !ours;
+	}
+}
+
+static void channel_end_replaced(struct erldist_channel *ch)
+{
+	if (!ch)
+		return;
+	erldist_channel_abort(ch, ERLDIST_REASON_REPLACED, 0);
+	erldist_channel_put(ch);
+}
+
 /**
  * erldist_peer_adopt() - a handshake is done, the cookie proven
  * @peer: the peer
@@ -915,23 +960,26 @@ static void peer_take_over_locked(struct erldist_peer *peer,
  *
  * Context: process context.
  * Return: 0: it is the connection now; -EINPROGRESS: it will be when the old
- * one has been drained, erldist_channel_resume() says when; -EALREADY: there
- * is another one; -ENETDOWN.
+ * one has been drained, or our attempt has failed, erldist_channel_resume() says
+ * when; -EALREADY: there is another one; -ENETDOWN.
  */
 int erldist_peer_adopt(struct erldist_peer *peer, struct erldist_channel *ch)
 {
-	struct erldist_channel *victim = NULL, *mine, *old = NULL;
+	struct erldist_channel *mine, *old = NULL, *attempt = NULL, *next = NULL;
+	bool ours;
 	int err = 0;
 
 	spin_lock_bh(&peer->lock);
+	ours = peer->attempt == ch;
 	mine = peer_unhook_locked(peer, ch);
 	if (peer->dead) {
 		err = -ENETDOWN;
-	} else if (test_bit(CHANNEL_CLOSING, &ch->flags) || peer->next ||
-		   (peer->state == ERLDIST_PEER_STATE_UP && !ch->replaces)) {
+	} else if (test_bit(CHANNEL_CLOSING, &ch->flags) ||
+		   peer_taken_locked(peer, ch, ours)) {
 		err = -EALREADY;
 	} else if (peer->state == ERLDIST_PEER_STATE_UP ||
-		   peer->state == ERLDIST_PEER_STATE_DRAINING) {
+		   peer->state == ERLDIST_PEER_STATE_DRAINING ||
+		   peer_must_wait_locked(peer, ch)) {
 		err = -EINPROGRESS;
 		erldist_channel_get(ch);
 		peer->next = ch;
@@ -940,20 +988,17 @@ int erldist_peer_adopt(struct erldist_peer *peer, struct erldist_channel *ch)
 			erldist_channel_get(old);
 	} else {
 		peer_take_over_locked(peer, ch);
-		victim = peer->attempt;
+		attempt = peer->attempt;
+		next = peer->next;
 		peer->attempt = NULL;
+		peer->next = NULL;
 	}
 	spin_unlock_bh(&peer->lock);
 	if (mine)
 		erldist_channel_put(mine);
-	if (old) {
-		erldist_channel_abort(old, ERLDIST_REASON_REPLACED, 0);
-		erldist_channel_put(old);
-	}
-	if (victim) {
-		erldist_channel_abort(victim, ERLDIST_REASON_REPLACED, 0);
-		erldist_channel_put(victim);
-	}
+	channel_end_replaced(old);
+	channel_end_replaced(attempt);
+	channel_end_replaced(next);
 	return err;
 }
 
@@ -1017,9 +1062,8 @@ static void peer_went_down(struct erldist_peer *peer,
 }
 
 /*
- * A handshake that a stranger began failed. It says nothing about the real
- * node of that name: what waits for it goes on waiting, and nothing is
- * remembered against our own attempts. Returns true when it is wanted again.
+ * The connection that was proven is over before it was the peer's, and ours has
+ * failed before. Returns true when the peer is wanted again.
  */
 static bool peer_rejected_locked(struct erldist_peer *peer, u8 reason,
 				 int error)
@@ -1040,33 +1084,70 @@ static bool peer_rejected_locked(struct erldist_peer *peer, u8 reason,
 	return false;
 }
 
-static bool peer_idle_locked(const struct erldist_peer *peer)
+/*
+ * A handshake failed that the state does not depend on: a stranger's, perhaps. It
+ * says nothing about the real node of that name, and nothing is remembered
+ * against our own attempts.
+ */
+static void peer_stranger_over_locked(struct erldist_peer *peer, u8 reason,
+				      int error)
 {
-	return peer->state == ERLDIST_PEER_STATE_CONNECTING && !peer->attempt &&
-	       !peer->accepting && !peer->next;
+	if (peer->state == ERLDIST_PEER_STATE_UP ||
+	    peer->state == ERLDIST_PEER_STATE_DRAINING)
+		return;
+	peer->reason = reason;
+	if (peer->state != ERLDIST_PEER_STATE_DOWN)
+		return;
+	peer->error = error;
+	peer->failed++;
+}
+
+/* What becomes of the peer when neither our attempt nor a proven one is left */
+enum peer_over {
+	OVER_FAILED,
+	OVER_WANTED,	/* the keeper must be told */
+	OVER_WAITS,	/* for the peer's connection, which is in its handshake */
+};
+
+static enum peer_over peer_over_locked(struct erldist_peer *peer,
+				       struct erldist_channel *ch, u8 reason,
+				       int error, struct list_head *drop)
+{
+	if (ch->role == ERLDIST_ROLE_ACCEPTOR)
+		return peer_rejected_locked(peer, reason, error) ? OVER_WANTED :
+								   OVER_FAILED;
+	/* nok: the peer's own attempt wins. It is one of the users, or none is. */
+	if (reason == ERLDIST_REASON_NOK && peer->users && !peer->dead) {
+		peer_set_state(peer, ERLDIST_PEER_STATE_WANTED);
+		peer->reason = reason;
+		return OVER_WAITS;
+	}
+	peer_fail_locked(peer, reason, error, drop);
+	return OVER_FAILED;
 }
 
 /* A handshake is over without a connection. */
 static void peer_attempt_over(struct erldist_peer *peer,
 			      struct erldist_channel *ch, u8 reason, int error)
 {
+	enum peer_over over = OVER_FAILED;
 	struct erldist_channel *mine;
-	bool wanted = false;
 	LIST_HEAD(drop);
 
 	spin_lock_bh(&peer->lock);
 	mine = peer_unhook_locked(peer, ch);
-	if (!peer_idle_locked(peer)) {
-		if (peer->state != ERLDIST_PEER_STATE_UP)
-			peer->reason = reason;
-	} else if (ch->role == ERLDIST_ROLE_ACCEPTOR) {
-		wanted = peer_rejected_locked(peer, reason, error);
-	} else {
-		peer_fail_locked(peer, reason, error, &drop);
-	}
+	if (!mine || peer->state != ERLDIST_PEER_STATE_CONNECTING || peer->attempt)
+		peer_stranger_over_locked(peer, reason, error);
+	else if (peer->next)
+		erldist_channel_resume(peer->next);
+	else
+		over = peer_over_locked(peer, ch, reason, error, &drop);
 	spin_unlock_bh(&peer->lock);
-	peer_failed(peer, ch->tag, &drop);
-	if (wanted)
+	if (over == OVER_WAITS)
+		peer_arm(peer, msecs_to_jiffies(peer->node->tick.setup) + 1);
+	else
+		peer_failed(peer, ch->tag, &drop);
+	if (over == OVER_WANTED)
 		erldist_peer_wanted(peer);
 	if (mine)
 		erldist_channel_put(mine);
@@ -1125,7 +1206,7 @@ void erldist_peer_unreachable(struct erldist_peer *peer, int error)
 /* Nobody is about to connect, or has. */
 static bool peer_alone_locked(const struct erldist_peer *peer)
 {
-	return !peer->next && !peer->attempt && !peer->accepting;
+	return !peer->next && !peer->attempt;
 }
 
 /*
@@ -1171,7 +1252,7 @@ static bool peer_drained(struct erldist_peer *peer)
 	peer_set_state(peer, ERLDIST_PEER_STATE_DOWN);
 	next = peer->next;
 	peer->next = NULL;
-	if (next || peer->attempt || peer->accepting)
+	if (next || peer->attempt)
 		peer_set_state(peer, ERLDIST_PEER_STATE_CONNECTING);
 	else if ((peer->n_queued || peer->again ||
 		  peer_related_locked(peer)) && !peer->dead)

@@ -48,8 +48,7 @@ struct erldist_peer {
 	struct erldist_process *wanted_by;	/* while WANTED; a reference */
 	struct erldist_channel *channel;	/* up */
 	struct erldist_channel *attempt;	/* ours, handshake begun */
-	struct erldist_channel *accepting;	/* theirs, allowed, not proven */
-	struct erldist_channel *next;	/* proven, waits for the end of draining */
+	struct erldist_channel *next;	/* proven, waits: for the end of draining, or ours */
 	u64 connection;
 	u64 tag;
 	u64 flags;			/* both sides have */
@@ -106,7 +105,7 @@ void erldist_peer_ask(struct erldist_peer *peer,
 		      const struct erldist_channel *ch);
 bool erldist_peer_ask_over(struct erldist_peer *peer,
 			   const struct erldist_channel *ch);
-int erldist_peer_status(struct erldist_peer *peer, struct erldist_channel *ch);
+int erldist_peer_status(struct erldist_peer *peer);
 int erldist_peer_attempt(struct erldist_peer *peer, struct erldist_channel *ch);
 bool erldist_peer_wants(struct erldist_peer *peer, struct erldist_channel *ch);
 int erldist_peer_adopt(struct erldist_peer *peer, struct erldist_channel *ch);

@@ -246,8 +246,8 @@ TEST_F(status, crossing_with_a_greater_name)
 	ASSERT_EQ(0, dialled(self->node, &self->w, 1));
 	ASSERT_EQ(0, dial(self->node, &self->w2, 2, &b));
 	EXPECT_TRUE(hs_is_status(&b, "ok_simultaneous"));
-	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
 	ASSERT_EQ(0, prove(&self->w2, COOKIE));
+	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
 	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, &i));
 	EXPECT_EQ(2, i.tag);
 }
@@ -459,15 +459,149 @@ TEST_F(status, alive_is_replaced_once_the_cookie_is_proven)
 
 TEST_F(status, dialling_what_is_there)
 {
-	DEFINE_BUF(b);
-
-	/* accepted and not yet proven */
-	ASSERT_EQ(0, dial(self->node, &self->w, 1, &b));
+	/* our own attempt */
+	ASSERT_EQ(0, dialled(self->node, &self->w, 1));
 	EXPECT_EQ(-EALREADY, dialled(self->node, &self->w2, 2));
 	close(self->w2.fd);
-	ASSERT_EQ(0, prove(&self->w, COOKIE));
+	ASSERT_EQ(0, say(&self->w, "ok"));
+	ASSERT_EQ(0, challenge_it(&self->w));
 	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, NULL));
 	EXPECT_EQ(-EISCONN, dialled(self->node, &self->w2, 3));
+}
+
+/* One that has introduced itself and proven nothing keeps the node from nothing */
+TEST_F(status, dialled_beside_a_stranger)
+{
+	static const char * const names[] = { "a@h", "z@h" };
+	struct peer_info i;
+	DEFINE_BUF(b);
+
+	for (size_t n = 0; n < ARRAY_SIZE(names); n++) {
+		wire_init(&self->w, -1, names[n]);
+		wire_init(&self->w2, -1, names[n]);
+		ASSERT_EQ(0, dial(self->node, &self->w2, 1, &b));
+		EXPECT_TRUE(hs_is_status(&b, "ok"));
+		ASSERT_EQ(0, dialled(self->node, &self->w, 2)) {
+			TH_LOG("%s", names[n]);
+		}
+		ASSERT_EQ(0, say(&self->w, "ok"));
+		ASSERT_EQ(0, challenge_it(&self->w));
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, &i));
+		EXPECT_EQ(2, i.tag);
+		EXPECT_EQ(-EPIPE, prove(&self->w2, "a guess"));
+		close(self->w2.fd);
+	}
+}
+
+/* Nor does one of greater name that comes while the node dials */
+TEST_F(status, stranger_beside_what_was_dialled)
+{
+	struct peer_info i;
+	DEFINE_BUF(b);
+
+	wire_init(&self->w, -1, "z@h");
+	wire_init(&self->w2, -1, "z@h");
+	ASSERT_EQ(0, dialled(self->node, &self->w, 1));
+	ASSERT_EQ(0, dial(self->node, &self->w2, 2, &b));
+	EXPECT_TRUE(hs_is_status(&b, "ok_simultaneous"));
+	EXPECT_EQ(-EPIPE, prove(&self->w2, "a guess"));
+	ASSERT_EQ(0, say(&self->w, "ok"));
+	ASSERT_EQ(0, challenge_it(&self->w));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, &i));
+	EXPECT_EQ(1, i.tag);
+}
+
+/* What waits for the peer hears that it is unreachable while a stranger calls */
+TEST_F(status, unreachable_beside_a_stranger)
+{
+	struct to to = { .op = ERLDIST_SIG_MONITOR };
+	int p = proc("svc", NULL);
+	struct peer_info i;
+	DEFINE_BUF(d);
+	DEFINE_BUF(b);
+	DEFINE_MSG(m);
+
+	/* the stranger stays */
+	ASSERT_EQ(0, set_setup(self->node, 5 * WAIT_MS));
+	ASSERT_EQ(0, dial(self->node, &self->w2, 1, &b));
+	to.dest = term(&d, "{aa}", "x", "w@h");
+	to.ref = proc_refs(p);
+	ASSERT_EQ(0, proc_ask(p, &to));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, &i));
+	EXPECT_EQ(ERLDIST_PEER_STATE_WANTED, i.state);
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_UNREACHABLE, "w@h", NULL, 0,
+			       ENETUNREACH));
+	ASSERT_EQ(0, proc_recv(p, &m, WAIT_MS));
+	EXPECT_EQ(ERLDIST_SIG_DOWN, m.op);
+}
+
+/* It has told its name, and the node dials it then: both have begun */
+static int both_began(int node, struct wire *in, struct wire *out, const char *name)
+{
+	DEFINE_BUF(b);
+	int err;
+
+	wire_init(in, -1, name);
+	wire_init(out, -1, name);
+	err = dial(node, in, 2, &b) ?: hs_recv(in, &b, WAIT_MS);
+	if (err || !hs_take_challenge(in, &b))
+		return err ?: -EPROTO;
+	err = dialled(node, out, 1);
+	b.len = 0;
+	hs_reply(in, &b);
+	return err ?: hs_send(in, &b);
+}
+
+/* A smaller name closes its own connection when it answers ours, which must go on */
+TEST_F(status, dialled_before_the_proof_of_a_smaller_name)
+{
+	struct peer_info i;
+	DEFINE_BUF(b);
+
+	ASSERT_EQ(0, both_began(self->node, &self->w2, &self->w, "a@h"));
+	EXPECT_EQ(-ETIMEDOUT, hs_recv(&self->w2, &b, QUIET_MS));
+	ASSERT_EQ(0, say(&self->w, "ok_simultaneous"));
+	close(self->w2.fd);
+	ASSERT_EQ(0, challenge_it(&self->w));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, &i));
+	EXPECT_EQ(1, i.tag);
+	EXPECT_TRUE(usable(&self->w, proc("svc", NULL)));
+
+	/* and where ours fails, it is the one */
+	ASSERT_EQ(0, both_began(self->node, &self->w2, &self->w, "b@h"));
+	EXPECT_EQ(-ETIMEDOUT, hs_recv(&self->w2, &b, QUIET_MS));
+	close(self->w.fd);
+	ASSERT_EQ(0, hs_recv(&self->w2, &b, WAIT_MS));
+	EXPECT_TRUE(hs_take_ack(&self->w2, &b));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, &i));
+	EXPECT_EQ(2, i.tag);
+}
+
+/* A greater name answers nok to ours, and its own connection goes on */
+TEST_F(status, dialled_before_the_proof_of_a_greater_name)
+{
+	int p = proc("svc", NULL);
+	struct peer_info i;
+	DEFINE_FRAME(f);
+	DEFINE_BUF(d);
+	DEFINE_BUF(b);
+
+	ASSERT_LT(0, proc_send(p, fmt(&d, "{aa}", "x", "z@h"), term(&b, "i", 7)));
+	wire_init(&self->w, -1, "z@h");
+	wire_init(&self->w2, -1, "z@h");
+	ASSERT_EQ(0, dial(self->node, &self->w2, 2, &b));
+	ASSERT_EQ(0, dialled(self->node, &self->w, 1));
+	ASSERT_EQ(0, say(&self->w, "nok"));
+	close(self->w.fd);
+	while (!peer_get("k@h", "z@h", &i) && i.state == ERLDIST_PEER_STATE_CONNECTING)
+		sleep_ms(2);
+	EXPECT_EQ(ERLDIST_PEER_STATE_WANTED, i.state);
+	ASSERT_EQ(0, prove(&self->w2, COOKIE));
+	ASSERT_EQ(0, wire_recv(&self->w2, &f, WAIT_MS));
+	EXPECT_TRUE(buf_eq(&f.msg, term(&b, "i", 7)));
+	ASSERT_EQ(0, peer_get("k@h", "z@h", &i));
+	EXPECT_EQ(0, i.lost);
+	EXPECT_EQ(2, i.tag);
 }
 
 TEST_F(status, own_name)
@@ -780,14 +914,12 @@ TEST_F(status, reflected_to_another_connection)
 /* Messages wait for w; strangers call in its name, and fail each in its way */
 TEST_F(status, strangers_lose_no_messages)
 {
-	struct erldist_ticktime t = { .setup = 3000 };
 	int p = proc("svc", NULL);
 	struct peer_info i;
 	DEFINE_BUF(d);
 	DEFINE_BUF(b);
 
-	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t,
-				sizeof(t)));
+	ASSERT_EQ(0, set_setup(self->node, WAIT_MS));
 	fmt(&d, "{aa}", "x", "w@h");
 	for (int n = 0; n < 10; n++)
 		ASSERT_LT(0, proc_send(p, &d, term(&b, "i", n)));
@@ -795,15 +927,12 @@ TEST_F(status, strangers_lose_no_messages)
 	for (int n = 0; n < 3; n++) {
 		ASSERT_EQ(0, dial(self->node, &self->w2, 10 + n, &b));
 		EXPECT_TRUE(hs_is_status(&b, "ok"));
-		if (n == 1) {
+		if (n == 2)
+			break;	/* one that says no more */
+		if (n == 1)
 			EXPECT_EQ(-EPIPE, prove(&self->w2, "a guess"));
-		} else if (n == 2) {
-			EXPECT_TRUE(wire_ends(&self->w2, WAIT_MS)) {
-				TH_LOG("one that says no more");
-			}
-		}
 		close(self->w2.fd);
-		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, &i)) {
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, &i)) {
 			TH_LOG("stranger %d", n);
 		}
 		EXPECT_EQ(ERLDIST_PEER_STATE_WANTED, i.state);

@@ -13,8 +13,8 @@
 
 /**
  * enum erldist_peer_state - down; wanted, someone sends to it and it is not
- *   connected; connecting, a handshake is in progress; up; draining, it went
- *   down and its relations are being told.
+ *   connected; connecting, a handshake that this node began is in progress;
+ *   up; draining, it went down and its relations are being told.
  */
 enum erldist_peer_state {
 	ERLDIST_PEER_STATE_DOWN,
