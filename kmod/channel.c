@@ -4,6 +4,7 @@
  */
 #include <linux/cred.h>
 #include <linux/file.h>
+#include <linux/jhash.h>
 #include <linux/random.h>
 #include <linux/wait_bit.h>
 #include <net/sock.h>
@@ -780,6 +781,10 @@ static struct erldist_channel *channel_alloc(struct erldist_node *node)
 	return ch;
 }
 
+/*
+ * Beyond the limit each handshake ends another one, see channel_make_room(). Those
+ * that are ending count until they have ended, so there are twice as many at most.
+ */
 static int channel_count(struct erldist_channel *ch)
 {
 	struct erldist_node *node = ch->node;
@@ -789,7 +794,66 @@ static int channel_count(struct erldist_channel *ch)
 		return 0;
 	ch->counted = true;
 	return atomic_inc_return(&node->n_handshakes) >
-	       READ_ONCE(node->limits.handshakes) ? -EUSERS : 0;
+	       2ULL * READ_ONCE(node->limits.handshakes) ? -EUSERS : 0;
+}
+
+/* It came by itself, and has not proven that it knows the cookie. */
+static bool channel_is_stranger(const struct erldist_channel *ch)
+{
+	return ch->role == ERLDIST_ROLE_ACCEPTOR &&
+	       READ_ONCE(ch->state) == CHANNEL_HANDSHAKE &&
+	       !test_bit(CHANNEL_CLOSING, &ch->flags);
+}
+
+/* Places for the addresses that strangers come from */
+#define ORIGINS		128
+
+static u32 origin_hash(const struct erldist_channel *ch, u32 seed)
+{
+	return jhash_2words(ch->origin, ch->origin >> 32, seed) % ORIGINS;
+}
+
+/*
+ * End a random one of the strangers whose address has most of them. Addresses
+ * that share a place are one, with another seed each time.
+ */
+static void channel_evict_locked(struct erldist_node *node)
+{
+	u32 count[ORIGINS] = {}, seed = get_random_u32(), most = 0, left, h;
+	struct erldist_channel *ch;
+
+	list_for_each_entry(ch, &node->channels, list) {
+		if (!channel_is_stranger(ch))
+			continue;
+		h = origin_hash(ch, seed);
+		if (++count[h] > count[most])
+			most = h;
+	}
+	left = reciprocal_scale(get_random_u32(), count[most]);
+	list_for_each_entry(ch, &node->channels, list) {
+		if (!channel_is_stranger(ch) || origin_hash(ch, seed) != most)
+			continue;
+		if (!left--) {
+			erldist_channel_abort(ch, ERLDIST_REASON_LIMIT, 0);
+			return;
+		}
+	}
+}
+
+/*
+ * At the limit a handshake that has proven nothing ends: connections that say
+ * nothing must not shut out a node that needs a place for some milliseconds.
+ */
+static void channel_make_room(struct erldist_channel *ch)
+{
+	struct erldist_node *node = ch->node;
+
+	if (!ch->counted || atomic_read(&node->n_handshakes) <=
+			    READ_ONCE(node->limits.handshakes))
+		return;
+	spin_lock_bh(&node->channel_lock);
+	channel_evict_locked(node);
+	spin_unlock_bh(&node->channel_lock);
 }
 
 static int channel_socket(struct erldist_channel *ch, int fd)
@@ -878,6 +942,8 @@ static int channel_attach(struct erldist_channel *ch)
 {
 	int err = erldist_transport_attach(ch);
 
+	if (!err)
+		ch->origin = erldist_transport_origin(ch);
 	if (!test_bit(CHANNEL_CLOSING, &ch->flags))
 		return err;
 	erldist_transport_detach(ch);
@@ -926,6 +992,7 @@ int erldist_channel_hand_over(struct erldist_node *node,
 		channel_undo(ch, err);
 		return err;
 	}
+	channel_make_room(ch);
 	channel_list(ch);
 	/* Data, or the end, may be there already. */
 	erldist_channel_queue(ch, &ch->rx_work);

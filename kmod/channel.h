@@ -140,6 +140,7 @@ struct erldist_channel {
 	u64 connection;
 	u64 tag;
 	u32 challenge;			/* ours, in the handshake */
+	u64 origin;			/* erldist_transport_origin() */
 	u64 dflags;			/* both sides have */
 	u64 peer_flags;			/* the peer has */
 	bool header_mode;
@@ -234,6 +235,7 @@ static inline void erldist_channel_get(struct erldist_channel *ch)
 /* transport.c */
 int erldist_transport_check(struct erldist_channel *ch);
 int erldist_transport_attach(struct erldist_channel *ch);
+u64 erldist_transport_origin(const struct erldist_channel *ch);
 void erldist_transport_detach(struct erldist_channel *ch);
 int erldist_transport_send(struct erldist_channel *ch, struct kvec *vec,
 			   unsigned int n, size_t len, int flags);

@@ -9,6 +9,7 @@
 #include <linux/net.h>
 #include <net/af_unix.h>
 #include <net/inet_sock.h>
+#include <net/ipv6.h>
 #include <net/sock.h>
 #include <net/tcp.h>
 #include <net/tls.h>
@@ -255,6 +256,32 @@ int erldist_transport_attach(struct erldist_channel *ch)
 		return 0;
 	erldist_transport_detach(ch);
 	return err == -EEXIST ? -EBUSY : err;
+}
+
+/**
+ * erldist_transport_origin() - where a stream comes from
+ * @ch: the channel, attached
+ *
+ * For limits: an IPv4 address, or the network that one IPv6 host has for itself.
+ *
+ * Return: a number; 0 for AF_UNIX.
+ */
+u64 erldist_transport_origin(const struct erldist_channel *ch)
+{
+	const struct sock *sk = ch->sock->sk;
+
+	switch (sk->sk_family) {
+	case AF_INET:
+		return 0xffff00000000ULL | be32_to_cpu(sk->sk_daddr);
+#if IS_ENABLED(CONFIG_IPV6)
+	case AF_INET6:
+		if (ipv6_addr_v4mapped(&sk->sk_v6_daddr))
+			return get_unaligned_be64(&sk->sk_v6_daddr.s6_addr[8]);
+		return get_unaligned_be64(&sk->sk_v6_daddr);
+#endif
+	default:
+		return 0;
+	}
 }
 
 /* Nothing is wrong with the stream: it is to be tried again later. */

@@ -1142,38 +1142,87 @@ static bool handshakes_are(uint32_t n)
 	return i.handshakes == n;
 }
 
+/* A stream of which nothing comes, from one address or without any */
+static int silent(int node, enum carrier carrier)
+{
+	int sv[2], err;
+
+	stream_pair(carrier, sv);
+	err = node_accept(node, sv[0], 0);
+	close(sv[0]);
+	return err ?: sv[1];
+}
+
+static int ended(const int *fd, int n)
+{
+	int k = 0;
+
+	while (n--)
+		k += !!(poll_now(fd[n]) & POLLHUP);
+	return k;
+}
+
+#define HANDSHAKES	64
+
 TEST_F(status, handshakes_at_a_time)
 {
-	int far[64], sv[2];
+	int far[2 * HANDSHAKES];
 
 	/* none ends by itself */
 	ASSERT_EQ(0, set_setup(self->node, 5 * WAIT_MS));
-	for (int n = 0; n < 64; n++) {
-		stream_pair(CARRIER_UNIX, sv);
-		ASSERT_EQ(0, node_accept(self->node, sv[0], 0));
-		close(sv[0]);
-		far[n] = sv[1];
+	for (int n = 0; n < HANDSHAKES; n++) {
+		far[n] = silent(self->node, CARRIER_UNIX);
+		ASSERT_LE(0, far[n]);
 	}
-	stream_pair(CARRIER_UNIX, sv);
-	EXPECT_EQ(-EUSERS, node_accept(self->node, sv[0], 0));
-	EXPECT_TRUE(handshakes_are(64));
-	close(far[0]);
-	EXPECT_TRUE(handshakes_are(63));
-	EXPECT_EQ(0, node_accept(self->node, sv[0], 0)) {
-		TH_LOG("room again");
+	EXPECT_TRUE(handshakes_are(HANDSHAKES));
+	EXPECT_EQ(0, ended(far, HANDSHAKES));
+	/* for each that comes now another one goes */
+	for (int n = HANDSHAKES; n < 2 * HANDSHAKES; n++) {
+		far[n] = silent(self->node, CARRIER_UNIX);
+		ASSERT_LE(0, far[n]);
+		ASSERT_TRUE(handshakes_are(HANDSHAKES));
+		EXPECT_EQ(0, ended(far + n, 1));
 	}
+	EXPECT_EQ(HANDSHAKES, ended(far, 2 * HANDSHAKES));
+	/* not the oldest ones, nor the newest */
+	EXPECT_GT(HANDSHAKES, ended(far, HANDSHAKES));
+	EXPECT_LT(HANDSHAKES / 4, ended(far, HANDSHAKES));
 	/* whom the node calls does not count: strangers cannot keep it from that */
 	ASSERT_EQ(0, dialled(self->node, &self->w2, 1));
 	ASSERT_EQ(0, say(&self->w2, "ok"));
 	ASSERT_EQ(0, challenge_it(&self->w2));
 	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, NULL));
-	close(self->w2.fd);
-	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, NULL));
-	/* connections that are up do not count */
-	close(far[1]);
-	EXPECT_TRUE(handshakes_are(63));
+	EXPECT_EQ(HANDSHAKES, ended(far, 2 * HANDSHAKES));
+	/* connections that are up do not count, and stay */
 	self->w.fd = -1;
-	EXPECT_EQ(0, wire_connect(&self->w, self->node, CARRIER_UNIX,
+	snprintf(self->w.name, sizeof(self->w.name), "v@h");
+	ASSERT_EQ(0, wire_connect(&self->w, self->node, CARRIER_UNIX,
+				  ERLDIST_ROLE_ACCEPTOR));
+	EXPECT_EQ(HANDSHAKES + 1, ended(far, 2 * HANDSHAKES));
+	for (int n = 0; n < HANDSHAKES; n++)
+		ASSERT_LE(0, silent(self->node, CARRIER_UNIX));
+	EXPECT_TRUE(usable(&self->w, proc("svc", NULL)));
+}
+
+/* Strangers of one address end each other, and none of another address */
+TEST_F(status, handshakes_of_another_address)
+{
+	int far[8], n;
+	DEFINE_BUF(b);
+
+	ASSERT_EQ(0, set_setup(self->node, 5 * WAIT_MS));
+	for (n = 0; n < 8; n++) {
+		far[n] = silent(self->node, CARRIER_UNIX);
+		ASSERT_LE(0, far[n]);
+	}
+	for (n = 0; n < 2 * HANDSHAKES; n++)
+		ASSERT_LE(0, silent(self->node, CARRIER_TCP4));
+	self->w.fd = -1;
+	snprintf(self->w.name, sizeof(self->w.name), "v@h");
+	ASSERT_EQ(0, dial(self->node, &self->w2, 1, &b));
+	close(self->w2.fd);
+	EXPECT_EQ(0, ended(far, 8));
+	ASSERT_EQ(0, wire_connect(&self->w, self->node, CARRIER_UNIX,
 				  ERLDIST_ROLE_ACCEPTOR));
 }
 

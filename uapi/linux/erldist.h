@@ -103,7 +103,7 @@ struct erldist_limits {
 	__aligned_u64 send_queue;	/* bytes queued to one peer */
 	__u32 stall;			/* time a full pool may hold up a channel a minute */
 	__u32 peers;
-	__u32 handshakes;		/* channels that are not up yet */
+	__u32 handshakes;		/* accepted and not proven; beyond it one ends */
 	__u32 processes;
 	__u32 relations;		/* links and monitors of one process */
 	__u32 node_relations;		/* of all processes of the node */
