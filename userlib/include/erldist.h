@@ -1278,9 +1278,10 @@ enum erldist_auto_connect {
  * @listen_max: see @listen_min
  * @dist_port: if not 0, the port of every node, which no epmd is asked for
  * @auto_connect: enum erldist_auto_connect
- * @handshakes: connections that are not up yet; 0: the kernel's limit
+ * @handshakes: accepted connections that are not up yet; 0: the kernel's limit. Beyond
+ *	it a new one ends another one, of the address that has most of them
  * @connections: that were accepted; 0: any number
- * @per_address: that were accepted from one address; 0: any number
+ * @per_address: that were accepted from one address; 0: 256
  * @node_fd: if not 0, the socket of the node, which another keeper had: it goes on
  *	as it is, with its creation and its connections
  * @epmd_fd: if not 0, its connection to epmd

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Connections that were accepted, as far as somebody wants to know: where they
- * are from, for who decides about them, and how many there are, for limits. The
- * duplicate of a stream tells when the kernel, or the peer, has ended it.
+ * Connections that were accepted: where they are from, for the decision about them,
+ * and how many there are, for limits. The duplicate of a stream tells when the
+ * kernel, or the peer, has ended it.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -13,16 +13,6 @@
 #include <unistd.h>
 
 #include "keeper.h"
-
-static bool limited(const struct erldist_keeper *k)
-{
-	return k->config.connections || k->config.per_address;
-}
-
-static bool asked_about(const struct erldist_keeper *k)
-{
-	return k->config.allow || k->config.admit || k->config.ask;
-}
 
 /* All of the paths are one */
 static bool same_host(const union address *a, const union address *b)
@@ -42,15 +32,13 @@ const char *ed_accepted_refuse(struct erldist_keeper *k, const union address *fr
 	const struct accepted *c;
 	uint32_t all = 0, same = 0;
 
-	if (!limited(k))
-		return NULL;
 	for (c = k->accepted; c; c = c->next) {
 		all++;
 		same += same_host(&c->from, from);
 	}
 	if (k->config.connections && all >= k->config.connections)
 		return "the limit of accepted connections is reached";
-	if (k->config.per_address && same >= k->config.per_address)
+	if (same >= k->config.per_address)
 		return "the limit of connections from one address is reached";
 	return NULL;
 }
@@ -75,11 +63,8 @@ static void on_end(struct source *s, uint32_t events)
 
 void ed_accepted_add(struct erldist_keeper *k, int fd, uint64_t tag, const union address *from)
 {
-	struct accepted *c;
+	struct accepted *c = calloc(1, sizeof(*c));
 
-	if (!limited(k) && !asked_about(k))
-		return;
-	c = calloc(1, sizeof(*c));
 	if (!c)
 		return;
 	c->k = k;
@@ -101,15 +86,6 @@ static struct accepted *find(struct erldist_keeper *k, uint64_t tag)
 		if (c->tag == tag)
 			return c;
 	return NULL;
-}
-
-/* Nobody asks where it is from any more */
-void ed_accepted_up(struct erldist_keeper *k, uint64_t tag)
-{
-	struct accepted *c = find(k, tag);
-
-	if (c && !limited(k))
-		forget(c);
 }
 
 /* It came to nothing */

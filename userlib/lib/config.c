@@ -6,6 +6,9 @@
 
 #include "keeper.h"
 
+/* Connections from one address where no limit is given: more than a host has nodes */
+#define PER_ADDRESS	256
+
 static int out_of_memory(struct erldist_keeper *k)
 {
 	return ed_fail(&k->error, -ENOMEM, "out of memory");
@@ -173,7 +176,7 @@ static int make_settings(struct erldist_keeper *k, struct config *c,
 	c->dist_port = o->dist_port;
 	c->auto_connect = o->auto_connect;
 	c->connections = o->connections;
-	c->per_address = o->per_address;
+	c->per_address = o->per_address ? o->per_address : PER_ADDRESS;
 	c->ask = o->options & ERLDIST_KEEPER_ASK;
 	if (c->auto_connect > ERLDIST_AUTO_CONNECT_NEVER)
 		return ed_fail(&k->error, -EINVAL, "%u is no way to connect", c->auto_connect);

@@ -284,7 +284,6 @@ int ed_split_place(struct ed_error *e, const char *where, char *host, size_t siz
 const char *ed_accepted_refuse(struct erldist_keeper *k, const union address *from);
 void ed_accepted_add(struct erldist_keeper *k, int fd, uint64_t tag,
 		     const union address *from);
-void ed_accepted_up(struct erldist_keeper *k, uint64_t tag);
 void ed_accepted_forget(struct erldist_keeper *k, uint64_t tag);
 void ed_accepted_from(struct erldist_keeper *k, uint64_t tag, char text[ADDRESS_TEXT]);
 void ed_accepted_close(struct erldist_keeper *k);

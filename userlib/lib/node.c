@@ -346,7 +346,6 @@ static void tell(struct erldist_keeper *k, enum erldist_keeper_event_type type,
 static void take_up(struct erldist_keeper *k, const struct erldist_peer_info *info)
 {
 	ed_dial_cancel(k, info->name);
-	ed_accepted_up(k, info->tag);
 	ed_peer_up(k, info->name);
 	tell(k, ERLDIST_KEEPER_UP, info);
 }

@@ -297,6 +297,28 @@ static void check_limits(void)
 	erldist_keeper_close(k);
 }
 
+/* Without an option */
+static void check_default_limit(void)
+{
+	struct erldist_keeper_options o = options();
+	struct erldist_keeper *k = open_keeper(&o);
+	int fd[257], i;
+
+	for (i = 0; i < 256; i++) {
+		fd[i] = connect_to(erldist_keeper_port(k));
+		if (!wait_for(k, &seen.channels, (unsigned int)i + 1, 3000))
+			break;
+		close(seen.fd);
+	}
+	ok(i == 256 && !seen.told[ERLDIST_KEEPER_REJECTED], "256 from an address");
+	fd[256] = connect_to(erldist_keeper_port(k));
+	ok(wait_for(k, &seen.told[ERLDIST_KEEPER_REJECTED], 1, 3000) && seen.channels == 256 &&
+	   strstr(seen.text, "one address"), "not 257: %s", seen.text);
+	for (i = 0; i < 257; i++)
+		close(fd[i]);
+	erldist_keeper_close(k);
+}
+
 static void allows(const char *const *list, const char *node, bool want)
 {
 	struct erldist_keeper_options o = options();
@@ -784,6 +806,7 @@ int main(void)
 	check_path_kept();
 	check_commands();
 	check_limits();
+	check_default_limit();
 	check_allow();
 	check_admit();
 	check_command();
