@@ -232,8 +232,11 @@ static const char *check(struct conf *c, struct node_setup *s, char text[256])
 	struct erldist_keeper *k;
 	int err;
 
+	/* a name that has to be resolved takes seconds where no name server answers */
+	notify(-1, "WATCHDOG=1");
 	without_systemd(&s->listens);
-	node_setup_point(s, c->name);
+	/* the full name, once that is known, needs no resolving of this host's */
+	node_setup_point(s, c->node[0] ? c->node : c->name);
 	err = erldist_keeper_check(&k, &s->keeper);
 	if (err)
 		snprintf(text, 256, "%s", erldist_strerror(k, err));

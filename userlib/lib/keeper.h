@@ -348,6 +348,7 @@ void ed_peers_free(struct erldist_keeper *k);
 int ed_resolve_start(struct resolver *r, struct addresses *to, const char *host);
 int ed_resolve_read(struct resolver *r, int fd);
 void ed_resolve_end(struct resolver *r);
+int ed_resolve_wait(struct addresses *to, const char *host, int ms);
 int ed_resolve_number(struct addresses *to, const char *host);
 void ed_resolve_interleave(struct addresses *a);
 

@@ -2,7 +2,6 @@
 /* Listening, at any number of places, and handing over who connects. */
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #define BACKLOG		128	/* as OTP */
 #define ACCEPTS_MAX	64	/* of one call, so that others have their turn */
 #define PAUSE_MS	1000	/* without descriptors or memory to accept with */
+#define RESOLVE_MS	5000	/* the name of a place to listen at */
 #define TELL_MS		1000	/* between refusals that are told */
 
 /* "ADDR:PORT", "[ADDR]:PORT", "[ADDR]", ":PORT", "*:PORT", "PORT". Port 0: none is given */
@@ -83,24 +83,24 @@ static int add_stream(struct erldist_keeper *k, int fd, const char *what)
 }
 
 /* A bound socket or a negative errno. IPv6 alone, so that both can have a place */
-static int bind_to(const struct addrinfo *ai, uint16_t port)
+static int bind_to(const union address *to, uint16_t port)
 {
 	static const int one = 1;
-	union address a = { .sa = { 0 } };
+	bool six = to->sa.sa_family == AF_INET6;
+	union address a = *to;
 	int fd, err;
 
-	memcpy(&a, ai->ai_addr, ai->ai_addrlen);
-	if (a.sa.sa_family == AF_INET6)
+	if (six)
 		a.in6.sin6_port = htons(port);
 	else
 		a.in.sin_port = htons(port);
-	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (a.sa.sa_family == AF_INET6)
+	if (six)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (bind(fd, &a.sa, ai->ai_addrlen)) {
+	if (bind(fd, &a.sa, six ? sizeof(a.in6) : sizeof(a.in))) {
 		err = -errno;
 		close(fd);
 		return err;
@@ -126,38 +126,48 @@ static int failed(struct erldist_keeper *k, const char *where, uint16_t min, uin
 		       min == max ? "the port is in use" : "all of them are in use");
 }
 
+/* A reader of a configuration can have a watchdog, and must not wait for a name server for long */
 static int resolve_place(struct erldist_keeper *k, const char *where, uint16_t *port,
-			 struct addrinfo **ai)
+			 union address *to)
 {
-	struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM };
+	struct addresses all = { .n = 0 };
 	char host[ED_NODE_SIZE];
 	int err;
 
 	err = ed_split_place(&k->error, where, host, sizeof(host), port);
 	if (err)
 		return err;
+	memset(to, 0, sizeof(*to));
+	to->sa.sa_family = AF_INET;
 	if (!host[0])
-		hints.ai_family = AF_INET;
-	err = getaddrinfo(host[0] ? host : NULL, "0", &hints, ai);
-	return err ? ed_fail(&k->error, -EINVAL, "listen on %s: %s", where, gai_strerror(err)) : 0;
+		return 0;
+	if (ed_resolve_number(&all, host))
+		err = ed_resolve_wait(&all, host, RESOLVE_MS);
+	if (err == -ETIMEDOUT)
+		return ed_fail(&k->error, err, "listen on %s: the host name was not resolved in "
+			       "time", where);
+	if (err)
+		return ed_fail(&k->error, -EINVAL, "listen on %s: the host name does not resolve",
+			       where);
+	*to = all.list[0];
+	return 0;
 }
 
 static int listen_tcp(struct erldist_keeper *k, const struct erldist_keeper_options *o,
 		      const char *where)
 {
-	struct addrinfo *ai = NULL;
 	int err, fd = -EADDRINUSE;
 	uint32_t min, max, port;
+	union address to;
 	uint16_t given;
 
-	err = resolve_place(k, where, &given, &ai);
+	err = resolve_place(k, where, &given, &to);
 	if (err)
 		return err;
 	min = given ? given : o->listen_min;
 	max = given ? given : o->listen_max;
 	for (port = min; fd == -EADDRINUSE && port <= max; port++)
-		fd = bind_to(ai, (uint16_t)port);
-	freeaddrinfo(ai);
+		fd = bind_to(&to, (uint16_t)port);
 	return fd < 0 ? failed(k, where, (uint16_t)min, (uint16_t)max, fd) :
 			add_stream(k, fd, where);
 }
@@ -266,19 +276,15 @@ static int listen_on(struct erldist_keeper *k, const struct erldist_keeper_optio
 
 static int check_place(struct erldist_keeper *k, const char *where)
 {
-	struct addrinfo *ai = NULL;
 	struct sockaddr_un sa;
+	union address to;
 	uint16_t port;
-	int err;
 
 	if (!strncmp(where, "unix:", 5))
 		return path_address(k, &sa, where + 5);
 	if (!strncmp(where, "fd:", 3))
 		return 0;
-	err = resolve_place(k, where, &port, &ai);
-	if (!err)
-		freeaddrinfo(ai);
-	return err;
+	return resolve_place(k, where, &port, &to);
 }
 
 /* Are they places? */

@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -103,6 +104,25 @@ void ed_resolve_end(struct resolver *r)
 	/* it has closed its output, or is not wanted any more */
 	ed_child_kill(&r->child);
 	ed_child_wait(&r->child);
+}
+
+/* For what cannot go on without it: 0, -ETIMEDOUT after so many ms, or another error */
+int ed_resolve_wait(struct addresses *to, const char *host, int ms)
+{
+	int64_t deadline = ed_deadline(ms);
+	struct resolver r;
+	int fd = ed_resolve_start(&r, to, host), err;
+
+	if (fd < 0)
+		return fd;
+	while ((err = ed_resolve_read(&r, fd)) == -EAGAIN) {
+		err = ed_wait(fd, POLLIN, deadline);
+		if (err && err != -EINTR)
+			break;
+	}
+	close(fd);
+	ed_resolve_end(&r);
+	return err ? err : to->n ? 0 : -ERLDIST_NO_SUCH_HOST;
 }
 
 /*

@@ -26,12 +26,13 @@ def ok(good, text):
 
 
 def start(address, **more):
+    more = dict(dict(os.environ, NOTIFY_SOCKET=address), **more)
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(address.replace("@", "\0", 1))
     manager.settimeout(10)
     log = open(directory + "/log", "w")
     child = subprocess.Popen([daemon, "--config", nodes], stderr=log,
-                             env=dict(os.environ, NOTIFY_SOCKET=address, **more))
+                             env=more)
     return manager, child
 
 
@@ -102,6 +103,32 @@ manager.settimeout(1)
 ok(hear(manager) == "", "a watchdog of another process")
 child.terminate()
 child.wait()
+
+# names that are resolved one after the other, each slowly
+os.mkdir(directory + "/bin")
+with open(directory + "/bin/getent", "w") as f:
+    f.write("#!/bin/sh\nsleep 1\necho 127.0.0.1 STREAM x\n")
+os.chmod(directory + "/bin/getent", 0o700)
+manager, child = start(name + "-slow", WATCHDOG_USEC="4000000",
+                       PATH=directory + "/bin:" + os.environ["PATH"])
+ok(news(manager) == "READY=1\nSTATUS=0 nodes", "it starts")
+with open(nodes + "/a.conf", "w") as f:
+    f.write("".join("listen = slow%d:0\n" % i for i in range(8)) + "nonsense\n")
+child.send_signal(signal.SIGHUP)
+times = [time.monotonic()]
+text = ""
+while not text.startswith("READY=1"):
+    text = hear(manager)
+    if text == "WATCHDOG=1" or text == "":
+        times.append(time.monotonic())
+    if text == "":
+        break
+longest = max(b - a for a, b in zip(times, times[1:] + [time.monotonic()]))
+ok(text.startswith("READY=1") and times[-1] - times[0] > 5 and longest < 4,
+   "the watchdog hears of a slow reload: %.1f s, %.1f s at most" % (times[-1] - times[0], longest))
+child.terminate()
+child.wait()
+os.unlink(nodes + "/a.conf")
 print("1..%d" % number)
 sys.exit(bad != 0)
 END

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Resolving without waiting, listening, configured peers. */
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,6 +83,51 @@ static void check_interleave(void)
 	   "the families take turns, each in its order");
 }
 
+/* A resolver that waits for a name server which does not answer; so does getent below */
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+		struct addrinfo **res)
+{
+	static int (*real)(const char *, const char *, const struct addrinfo *,
+			   struct addrinfo **);
+
+	if (!real)
+		real = (typeof(real))(uintptr_t)dlsym(RTLD_NEXT, "getaddrinfo");
+	if (node && !strcmp(node, "slow") && !(hints->ai_flags & AI_NUMERICHOST))
+		sleep(15);
+	return real(node, service, hints, res);
+}
+
+static void check_slow(void)
+{
+	char dir[] = "/tmp/erldist-resolve-XXXXXX", path[64], search[1024];
+	struct erldist_keeper_options o = ERLDIST_KEEPER_OPTIONS_INIT;
+	char *before = strdup(getenv("PATH"));
+	struct erldist_keeper *k;
+	int64_t begin = ed_now();
+	FILE *f;
+	int err;
+
+	if (!mkdtemp(dir))
+		exit(1);
+	snprintf(path, sizeof(path), "%s/getent", dir);
+	f = fopen(path, "we");
+	if (!f || fputs("#!/bin/sh\nexec sleep 15\n", f) < 0 || fchmod(fileno(f), 0700) || fclose(f))
+		exit(1);
+	snprintf(search, sizeof(search), "%s:%s", dir, before);
+	setenv("PATH", search, 1);
+	o.name = "svc@host";
+	o.cookie = "secret";
+	o.listen = "slow:0";
+	err = erldist_keeper_check(&k, &o);
+	ok(err == -ETIMEDOUT && ed_now() - begin < 10000, "a name server is waited for, not for "
+	   "long: %s", erldist_strerror(k, err));
+	erldist_keeper_close(k);
+	setenv("PATH", before, 1);
+	free(before);
+	unlink(path);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	struct addresses to = { 0 };
@@ -118,5 +165,7 @@ int main(void)
 	check_listen("127.0.0.1:99999", false);
 	check_listen("127.0.0.1", false);
 	check_listen("192.0.2.1:0", false);
+	check_listen("localhost:0", true);
+	check_slow();
 	return tap_end();
 }
