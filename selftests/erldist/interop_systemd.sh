@@ -167,8 +167,6 @@ restarts()
 	[ "$OTP" = "${ERLDIST_OTP##* }" ] || times=$(((RESTARTS + 9) / 10))
 	check "killed or restarted $times times, it is there again each time" restart_all "$times"
 	check "it is running in the end" wait_for 20 another_runs 0
-	check "it can have many descriptors" \
-		grep -q 'Max open files *65536 ' "/proc/$(main_pid)/limits"
 	: > "$TMP/stop"
 	wait "$polls"
 	wait "$traffic"
@@ -372,6 +370,8 @@ under_systemd()
 	check "and connects" wait_for 20 connected || { show_log && return; }
 	check "as a user of its own" says erldist ps -o user= -C erldistd
 	check "that may make nodes, and no more" is_reduced
+	check "with descriptors for all of them" \
+		grep -q 'Max open files *65536 ' "/proc/$(pidof erldistd)/limits"
 	restarts
 	afterwards
 	hangs
