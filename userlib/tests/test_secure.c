@@ -119,7 +119,7 @@ int main(int argc, char **argv)
 	char path[128];
 
 	if (argc > 1 && !strcmp(argv[1], "copy"))
-		return in_copy();
+		_exit(in_copy());
 	if (geteuid()) {
 		skip("a set-uid program", "it needs root");
 		return tap_end();
