@@ -191,7 +191,7 @@ static void check_path(void)
 	erldist_broker_close(b);
 	unlink(path);
 
-	o.node = "svc";
+	o.node = "s v c";
 	err = erldist_broker_open(&b, &o);
 	ok(err == -EINVAL, "%s", erldist_strerror(b, err));
 	erldist_broker_close(b);

@@ -108,7 +108,7 @@ static void check_errors(void)
 	ok(!strcmp(erldist_strerror(&shared, -EIO), "first 1"), "and keeps it");
 	ok(strcmp(erldist_strerror(&shared, -EAGAIN), "first 1"), "of this number");
 	ok(strcmp(erldist_strerror(&more, -EIO), "first 1"), "and of this handle");
-	refused(erldist_rpc(&shared, "nonode", "m", "f", "\152", 1, NULL, 0), "nonode");
+	refused(erldist_rpc(&shared, "no node", "m", "f", "\152", 1, NULL, 0), "no node");
 	refused(erldist_rpc(&shared, "b@host", "m", "f", "\141\1", 2, NULL, 0), "m:f");
 	refused(erldist_exitf(&shared, NULL, "{oops"), "{oops");
 }
