@@ -115,6 +115,8 @@ struct peer_view {
 	u32 failed;
 	u32 relations;
 	u32 creation;
+	u32 retry;
+	bool kept;
 	u64 connection;
 	u64 tag;
 	u64 flags;
@@ -140,7 +142,10 @@ static void view_peer(struct erldist_peer *peer, struct peer_view *v)
 	v->connection = peer->connection;
 	v->tag = peer->tag;
 	v->flags = peer->flags;
-	v->since = jiffies_to_msecs(jiffies - peer->since);
+	v->since = jiffies_to_msecs(jiffies - peer->changed);
+	v->kept = peer->kept;
+	if (v->kept && time_after(peer->next_try, jiffies))
+		v->retry = jiffies_to_msecs(peer->next_try - jiffies);
 	v->rx_bytes = peer->rx_bytes;
 	v->rx_messages = peer->rx_messages;
 	v->tx_bytes = peer->tx_bytes;
@@ -177,7 +182,8 @@ static int fill_view(struct sk_buff *skb, const struct peer_view *v)
 	       put_u64(skb, ERLDIST_A_PEER_QUEUED, v->queued, pad) ?:
 	       put_u64(skb, ERLDIST_A_PEER_LOST, v->lost, pad) ?:
 	       nla_put_u32(skb, ERLDIST_A_PEER_RELATIONS, v->relations) ?:
-	       put_u64(skb, ERLDIST_A_PEER_STALLED, v->stalled, pad);
+	       put_u64(skb, ERLDIST_A_PEER_STALLED, v->stalled, pad) ?:
+	       (v->kept ? nla_put_u32(skb, ERLDIST_A_PEER_RETRY, v->retry) : 0);
 }
 
 /* @news: what a node socket is told, NULL for everybody else */

@@ -603,7 +603,10 @@ static int peer_act(struct erldist_node *node, struct erldist_peer *peer,
 	if (!err && pr->action & ERLDIST_PEER_DISCONNECT)
 		err = erldist_peer_disconnect(peer, 0, ERLDIST_REASON_DISCONNECT);
 	if (!err && pr->action & ERLDIST_PEER_UNREACHABLE)
-		erldist_peer_unreachable(peer, pr->error);
+		erldist_peer_unreachable(peer, pr->error,
+					 pr->action & ERLDIST_PEER_RETRY);
+	if (!err && pr->action & ERLDIST_PEER_RETRY)
+		erldist_peer_retry(peer, pr->retry);
 	return err;
 }
 
@@ -612,7 +615,9 @@ static int peer_request_valid(const struct erldist_peer_request *pr,
 {
 	if (len != sizeof(*pr) + pr->name_len + pr->cookie_len)
 		return -EINVAL;
-	if (!pr->action || pr->action & ~0x1f || pr->reserved)
+	if (!pr->action || pr->action & ~0x3f)
+		return -EINVAL;
+	if (pr->retry > (pr->action & ERLDIST_PEER_RETRY ? ERLDIST_RETRY_MAX : 0))
 		return -EINVAL;
 	if (pr->action & ERLDIST_PEER_ALLOW && pr->action & ERLDIST_PEER_DENY)
 		return -EINVAL;

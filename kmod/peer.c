@@ -76,6 +76,9 @@ static void peer_set_state(struct erldist_peer *peer, u8 state)
 		atomic_dec(&peer->node->n_up);
 	if (state == ERLDIST_PEER_STATE_UP)
 		atomic_inc(&peer->node->n_up);
+	if (peer->state == ERLDIST_PEER_STATE_UP ||
+	    state == ERLDIST_PEER_STATE_UP)
+		peer->changed = jiffies;
 	WRITE_ONCE(peer->state, state);
 	peer->since = jiffies;
 }
@@ -182,6 +185,7 @@ static struct erldist_peer *peer_alloc(struct erldist_node *node,
 	peer->node = node;
 	spin_lock_init(&peer->lock);
 	peer->since = jiffies;
+	peer->changed = jiffies;
 	INIT_LIST_HEAD(&peer->relations);
 	INIT_LIST_HEAD(&peer->watches);
 	INIT_LIST_HEAD(&peer->lost);
@@ -565,10 +569,21 @@ static void peer_failed(struct erldist_peer *peer, u64 tag,
 static bool peer_unused_locked(struct erldist_peer *peer)
 {
 	return peer->state == ERLDIST_PEER_STATE_DOWN && !peer->remember &&
-	       !peer->users && !peer->n_queued && !peer_related_locked(peer) &&
+	       !peer->kept && !peer->users && !peer->n_queued && !peer_related_locked(peer) &&
 	       list_empty(&peer->event) && !peer->cookie &&
 	       /* who is about to wait made the peer wanted, under the lock */
 	       !waitqueue_active(&peer->wait);
+}
+
+/*
+ * The keeper tells of each of its attempts to a kept peer. An attempt resolves a name,
+ * asks an epmd and shakes hands, each within the setup time; a keeper that is silent
+ * for longer does not keep the peer any more.
+ */
+static unsigned long peer_kept_until(const struct erldist_peer *peer,
+				     unsigned long setup)
+{
+	return peer->next_try + 4 * setup;
 }
 
 /* Jiffies to what is due next, 0: nothing. The one timer serves them all. */
@@ -581,6 +596,8 @@ static unsigned long peer_deadline_locked(const struct erldist_peer *peer,
 		due = peer->since + setup;
 	else if (peer->remember)
 		due = peer->retry;
+	else if (peer->kept)
+		due = peer_kept_until(peer, setup);
 	else
 		return 0;
 	return time_after(due, jiffies) ? due - jiffies + 1 : 1;
@@ -603,6 +620,8 @@ static void peer_work(struct work_struct *work)
 	} else if (peer->remember && time_after_eq(jiffies, peer->retry)) {
 		peer->remember = false;
 	}
+	if (peer->kept && time_after_eq(jiffies, peer_kept_until(peer, setup)))
+		peer->kept = false;
 	if (!failed && !peer->dead && peer_unused_locked(peer)) {
 		peer->dead = true;
 		gone = true;
@@ -916,6 +935,7 @@ static void peer_take_over_locked(struct erldist_peer *peer,
 	peer->error = 0;
 	peer->failed = 0;
 	peer->remember = false;
+	peer->kept = false;
 }
 
 /*
@@ -1185,10 +1205,11 @@ void erldist_peer_detach(struct erldist_peer *peer, struct erldist_channel *ch,
  * erldist_peer_unreachable() - the keeper cannot connect
  * @peer: the peer
  * @error: positive errno for connect()
+ * @kept: the attempt was the keeper's own
  *
  * Context: process context.
  */
-void erldist_peer_unreachable(struct erldist_peer *peer, int error)
+void erldist_peer_unreachable(struct erldist_peer *peer, int error, bool kept)
 {
 	bool failed = false;
 	LIST_HEAD(drop);
@@ -1197,10 +1218,35 @@ void erldist_peer_unreachable(struct erldist_peer *peer, int error)
 	if (peer->state == ERLDIST_PEER_STATE_WANTED) {
 		peer_fail_locked(peer, ERLDIST_REASON_UNREACHABLE, error, &drop);
 		failed = true;
+	} else if (kept && peer->state == ERLDIST_PEER_STATE_DOWN) {
+		peer->reason = ERLDIST_REASON_UNREACHABLE;
+		peer->error = error;
+		peer->failed++;
 	}
 	spin_unlock_bh(&peer->lock);
 	if (failed)
 		peer_failed(peer, 0, &drop);
+}
+
+/**
+ * erldist_peer_retry() - the keeper connects a peer by itself
+ * @peer: the peer
+ * @ms: when
+ *
+ * Until then a sender is told of the last failure, as the keeper would tell it.
+ *
+ * Context: process context.
+ */
+void erldist_peer_retry(struct erldist_peer *peer, u32 ms)
+{
+	spin_lock_bh(&peer->lock);
+	peer->kept = peer->state != ERLDIST_PEER_STATE_UP;
+	peer->next_try = jiffies + msecs_to_jiffies(ms);
+	if (ms && peer->failed && peer->state == ERLDIST_PEER_STATE_DOWN) {
+		peer->remember = true;
+		peer->retry = peer->next_try;
+	}
+	spin_unlock_bh(&peer->lock);
 }
 
 /* Nobody is about to connect, or has. */

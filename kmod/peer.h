@@ -45,6 +45,9 @@ struct erldist_peer {
 	unsigned long since;		/* jiffies of the last state change */
 	unsigned long retry;		/* jiffies until error is remembered */
 	bool remember;
+	bool kept;			/* not up, the keeper connects it by itself */
+	unsigned long next_try;		/* kept: when, in jiffies */
+	unsigned long changed;		/* jiffies since it is up, or is not */
 	struct erldist_process *wanted_by;	/* while WANTED; a reference */
 	struct erldist_channel *channel;	/* up */
 	struct erldist_channel *attempt;	/* ours, handshake begun */
@@ -112,7 +115,8 @@ int erldist_peer_adopt(struct erldist_peer *peer, struct erldist_channel *ch);
 bool erldist_peer_open(struct erldist_peer *peer, struct erldist_channel *ch);
 void erldist_peer_detach(struct erldist_peer *peer, struct erldist_channel *ch,
 			 u8 reason, int error);
-void erldist_peer_unreachable(struct erldist_peer *peer, int error);
+void erldist_peer_unreachable(struct erldist_peer *peer, int error, bool kept);
+void erldist_peer_retry(struct erldist_peer *peer, u32 ms);
 int erldist_peer_connect(struct erldist_peer *peer, struct erldist_process *by,
 			 struct sock *sk, bool wait, u32 *epoch);
 int erldist_peer_verdict(const struct erldist_peer *peer);

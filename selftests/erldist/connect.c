@@ -128,6 +128,90 @@ TEST_F(connect, answer_is_remembered)
 	EXPECT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, &i));
 }
 
+/* A node with little patience */
+static int hasty_node(void)
+{
+	return node_open(&(struct node_config){ .name = "h@h", .setup = 200, .retry = 50 });
+}
+
+static bool forgets(const char *node, const char *peer)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+	struct peer_info i;
+
+	while (!peer_get(node, peer, &i)) {
+		if (now_ms() > end)
+			return false;
+		sleep_ms(10);
+	}
+	return true;
+}
+
+/* What the keeper connects again and again is seen all the while, with its attempts */
+TEST_F(connect, kept_peer_is_known)
+{
+	int node = hasty_node();
+	struct peer_info i;
+
+	ASSERT_LE(0, node);
+	ASSERT_EQ(0, node_retry(node, 0, "w@h", 0, 0));
+	ASSERT_EQ(0, peer_get("h@h", "w@h", &i));
+	EXPECT_EQ(ERLDIST_PEER_STATE_DOWN, i.state);
+	EXPECT_EQ(0, i.failed);
+	EXPECT_EQ(0, i.retry);
+	for (int n = 1; n <= 2; n++) {
+		ASSERT_EQ(0, node_retry(node, ERLDIST_PEER_UNREACHABLE, "w@h", ENETUNREACH,
+					60000));
+		sleep_ms(200);
+		ASSERT_EQ(0, peer_get("h@h", "w@h", &i)) {
+			TH_LOG("it is known between attempts");
+		}
+		EXPECT_EQ(n, i.failed);
+		EXPECT_EQ(ERLDIST_REASON_UNREACHABLE, i.reason);
+		EXPECT_EQ(ENETUNREACH, i.error);
+		EXPECT_LE(200 * n, i.since);
+		EXPECT_GT(60000, i.retry);
+		EXPECT_LT(60000 - 2 * WAIT_MS, i.retry);
+	}
+	EXPECT_EQ(0, node_retry(node, 0, "w@h", 0, 1));
+	EXPECT_TRUE(forgets("h@h", "w@h")) {
+		TH_LOG("a keeper that is silent keeps it no more");
+	}
+}
+
+/* Until it is tried again who sends to it gets the last answer, which counts once */
+TEST_F(connect, kept_peer_is_refused)
+{
+	struct peer_info i;
+	DEFINE_BUF(d);
+
+	ASSERT_EQ(0, node_retry(self->node, ERLDIST_PEER_UNREACHABLE, "w@h", ENETUNREACH,
+				60000));
+	sleep_ms(RETRY_MS + 100);
+	EXPECT_EQ(-ENETUNREACH, proc_connect(self->p, address(&d)));
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	EXPECT_EQ(1, i.failed);
+	ASSERT_EQ(0, wire_up(&self->w, self->node));
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	EXPECT_EQ(0, i.failed);
+	EXPECT_EQ(NOT_KEPT, i.retry);
+}
+
+TEST_F(connect, retry_is_checked)
+{
+	struct erldist_peer_request r = {
+		.action = ERLDIST_PEER_UNREACHABLE, .name_len = 3, .retry = 1,
+	};
+	DEFINE_BUF(b);
+
+	buf_add(&b, &r, sizeof(r));
+	buf_add(&b, "w@h", 3);
+	EXPECT_EQ(-1, setsockopt(self->node, SOL_ERLDIST, ERLDIST_PEER, b.p, b.len));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-EINVAL, node_retry(self->node, 0, "w@h", 0, ERLDIST_RETRY_MAX + 1));
+	EXPECT_EQ(0, node_retry(self->node, 0, "w@h", 0, ERLDIST_RETRY_MAX));
+}
+
 TEST_F(connect, not_wanted_at_all)
 {
 	struct to to = { .sig_flags = ERLDIST_SIG_F_NOCONNECT };

@@ -470,6 +470,21 @@ int node_peer(int node, int action, const char *name, const char *cookie,
 	return set(node, ERLDIST_PEER, b.p, b.len);
 }
 
+int node_retry(int node, int action, const char *name, int error, uint32_t retry)
+{
+	struct erldist_peer_request h = {
+		.action = action | ERLDIST_PEER_RETRY,
+		.error = error,
+		.name_len = strlen(name),
+		.retry = retry,
+	};
+	DEFINE_BUF(b);
+
+	buf_add(&b, &h, sizeof(h));
+	buf_add(&b, name, h.name_len);
+	return set(node, ERLDIST_PEER, b.p, b.len);
+}
+
 int node_event(int node, struct peer_info *i, int timeout_ms)
 {
 	uint8_t data[8192];

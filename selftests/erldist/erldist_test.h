@@ -157,11 +157,17 @@ int node_accept(int node, int fd, uint64_t tag);
 int node_dial(int node, int fd, const char *peer, uint64_t tag);
 int node_peer(int node, int action, const char *name, const char *cookie,
 	      uint64_t tag, int error);
+/* ERLDIST_PEER_RETRY, in retry ms, with another action or 0 */
+int node_retry(int node, int action, const char *name, int error, uint32_t retry);
+
+/* In retry: the keeper does not connect the peer by itself */
+#define NOT_KEPT	UINT32_MAX
 
 struct peer_info {
 	char node[256];
 	char name[256];
-	uint32_t state, creation, reason, error, failed, pending, relations;
+	uint32_t state, creation, reason, error, failed, pending, relations, retry;
+	uint64_t since;
 	uint64_t connection, tag, flags, queued, lost, seq, stalled;
 	uint64_t rx_messages, tx_messages, tx_bytes;
 };

@@ -25,12 +25,65 @@ status()
 	beam b -- interop_status "svc@$HOST" "$puppet"
 	check "monitor --since-start has no gap while names come and go" since_start
 	check "events that are lost: monitor says resync, and tells what there is" overrun
+	stop_children
+	not_up
 }
 
 no_node()
 {
 	[ "$(erldist status)" = "there is no node in this network namespace" ] &&
 		[ "$(erldist -j status --interval 0 | jq -c .nodes)" = "[]" ]
+}
+
+# The peer that is kept up and is not there
+gone()
+{
+	erldist -j status --interval 0 | jq -e ".nodes[].peers[] | select(.name == \"gone@$HOST\") | $1"
+}
+
+failed_often()
+{
+	gone '.attempts >= 3'
+}
+
+# Each of eight samples has it, with all that there is to tell
+samples()
+{
+	local i
+
+	for i in 1 2 3 4 5 6 7 8; do
+		gone '.state != "up" and .attempts >= 3 and .reason == "unreachable" and
+			(.explanation | contains("knows no node")) and .since > 0 and
+			has("retry")' || return 1
+		sleep 0.6
+	done
+}
+
+shown()
+{
+	erldist status --interval 0 |
+		grep -qE "^  gone@$HOST +down .* [0-9]+ failed attempts, (the next in [1-5] s|connecting): gone@$HOST: the epmd on $HOST knows no node"
+}
+
+once()
+{
+	cat "$1"
+	[ "$(grep -c "knows no node" "$1")" = 1 ]
+}
+
+# A peer to be kept up that is not there
+not_up()
+{
+	start_node svc --keep gone || return
+	check "a peer that is kept and cannot be reached is tried again" wait_for 30 failed_often
+	check "it is in each of 8 samples, with reason, attempts, and the next one" samples
+	check "and to be read" wait_for 5 shown
+	check "its log has one line of it" once "$TMP/svc.log"
+	start_beam gone -setcookie "$COOKIE" || return
+	check "when it is there, it is up" wait_for 15 gone '.state == "up" and .attempts == null'
+	check "and the log says how often that failed" \
+		logged "gone@$HOST had failed" "$TMP/svc.log"
+	stop_children
 }
 
 visible_refused()

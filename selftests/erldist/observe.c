@@ -15,6 +15,8 @@ void peer_info(struct peer_info *i, const struct genl_msg *m)
 	i->error = get_u32(m, ERLDIST_A_PEER_ERROR);
 	i->failed = get_u32(m, ERLDIST_A_PEER_FAILED);
 	i->pending = get_u32(m, ERLDIST_A_PEER_PENDING);
+	i->retry = m->a[ERLDIST_A_PEER_RETRY] ? get_u32(m, ERLDIST_A_PEER_RETRY) : NOT_KEPT;
+	i->since = get_u64(m, ERLDIST_A_PEER_SINCE);
 	i->relations = get_u32(m, ERLDIST_A_PEER_RELATIONS);
 	i->queued = get_u64(m, ERLDIST_A_PEER_QUEUED);
 	i->lost = get_u64(m, ERLDIST_A_PEER_LOST);

@@ -145,6 +145,12 @@ struct erldist_hand_over {
 #define ERLDIST_PEER_DENY		0x04	/* answer to asks */
 #define ERLDIST_PEER_DISCONNECT		0x08
 #define ERLDIST_PEER_UNREACHABLE	0x10	/* answer to wanted: error says why */
+/*
+ * The keeper connects it by itself, in retry milliseconds. Until then, and for some time
+ * after, the node knows the peer though it is down and unused. With UNREACHABLE it counts
+ * as an attempt that failed also if the peer was not wanted.
+ */
+#define ERLDIST_PEER_RETRY		0x20
 
 struct erldist_peer_request {
 	__u32 action;		/* ERLDIST_PEER_*, COOKIE goes with ALLOW */
@@ -152,7 +158,8 @@ struct erldist_peer_request {
 	__aligned_u64 tag;	/* ALLOW, DENY: the connection that asks; 0: any */
 	__u16 name_len;
 	__u16 cookie_len;
-	__u32 reserved;
+	__u32 retry;		/* RETRY; else 0 */
+#define ERLDIST_RETRY_MAX	3600000
 	__u8  data[];		/* name, cookie */
 };
 

@@ -35,6 +35,8 @@ static int show_peer(void *user, const struct erldist_peer_info *p)
 	out_number(&o, "relations", p->relations);
 	out_seconds(&o, "stalled", p->stalled);
 	out_number(&o, "failed", p->failed);
+	if (p->kept)
+		out_seconds(&o, "retry", p->retry);
 	if (p->reason)
 		out_text(&o, "reason", erldist_reason_name(p->reason));
 	if (p->error)

@@ -29,9 +29,15 @@ static void on_event(void *user, const struct erldist_keeper_event *e)
 	static struct limit limits[ERLDIST_KEEPER_ASKS + 1];
 	bool good = e->type == ERLDIST_KEEPER_UP || e->type == ERLDIST_KEEPER_DOWN ||
 		    e->type == ERLDIST_KEEPER_WANTED || e->type == ERLDIST_KEEPER_REGISTERED;
+	static struct troubles troubles;
+	unsigned int repeated;
 
 	(void)user;
+	if (!trouble_news(&troubles, e, &repeated))
+		return;
 	tell_limited(&limits[e->type], !good, e->text);
+	if (repeated)
+		printf("%s had failed %u more times as told\n", e->peer, repeated);
 }
 
 /* A node, and what else is served beside it, or NULL */

@@ -174,6 +174,10 @@ static void json_peer(struct status *s, struct out *o, const struct peer *p)
 		out_rate(o, "tx-messages-rate", r.tx_messages);
 		out_rate(o, "tx-bytes-rate", r.tx_bytes);
 	}
+	if (i->state != ERLDIST_PEER_STATE_UP)
+		out_number(o, "attempts", i->failed);
+	if (i->kept)
+		out_seconds(o, "retry", i->retry);
 	if (i->state != ERLDIST_PEER_STATE_UP && i->reason) {
 		erldist_explain(why, sizeof(why), i, NULL);
 		out_text(o, "reason", erldist_reason_name(i->reason));
@@ -259,10 +263,29 @@ static const char *since_text(char text[32], uint64_t ms)
 	return text;
 }
 
+/* "3 failed attempts, the next in 2 s: why" */
+static void text_attempts(const struct erldist_peer_info *i)
+{
+	char why[512];
+
+	if (!i->failed)
+		printf("  no failed attempt");
+	else
+		printf("  %u failed attempt%s", i->failed, i->failed == 1 ? "" : "s");
+	if (i->kept && i->retry)
+		printf(", the next in %u s", (i->retry + 999) / 1000);
+	else if (i->kept)
+		printf(", connecting");
+	if (!i->reason)
+		return;
+	erldist_explain(why, sizeof(why), i, NULL);
+	printf(": %s", why);
+}
+
 static void text_peer(struct status *s, const struct peer *p, int width)
 {
 	const struct erldist_peer_info *i = &p->info;
-	char when[32], in[64], out[64], queued[32], why[512];
+	char when[32], in[64], out[64], queued[32];
 	struct rates r;
 
 	rates_of(s, p, &r);
@@ -274,9 +297,8 @@ static void text_peer(struct status *s, const struct peer *p, int width)
 		       rate_text(out, r.known, r.tx_messages, r.tx_bytes),
 		       size_text(queued, (double)i->queued, ""), i->flags,
 		       hidden(i->flags) ? "hidden" : "visible");
-	} else if (i->reason) {
-		erldist_explain(why, sizeof(why), i, NULL);
-		printf("  %s", why);
+	} else {
+		text_attempts(i);
 	}
 	putchar('\n');
 }

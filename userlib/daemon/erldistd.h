@@ -87,8 +87,7 @@ struct node {
 	struct erldist_keeper *k;
 	struct serve_info *info;	/* or NULL */
 	struct erldist_broker *b;
-	struct trouble *troubles;
-	unsigned int n_troubles;
+	struct troubles troubles;
 	struct limit limits[ERLDIST_KEEPER_ASKS + 1];	/* of what the keeper tells */
 	struct limit handed_out, not_handed_out;	/* of what the broker tells */
 	struct limit not_served;

@@ -8,62 +8,14 @@
 
 #include "erldistd.h"
 
-#define TROUBLES_MAX	256
 #define DEFAULT_PLACE	"*"
-
-/* What was told of a peer since it was up: not again, as a log would fill */
-struct trouble {
-	struct trouble *next;
-	enum erldist_keeper_event_type type;
-	uint32_t reason;
-	int error;
-	char peer[];
-};
 
 static struct park park_of(const struct node *n, enum park_kind kind, const char *place)
 {
 	return (struct park){ .kind = kind, .node = n->conf->node, .place = place };
 }
 
-static void forget_troubles(struct node *n, const char *peer)
-{
-	struct trouble **at = &n->troubles, *t;
-
-	while ((t = *at)) {
-		if (peer && strcmp(t->peer, peer)) {
-			at = &t->next;
-			continue;
-		}
-		*at = t->next;
-		n->n_troubles--;
-		free(t);
-	}
-}
-
-static bool told_before(struct node *n, const struct erldist_keeper_event *e)
-{
-	struct trouble *t;
-
-	for (t = n->troubles; t; t = t->next)
-		if (t->type == e->type && t->reason == e->reason && t->error == e->error &&
-		    !strcmp(t->peer, e->peer))
-			return true;
-	if (n->n_troubles == TROUBLES_MAX)
-		forget_troubles(n, NULL);
-	t = malloc(sizeof(*t) + strlen(e->peer) + 1);
-	if (!t)
-		return false;
-	t->type = e->type;
-	t->reason = e->reason;
-	t->error = e->error;
-	strcpy(t->peer, e->peer);
-	t->next = n->troubles;
-	n->troubles = t;
-	n->n_troubles++;
-	return false;
-}
-
-static int level_of(struct node *n, const struct erldist_keeper_event *e)
+static int level_of(const struct erldist_keeper_event *e)
 {
 	switch (e->type) {
 	case ERLDIST_KEEPER_WANTED:
@@ -74,25 +26,29 @@ static int level_of(struct node *n, const struct erldist_keeper_event *e)
 	case ERLDIST_KEEPER_DOWN:
 		return LOG_NOTICE;
 	case ERLDIST_KEEPER_UNREACHABLE:
-		return e->peer && told_before(n, e) ? LOG_DEBUG : LOG_NOTICE;
+		return LOG_NOTICE;
 	default:
-		return e->peer && told_before(n, e) ? LOG_DEBUG : LOG_WARNING;
+		return LOG_WARNING;
 	}
 }
 
 static void on_event(void *user, const struct erldist_keeper_event *e)
 {
 	struct node *n = user;
+	unsigned int repeated;
+	bool news = trouble_news(&n->troubles, e, &repeated);
+	int level = news ? level_of(e) : LOG_DEBUG;
 
-	if (e->type == ERLDIST_KEEPER_UP && e->peer)
-		forget_troubles(n, e->peer);
 	if (e->type == ERLDIST_KEEPER_REGISTERED || e->type == ERLDIST_KEEPER_NO_EPMD)
 		n->registration = true;
+	if (repeated)
+		say_limited(&n->limits[e->type], level, "%s: %s had failed %u more times as told",
+			    n->conf->node, e->peer, repeated);
 	/* with several nodes it matters which one */
 	if (!strncmp(e->text, n->conf->node, strlen(n->conf->node)))
-		say_limited(&n->limits[e->type], level_of(n, e), "%s", e->text);
+		say_limited(&n->limits[e->type], level, "%s", e->text);
 	else
-		say_limited(&n->limits[e->type], level_of(n, e), "%s: %s", n->conf->node, e->text);
+		say_limited(&n->limits[e->type], level, "%s: %s", n->conf->node, e->text);
 }
 
 static void on_hand_out(void *user, const struct erldist_broker_event *e)
@@ -353,7 +309,7 @@ void node_close(struct node *n)
 		unpark_node(n);
 	remove_paths(n);
 	erldist_keeper_close(n->k);
-	forget_troubles(n, NULL);
+	troubles_free(&n->troubles);
 	conf_free(n->conf);
 	free(n);
 }

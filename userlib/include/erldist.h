@@ -915,9 +915,9 @@ struct erldist_peer_info {
 	uint64_t flags;
 	uint32_t reason;		/* enum erldist_reason */
 	uint32_t error;
-	uint32_t failed;
+	uint32_t failed;		/* attempts since it was up */
 	uint32_t pending;		/* enum erldist_pending; node sockets */
-	uint64_t since;			/* ms */
+	uint64_t since;			/* ms that it is up, or is not */
 	uint64_t rx_bytes;
 	uint64_t rx_messages;
 	uint64_t tx_bytes;
@@ -926,6 +926,8 @@ struct erldist_peer_info {
 	uint64_t lost;
 	uint32_t relations;
 	uint64_t stalled;		/* ms */
+	uint32_t kept;			/* not up, its keeper connects it by itself */
+	uint32_t retry;			/* ms until then */
 	uint64_t seq;
 };
 

@@ -69,7 +69,7 @@ static void failed(struct dial *d, int err)
 	ed_peer_failed(d->k, d->peer, err);
 	erldist_explain(text, sizeof(text), &info, d->k->cookie_source);
 	ed_keeper_tell(d->k, ERLDIST_KEEPER_UNREACHABLE, d->peer, -err, "%s", text);
-	ed_node_unreachable(d->k, d->peer, -err);
+	ed_node_unreachable(d->k, d->peer, -err, ed_peer_retry(d->k, d->peer));
 	forget(d);
 }
 
@@ -373,7 +373,7 @@ void ed_dial_start(struct erldist_keeper *k, const char *peer)
 	d = calloc(1, sizeof(*d));
 	if (!d || strlen(peer) >= sizeof(d->peer)) {
 		free(d);
-		ed_node_unreachable(k, peer, ENOMEM);
+		ed_node_unreachable(k, peer, ENOMEM, ed_peer_retry(k, peer));
 		return;
 	}
 	d->k = k;

@@ -65,6 +65,7 @@ static const struct field peer_fields[] = {
 	PEER(U64, LOST, lost),
 	PEER(U32, RELATIONS, relations),
 	PEER(U64, STALLED, stalled),
+	PEER(U32, RETRY, retry),
 	PEER(U64, SEQ, seq),
 };
 
@@ -135,6 +136,7 @@ int ed_peer_info(struct erldist_peer_info *info, struct nlattr *attrs, int len)
 {
 	memset(info, 0, sizeof(*info));
 	fill(info, peer_fields, ED_ARRAY_SIZE(peer_fields), attrs, len);
+	info->kept = nla_find(attrs, len, ERLDIST_A_PEER_RETRY) != NULL;
 	if (!info->node)
 		info->node = "";
 	if (!info->name)

@@ -265,7 +265,9 @@ int ed_node_channel(struct erldist_keeper *k, const struct hand_over *h);
 int ed_node_cookie(struct erldist_keeper *k, const char *peer, const struct ed_cookie *c);
 int ed_node_answer(struct erldist_keeper *k, const char *peer, uint64_t tag, bool allow,
 		   const struct ed_cookie *c);
-void ed_node_unreachable(struct erldist_keeper *k, const char *peer, int error);
+void ed_node_unreachable(struct erldist_keeper *k, const char *peer, int error,
+			 int64_t retry);
+void ed_node_retry(struct erldist_keeper *k, const char *peer, int64_t ms);
 int ed_node_flags(struct erldist_keeper *k, const struct erldist_keeper_options *o,
 		  uint64_t *flags);
 void ed_node_ready(struct source *s, uint32_t events);
@@ -333,6 +335,7 @@ void ed_naming_end(struct erldist_keeper *k);
 
 /* peers.c */
 int ed_peers_keep(struct erldist_keeper *k, const struct text_list *keep);
+int64_t ed_peer_retry(struct erldist_keeper *k, const char *node);
 void ed_peer_wanted(struct erldist_keeper *k, const char *node);
 void ed_peer_failed(struct erldist_keeper *k, const char *node, int err);
 void ed_peer_handed_over(struct erldist_keeper *k, const char *node, uint64_t tag);

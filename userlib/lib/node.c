@@ -252,14 +252,31 @@ static int ask_kernel(struct erldist_keeper *k, const struct erldist_peer_reques
 	return err;
 }
 
-/* error: a positive errno. The kernel may have given up the peer, which is all right */
-void ed_node_unreachable(struct erldist_keeper *k, const char *peer, int error)
+/*
+ * error: a positive errno. retry: ms until it is tried again by itself, or -1. The kernel
+ * may have given up the peer, which is all right.
+ */
+void ed_node_unreachable(struct erldist_keeper *k, const char *peer, int error, int64_t retry)
 {
 	struct erldist_peer_request p = {
 		.action = ERLDIST_PEER_UNREACHABLE, .error = error,
 	};
 
+	if (retry >= 0) {
+		p.action |= ERLDIST_PEER_RETRY;
+		p.retry = (uint32_t)retry;
+	}
 	/* without memory the kernel's own timeout remains */
+	ask_kernel(k, &p, peer, NULL);
+}
+
+/* A kept peer is tried in so many ms. It is for those who look: a failure does no harm */
+void ed_node_retry(struct erldist_keeper *k, const char *peer, int64_t ms)
+{
+	struct erldist_peer_request p = {
+		.action = ERLDIST_PEER_RETRY, .retry = (uint32_t)ms,
+	};
+
 	ask_kernel(k, &p, peer, NULL);
 }
 

@@ -117,6 +117,18 @@ static bool too_many(struct erldist_keeper *k, const char *node)
 	return !ed_dial_room(k) && !(p && p->keep) && !ed_config_static(&k->config, node);
 }
 
+/* How many ms until it is connected by itself; -1: it is not */
+int64_t ed_peer_retry(struct erldist_keeper *k, const char *node)
+{
+	const struct peer *p = find(k, node);
+	int64_t left;
+
+	if (!p || !p->keep)
+		return -1;
+	left = p->again - ed_now();
+	return left > 0 ? left : 0;
+}
+
 /* A process sent to it */
 void ed_peer_wanted(struct erldist_keeper *k, const char *node)
 {
@@ -132,7 +144,7 @@ void ed_peer_wanted(struct erldist_keeper *k, const char *node)
 			       "too many nodes are being connected at once", node);
 	}
 	if (err)
-		ed_node_unreachable(k, node, -err);
+		ed_node_unreachable(k, node, -err, ed_peer_retry(k, node));
 	else
 		ed_dial_start(k, node);
 }
@@ -170,6 +182,8 @@ void ed_peer_rejected(struct erldist_keeper *k, const char *node, uint64_t tag, 
 		return;
 	p->settled = 0;
 	ed_peer_failed(k, node, err);
+	if (p->keep)
+		ed_node_retry(k, node, ed_peer_retry(k, node));
 }
 
 void ed_peer_up(struct erldist_keeper *k, const char *node)
@@ -263,8 +277,10 @@ void ed_peers_timer(struct erldist_keeper *k)
 
 	for (p = k->peers; p; p = p->next) {
 		t = due(k, p);
-		if (t >= 0 && t <= now)
-			ed_dial_start(k, p->node);
+		if (t < 0 || t > now)
+			continue;
+		ed_node_retry(k, p->node, 0);
+		ed_dial_start(k, p->node);
 	}
 	sweep(k);
 }

@@ -87,6 +87,18 @@ const char *serve_info_dispatch(struct serve_info *si);
 int serve_info_fd(const struct serve_info *si);
 void serve_info_close(struct serve_info *si);
 
+/* trouble.c: failures of peers, each told once and counted */
+struct trouble;
+
+struct troubles {
+	struct trouble *first;
+	unsigned int n;
+};
+
+bool trouble_news(struct troubles *all, const struct erldist_keeper_event *e,
+		  unsigned int *repeated);
+void troubles_free(struct troubles *all);
+
 /* stop.c: SIGINT and SIGTERM; SIGHUP, for who asks for it */
 void stop_prepare(void);
 void stop_take_hangup(void);

@@ -18,7 +18,8 @@
 
 static struct {
 	unsigned int channels, unreachables, cookies, answers, told[16];
-	unsigned int restored;
+	unsigned int restored, retries;
+	int64_t retry;
 	int role, error, fd, refuse, cookie_refused;
 	uint64_t tag, flags;
 	uint32_t creation, peer_creation;
@@ -105,9 +106,18 @@ int ed_node_answer(struct erldist_keeper *k, const char *peer, uint64_t tag, boo
 	return 0;
 }
 
-void ed_node_unreachable(struct erldist_keeper *k, const char *peer, int error)
+void ed_node_retry(struct erldist_keeper *k, const char *peer, int64_t ms)
 {
 	(void)k;
+	(void)peer;
+	seen.retries++;
+	seen.retry = ms;
+}
+
+void ed_node_unreachable(struct erldist_keeper *k, const char *peer, int error, int64_t retry)
+{
+	(void)k;
+	seen.retry = retry;
 	seen.unreachables++;
 	seen.error = error;
 	snprintf(seen.peer, sizeof(seen.peer), "%s", peer);

@@ -738,6 +738,13 @@ static void check_keep(void)
 	ed_peer_failed(k, "b@host", -ECONNREFUSED);
 	ed_keeper_arm(k);
 	ok(wait_for(k, &seen.unreachables, 2, 6000), "and again and again");
+	ok(seen.retry > 500 && seen.retry <= 5000, "the kernel hears when: in %d ms",
+	   (int)seen.retry);
+	ed_peer_handed_over(k, "b@host", 99);
+	seen.retries = 0;
+	ed_peer_rejected(k, "b@host", 99, -EKEYREJECTED);
+	ok(seen.retries == 1 && seen.retry > 500, "also after a handshake: in %d ms",
+	   (int)seen.retry);
 	keep[0] = NULL;
 	ok(!erldist_keeper_configure(k, &o), "until it is not to be kept");
 	seen.told[ERLDIST_KEEPER_WANTED] = 0;
