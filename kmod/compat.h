@@ -8,6 +8,7 @@
 
 #include <linux/mm.h>
 #include <linux/net.h>
+#include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -33,6 +34,14 @@
 #define erldist_sockaddr	struct sockaddr_unsized
 #else
 #define erldist_sockaddr	struct sockaddr
+#endif
+
+/* Where a buffer cannot be in a device's memory, it can be read. */
+#ifndef ERLDIST_HAVE_SKB_FRAGS_READABLE
+static inline bool skb_frags_readable(const struct sk_buff *skb)
+{
+	return true;
+}
 #endif
 
 /* kvrealloc() takes the old size on some kernels and not on others. */

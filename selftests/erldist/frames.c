@@ -3,6 +3,8 @@
  * Frames as they should be, in both modes: cut anywhere, in fragments, in
  * every operation that carries a message, and as large as they come.
  */
+#include <netinet/in.h>
+
 #include "kselftest_harness.h"
 #include "wire_peer.h"
 
@@ -592,6 +594,39 @@ TEST_F(frames, older_operations)
 	d.len = 0;
 	fmt(&d, "{ipaa}", OP_REG_SEND, &self->pid, "", "them");
 	EXPECT_TRUE(buf_eq(&f.ctl, &d));
+}
+
+/* modprobe MODULE port=PORT, or rmmod */
+static int run(const char *f, unsigned int port)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), f, port);
+	return system(command);
+}
+
+/* Fragments in a device's memory are not read: the connection ends. */
+TEST(device_memory)
+{
+	struct sockaddr_in in;
+	socklen_t len = sizeof(in);
+	struct peer_info peer;
+	struct wire w;
+	int n, svc;
+	DEFINE_BUF(msg);
+
+	SETUP_ERLDIST();
+	n = node("k@h");
+	svc = proc("svc", NULL);
+	ASSERT_EQ(0, wire_up(&w, n));
+	ASSERT_EQ(0, getpeername(w.fd, (struct sockaddr *)&in, &len));
+	if (run("modprobe -q erldist_test_unreadable port=%u", ntohs(in.sin_port)))
+		SKIP(return, "no module erldist_test_unreadable for this kernel");
+	EXPECT_EQ(0, wire_reg_send(&w, "svc", pattern(&msg, 1, 5000)));
+	EXPECT_EQ(0, node_wait(n, ERLDIST_PENDING_DOWN, &peer));
+	EXPECT_EQ(ERLDIST_REASON_RECEIVE_ERROR, peer.reason);
+	EXPECT_EQ(0, poll_now(svc) & POLLIN);
+	EXPECT_EQ(0, run("rmmod erldist_test_unreadable", 0));
 }
 
 TEST_HARNESS_MAIN

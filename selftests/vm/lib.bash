@@ -79,12 +79,12 @@ kernel_source() {
 	echo "$dir"
 }
 
-module_sources=(Kbuild kmod uapi)
+module_sources=(Kbuild kmod uapi selftests/erldist/modules)
 
 # The sources of the module, for a build elsewhere. By content: a file that did
 # not change keeps its time, and its object.
 copy_sources() { # BUILD
-	(cd "$repo" && rsync -rc --delete --include='*/' --include=Kbuild --include='*.[ch]' \
+	(cd "$repo" && rsync -rRc --delete --include='*/' --include=Kbuild --include='*.[ch]' \
 		--exclude='*' "${module_sources[@]}" "$1/")
 }
 
