@@ -245,8 +245,9 @@ static void tick_look_for_data(struct erldist_channel *ch)
 {
 	struct sock *sk = ch->sock->sk;
 
-	if (!ch->rx.stalled && (ch->carrier != CARRIER_TCP ||
-				!skb_queue_empty_lockless(&sk->sk_receive_queue)))
+	if (!READ_ONCE(ch->rx.stalled) &&
+	    (ch->carrier != CARRIER_TCP ||
+	     !skb_queue_empty_lockless(&sk->sk_receive_queue)))
 		erldist_channel_queue(ch, &ch->rx_work);
 }
 
@@ -260,13 +261,13 @@ static void channel_tick(struct erldist_channel *ch)
 	unsigned long ticktime = msecs_to_jiffies(ch->node->tick.ticktime);
 	unsigned long interval = max(tick_interval(ch->node), 1UL);
 	unsigned long silent;
-	u64 rx = READ_ONCE(ch->rx_bytes), tx = READ_ONCE(ch->tx_bytes);
-	u64 data = tx - READ_ONCE(ch->tx_ticks);
+	u64 rx = atomic64_read(&ch->rx_bytes), tx = atomic64_read(&ch->tx_bytes);
+	u64 data = tx - atomic64_read(&ch->tx_ticks);
 
-	if (rx != ch->ticked_rx || ch->rx.stalled)
-		ch->last_rx = jiffies;
+	if (rx != ch->ticked_rx || READ_ONCE(ch->rx.stalled))
+		WRITE_ONCE(ch->last_rx, jiffies);
 	ch->ticked_rx = rx;
-	silent = jiffies - ch->last_rx;
+	silent = jiffies - READ_ONCE(ch->last_rx);
 	if (silent >= ticktime) {
 		erldist_channel_abort(ch, ERLDIST_REASON_NET_TICK_TIMEOUT, 0);
 		return;
@@ -274,7 +275,7 @@ static void channel_tick(struct erldist_channel *ch)
 	if (data == ch->ticked_data)
 		erldist_tx_tick(ch);
 	ch->ticked_data = data;
-	WRITE_ONCE(ch->ticked_tx, tx);
+	atomic64_set(&ch->ticked_tx, tx);
 	tick_look_for_data(ch);
 	erldist_channel_queue_delayed(ch, &ch->timer,
 				      min(interval, ticktime - silent));
@@ -321,7 +322,7 @@ static int channel_send_hs(struct erldist_channel *ch)
 		n = erldist_transport_send(ch, &vec, 1, len, 0);
 		if (n != len)
 			return n < 0 ? n : -EAGAIN;
-		ch->tx_bytes += n;
+		erldist_count(&ch->tx_bytes, n);
 	}
 	hs->out_len = 0;
 	return 0;
@@ -376,9 +377,9 @@ static void channel_up(struct erldist_channel *ch)
 {
 	channel_uncount(ch);
 	ch->last_rx = jiffies;
-	ch->ticked_rx = ch->rx_bytes;
-	ch->ticked_tx = ch->tx_bytes;
-	ch->ticked_data = ch->tx_bytes;
+	ch->ticked_rx = atomic64_read(&ch->rx_bytes);
+	ch->ticked_data = atomic64_read(&ch->tx_bytes);
+	atomic64_set(&ch->ticked_tx, ch->ticked_data);
 	WRITE_ONCE(ch->state, CHANNEL_UP);
 	kfree_sensitive(ch->hs);
 	ch->hs = NULL;

@@ -149,26 +149,27 @@ struct erldist_channel {
 	bool counted;			/* in node->n_handshakes */
 	bool pushing;			/* guarded by peer->lock */
 	bool blocked;			/* the stream had no room; likewise */
-	u64 pushed_rx;			/* rx_bytes at the last push */
+	unsigned long pushed_rx;	/* rx_bytes at the last push */
 	struct erldist_cookie *cookie;	/* for hs */
 
 	struct erldist_hs *hs;		/* until up */
 	struct erldist_rx rx;
 	struct erldist_tx tx;
 
-	u64 rx_bytes;
-	u64 rx_messages;
-	u64 tx_bytes;
-	u64 tx_messages;
-	u64 tx_ticks;			/* of tx_bytes */
-	u64 ticked_tx;			/* tx_bytes at the last tick check */
-	u64 ticked_data;		/* likewise, without ticks */
-	u64 ticked_rx;
+	/* erldist_count(): rx by the reader, tx by the pusher, ticked_tx by the timer */
+	atomic64_t rx_bytes;
+	atomic64_t rx_messages;
+	atomic64_t tx_bytes;
+	atomic64_t tx_messages;
+	atomic64_t tx_ticks;		/* of tx_bytes */
+	atomic64_t ticked_tx;		/* tx_bytes at the last tick check */
+	u64 ticked_data;		/* likewise, without ticks; the timer's */
+	u64 ticked_rx;			/* the timer's */
 	unsigned long last_rx;		/* jiffies */
 	unsigned long stall_start;	/* of the present stall */
-	unsigned long window;		/* start of the minute that is counted */
+	u64 window;			/* jiffies at the start of the counted minute */
 	unsigned long stall_used;	/* jiffies stalled in it */
-	u64 stall_total;		/* jiffies */
+	atomic64_t stall_total;		/* jiffies; the reader's */
 	unsigned long retry;		/* next delayed push, jiffies */
 
 	struct work_struct rx_work;
@@ -225,6 +226,15 @@ static inline u8 erldist_channel_reason(const struct erldist_channel *ch)
 static inline int erldist_channel_error(const struct erldist_channel *ch)
 {
 	return READ_ONCE(ch->verdict) >> 8;
+}
+
+/*
+ * Add to a counter that one context at a time writes. Others that read it never
+ * see half of a value, not even on 32 bit, and on 64 bit this is a plain addition.
+ */
+static inline void erldist_count(atomic64_t *counter, u64 n)
+{
+	atomic64_set(counter, atomic64_read(counter) + n);
 }
 
 static inline void erldist_channel_get(struct erldist_channel *ch)

@@ -32,7 +32,7 @@ void erldist_queue_init(struct erldist_queue *queue, struct sock *sk)
  * @limit: bytes of local senders before they wait
  * @sk: the process's socket
  */
-void erldist_mailbox_init(struct erldist_mailbox *mb, u64 limit,
+void erldist_mailbox_init(struct erldist_mailbox *mb, size_t limit,
 			  struct sock *sk)
 {
 	spin_lock_init(&mb->lock);
@@ -301,8 +301,8 @@ static bool own_room(const struct erldist_process *proc, size_t bytes)
 	const struct erldist_mailbox *mb = &proc->mailbox;
 
 	return READ_ONCE(mb->local_bytes) + bytes <=
-	       max(READ_ONCE(mb->local_limit),
-		   READ_ONCE(proc->node->limits.mailbox_pool));
+	       max_t(u64, READ_ONCE(mb->local_limit),
+		     READ_ONCE(proc->node->limits.mailbox_pool));
 }
 
 static bool sender_room(const struct erldist_process *proc,
@@ -342,7 +342,8 @@ bool erldist_mailbox_has_own_room(const struct erldist_process *proc)
 	const struct erldist_mailbox *mb = &proc->mailbox;
 
 	return READ_ONCE(mb->local_bytes) + READ_ONCE(mb->remote_bytes) <=
-	       max(mb->local_limit, READ_ONCE(proc->node->limits.mailbox_pool));
+	       max_t(u64, READ_ONCE(mb->local_limit),
+		     READ_ONCE(proc->node->limits.mailbox_pool));
 }
 
 static int put_local_locked(struct erldist_process *proc,

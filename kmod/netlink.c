@@ -142,7 +142,7 @@ static void view_peer(struct erldist_peer *peer, struct peer_view *v)
 	v->connection = peer->connection;
 	v->tag = peer->tag;
 	v->flags = peer->flags;
-	v->since = jiffies_to_msecs(jiffies - peer->changed);
+	v->since = jiffies64_to_msecs(get_jiffies_64() - peer->changed);
 	v->kept = peer->kept;
 	if (v->kept && time_after(peer->next_try, jiffies))
 		v->retry = jiffies_to_msecs(peer->next_try - jiffies);
@@ -155,11 +155,11 @@ static void view_peer(struct erldist_peer *peer, struct peer_view *v)
 	ch = peer->channel;
 	if (ch) {
 		v->queued += READ_ONCE(ch->tx.taken);
-		v->rx_bytes += READ_ONCE(ch->rx_bytes);
-		v->rx_messages += READ_ONCE(ch->rx_messages);
-		v->tx_bytes += READ_ONCE(ch->tx_bytes);
-		v->tx_messages += READ_ONCE(ch->tx_messages);
-		v->stalled = jiffies64_to_msecs(READ_ONCE(ch->stall_total));
+		v->rx_bytes += atomic64_read(&ch->rx_bytes);
+		v->rx_messages += atomic64_read(&ch->rx_messages);
+		v->tx_bytes += atomic64_read(&ch->tx_bytes);
+		v->tx_messages += atomic64_read(&ch->tx_messages);
+		v->stalled = jiffies64_to_msecs(atomic64_read(&ch->stall_total));
 	}
 	spin_unlock_bh(&peer->lock);
 }

@@ -20,6 +20,11 @@
 struct erldist_process;
 
 #define ERLDIST_PROCESS_ID_MAX	((1U << 28) - 1)
+/*
+ * No limit is for more bytes than this: they can be added up, and on 32 bit the
+ * upper half of a limit is always 0, so that it can be read without a lock.
+ */
+#define ERLDIST_BYTES_MAX	(SIZE_MAX / 4)
 
 /* What this module keeps in a network namespace */
 struct erldist_net {

@@ -98,13 +98,19 @@ static void set_tick(struct erldist_ticktime *tick,
 	tick->retry = set->retry ?: tick->retry;
 }
 
+static void set_bytes(__u64 *limit, u64 set)
+{
+	if (set)
+		*limit = min_t(u64, set, ERLDIST_BYTES_MAX);
+}
+
 static void set_limits(struct erldist_limits *limits,
 		       const struct erldist_limits *set)
 {
 	erldist_limits_default(limits);
-	limits->mailbox_pool = set->mailbox_pool ?: limits->mailbox_pool;
-	limits->mailbox = set->mailbox ?: limits->mailbox;
-	limits->send_queue = set->send_queue ?: limits->send_queue;
+	set_bytes(&limits->mailbox_pool, set->mailbox_pool);
+	set_bytes(&limits->mailbox, set->mailbox);
+	set_bytes(&limits->send_queue, set->send_queue);
 	limits->stall = set->stall ?: limits->stall;
 	limits->peers = set->peers ?: limits->peers;
 	limits->handshakes = set->handshakes ?: limits->handshakes;

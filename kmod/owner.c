@@ -39,7 +39,10 @@ static const char *const signal_names[] = {
 	[SIGBUS] = "sigbus", [SIGFPE] = "sigfpe", [SIGKILL] = "sigkill",
 	[SIGUSR1] = "sigusr1", [SIGSEGV] = "sigsegv", [SIGUSR2] = "sigusr2",
 	[SIGPIPE] = "sigpipe", [SIGALRM] = "sigalrm", [SIGTERM] = "sigterm",
-	[SIGSTKFLT] = "sigstkflt", [SIGCHLD] = "sigchld", [SIGCONT] = "sigcont",
+#ifdef SIGSTKFLT
+	[SIGSTKFLT] = "sigstkflt",	/* no such signal on MIPS and others */
+#endif
+	[SIGCHLD] = "sigchld", [SIGCONT] = "sigcont",
 	[SIGSTOP] = "sigstop", [SIGTSTP] = "sigtstp", [SIGTTIN] = "sigttin",
 	[SIGTTOU] = "sigttou", [SIGURG] = "sigurg", [SIGXCPU] = "sigxcpu",
 	[SIGXFSZ] = "sigxfsz", [SIGVTALRM] = "sigvtalrm",

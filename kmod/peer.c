@@ -78,7 +78,7 @@ static void peer_set_state(struct erldist_peer *peer, u8 state)
 		atomic_inc(&peer->node->n_up);
 	if (peer->state == ERLDIST_PEER_STATE_UP ||
 	    state == ERLDIST_PEER_STATE_UP)
-		peer->changed = jiffies;
+		peer->changed = get_jiffies_64();
 	WRITE_ONCE(peer->state, state);
 	peer->since = jiffies;
 }
@@ -185,7 +185,7 @@ static struct erldist_peer *peer_alloc(struct erldist_node *node,
 	peer->node = node;
 	spin_lock_init(&peer->lock);
 	peer->since = jiffies;
-	peer->changed = jiffies;
+	peer->changed = get_jiffies_64();
 	INIT_LIST_HEAD(&peer->relations);
 	INIT_LIST_HEAD(&peer->watches);
 	INIT_LIST_HEAD(&peer->lost);
@@ -493,8 +493,13 @@ void erldist_peers_each(struct erldist_node *node,
 
 static void peer_replay(struct erldist_peer *peer, void *arg)
 {
-	erldist_peer_event(peer, peer_present_state(peer), peer->tag,
-			   peer->connection);
+	u64 tag, connection;
+
+	spin_lock_bh(&peer->lock);
+	tag = peer->tag;
+	connection = peer->connection;
+	spin_unlock_bh(&peer->lock);
+	erldist_peer_event(peer, peer_present_state(peer), tag, connection);
 }
 
 /**
@@ -1061,10 +1066,10 @@ static void peer_down_locked(struct erldist_peer *peer,
 	peer->channel = NULL;
 	peer->reason = reason;
 	peer->error = error;
-	peer->rx_bytes += ch->rx_bytes;
-	peer->tx_bytes += ch->tx_bytes;
-	peer->rx_messages += ch->rx_messages;
-	peer->tx_messages += ch->tx_messages;
+	peer->rx_bytes += atomic64_read(&ch->rx_bytes);
+	peer->tx_bytes += atomic64_read(&ch->tx_bytes);
+	peer->rx_messages += atomic64_read(&ch->rx_messages);
+	peer->tx_messages += atomic64_read(&ch->tx_messages);
 	peer->over = peer->open ? ERLDIST_PENDING_DOWN : ERLDIST_PENDING_FAILED;
 	/* Who waits has been told that it is open, or is told now why it is not. */
 	if (!peer->open)

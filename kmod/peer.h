@@ -47,7 +47,7 @@ struct erldist_peer {
 	bool remember;
 	bool kept;			/* not up, the keeper connects it by itself */
 	unsigned long next_try;		/* kept: when, in jiffies */
-	unsigned long changed;		/* jiffies since it is up, or is not */
+	u64 changed;			/* jiffies since it is up, or is not */
 	struct erldist_process *wanted_by;	/* while WANTED; a reference */
 	struct erldist_channel *channel;	/* up */
 	struct erldist_channel *attempt;	/* ours, handshake begun */

@@ -45,8 +45,8 @@ struct erldist_mailbox {
 	size_t remote_bytes;
 	struct rb_node holder;		/* node->holders, while rank is not 0 */
 	size_t rank;			/* remote_bytes, to an eighth */
-	u64 local_limit;
-	u64 hard_limit;
+	size_t local_limit;
+	size_t hard_limit;
 	wait_queue_head_t wait;
 };
 
@@ -191,7 +191,7 @@ static inline void erldist_process_get(struct erldist_process *proc)
 }
 
 /* mailbox.c */
-void erldist_mailbox_init(struct erldist_mailbox *mb, u64 limit,
+void erldist_mailbox_init(struct erldist_mailbox *mb, size_t limit,
 			  struct sock *sk);
 int erldist_mailbox_put_local(struct erldist_process *proc,
 			      struct erldist_port *port,

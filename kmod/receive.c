@@ -151,7 +151,7 @@ static void rx_tick(struct rx_run *run)
 	struct erldist_channel *ch = run->ch;
 
 	/* A tick is answered unless something went out since the last check. */
-	if (READ_ONCE(ch->tx_bytes) == READ_ONCE(ch->ticked_tx))
+	if (atomic64_read(&ch->tx_bytes) == atomic64_read(&ch->ticked_tx))
 		erldist_tx_tick(ch);
 	rx_next_frame(&ch->rx);
 	rx_spend(run);
@@ -261,8 +261,9 @@ static unsigned long stall_left(struct erldist_channel *ch)
 {
 	unsigned long budget = msecs_to_jiffies(ch->node->limits.stall);
 
-	if (time_after(jiffies, ch->window + STALL_WINDOW)) {
-		ch->window = jiffies;
+	/* A channel may be up for so long that jiffies of 32 bit come round. */
+	if (time_after64(get_jiffies_64(), ch->window + STALL_WINDOW)) {
+		ch->window = get_jiffies_64();
 		ch->stall_used = 0;
 	}
 	return ch->stall_used < budget ? budget - ch->stall_used : 0;
@@ -270,7 +271,7 @@ static unsigned long stall_left(struct erldist_channel *ch)
 
 static bool pool_full(struct erldist_node *node, size_t bytes)
 {
-	return atomic_long_read(&node->pool_used) + bytes >
+	return (u64)atomic_long_read(&node->pool_used) + bytes >
 	       READ_ONCE(node->limits.mailbox_pool);
 }
 
@@ -278,7 +279,7 @@ static void stall_begin(struct rx_run *run, unsigned long left)
 {
 	struct erldist_channel *ch = run->ch;
 
-	ch->rx.stalled = true;
+	WRITE_ONCE(ch->rx.stalled, true);
 	ch->stall_start = jiffies;
 	atomic_inc(&ch->node->n_stalled);
 	/* Who frees the last bytes now sees us, or we see the room. */
@@ -295,11 +296,11 @@ static void stall_end(struct erldist_channel *ch)
 
 	if (!ch->rx.stalled)
 		return;
-	ch->rx.stalled = false;
+	WRITE_ONCE(ch->rx.stalled, false);
 	atomic_dec(&ch->node->n_stalled);
 	ch->stall_used += held;
-	ch->stall_total += held;
-	ch->last_rx = jiffies;
+	erldist_count(&ch->stall_total, held);
+	WRITE_ONCE(ch->last_rx, jiffies);
 }
 
 /**
@@ -733,7 +734,8 @@ static u32 rx_more(const struct rx_run *run)
 	struct erldist_rx *rx = &run->ch->rx;
 	struct erldist_msg *msg = rx->msg;
 	struct etf_cursor c = { msg->data, msg->data + msg->used };
-	u32 bytes = msg->used + rx->left, front = rx_front(bytes);
+	u32 bytes = min_t(u64, (u64)msg->used + rx->left, U32_MAX);
+	u32 front = rx_front(bytes);
 	u32 most = min_t(u32, bytes, ERLDIST_PIECE_SIZE - sizeof(*msg));
 	int err = erldist_ctl_read_next(&c, &rx->ctl, &rx->last);
 
@@ -915,7 +917,7 @@ static void rx_complete(struct rx_run *run)
 	rx_next_frame(rx);
 	if (reason)
 		rx_fail(run, reason);
-	ch->rx_messages++;
+	erldist_count(&ch->rx_messages, 1);
 	rx_spend(run);
 }
 
@@ -943,7 +945,7 @@ static size_t rx_feed(struct rx_run *run, const u8 *p, size_t len)
 		else
 			pos += rx_skip(run, len - pos);
 	}
-	run->ch->rx_bytes += pos;
+	erldist_count(&run->ch->rx_bytes, pos);
 	run->bytes -= pos;
 	if (run->bytes <= 0)
 		run->stop = true;
@@ -1015,7 +1017,8 @@ static unsigned int frags_size(const struct sk_buff *skb, int *i)
 
 /*
  * The bytes from offset on of one buffer without its list of others. Unlike
- * skb_seq_read() this may sleep.
+ * skb_seq_read() this may sleep. Fragments in a device's memory (devmem TCP) have
+ * no page to map: the connection ends, as a read of such a stream would fail.
  */
 static unsigned int rx_skb(struct rx_run *run, struct sk_buff *skb,
 			   unsigned int offset, unsigned int len)
@@ -1024,6 +1027,8 @@ static unsigned int rx_skb(struct rx_run *run, struct sk_buff *skb,
 	unsigned int start = skb_headlen(skb), end, pos;
 	int i;
 
+	if (taken < len && !run->stop && !skb_frags_readable(skb))
+		rx_fail(run, ERLDIST_REASON_RECEIVE_ERROR);
 	for (i = 0; i < skb_shinfo(skb)->nr_frags && !run->stop; i++) {
 		skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
 
@@ -1272,7 +1277,7 @@ static int hs_read(struct erldist_channel *ch)
 			return -EPIPE;
 		}
 		rx->hs_have += n;
-		ch->rx_bytes += n;
+		erldist_count(&ch->rx_bytes, n);
 	}
 	if (want < 0) {
 		erldist_channel_abort(ch, ERLDIST_REASON_BAD_HANDSHAKE, 0);

@@ -566,7 +566,7 @@ static void tx_take(struct erldist_channel *ch, struct erldist_out *out,
 	    out_len(out) <= min_t(size_t, TX_SMALL, tx->size - tx->len)) {
 		put_small(ch, out);
 		out_free(out);
-		ch->tx_messages++;
+		erldist_count(&ch->tx_messages, 1);
 		return;
 	}
 	tx->item = out;
@@ -646,7 +646,7 @@ static void tx_put_tick(struct erldist_channel *ch)
 	tx_buffer_drop(&ch->tx);
 	ch->tx.from = tick;
 	ch->tx.len = sizeof(tick);
-	WRITE_ONCE(ch->tx_ticks, ch->tx_ticks + sizeof(tick));
+	erldist_count(&ch->tx_ticks, sizeof(tick));
 }
 
 /* Returns 1 when there is nothing to send, or -EAGAIN without memory. */
@@ -688,7 +688,7 @@ static void tx_frame_done(struct erldist_channel *ch)
 		return;
 	}
 	out_free(out);
-	ch->tx_messages++;
+	erldist_count(&ch->tx_messages, 1);
 }
 
 /* Is there more of the frame than the @n bytes that are sent now? */
@@ -741,7 +741,7 @@ static void tx_sent(struct erldist_channel *ch, size_t n)
 	struct erldist_tx *tx = &ch->tx;
 	size_t head = min_t(size_t, n, tx->len - tx->pos);
 
-	WRITE_ONCE(ch->tx_bytes, ch->tx_bytes + n);
+	erldist_count(&ch->tx_bytes, n);
 	tx->pos += head;
 	if (!tx->item)
 		return;
@@ -880,7 +880,7 @@ static void tx_push(struct erldist_channel *ch, int budget)
 {
 	int err;
 
-	ch->pushed_rx = READ_ONCE(ch->rx_bytes);
+	WRITE_ONCE(ch->pushed_rx, atomic64_read(&ch->rx_bytes));
 	do {
 		err = tx_steps(ch, &budget);
 		if (err < 0 && err != -EAGAIN)
@@ -998,7 +998,7 @@ void erldist_send_raw(struct erldist_channel *ch, u64 key,
 bool erldist_send_room(const struct erldist_peer *peer, size_t bytes)
 {
 	return !READ_ONCE(peer->n_queued) ||
-	       READ_ONCE(peer->queued) + bytes + ITEM_OVERHEAD <=
+	       (u64)READ_ONCE(peer->queued) + bytes + ITEM_OVERHEAD <=
 	       READ_ONCE(peer->node->limits.send_queue);
 }
 

@@ -426,7 +426,8 @@ bool erldist_transport_idle(const struct erldist_channel *ch)
 	if (ch->carrier == CARRIER_TCP)
 		return !READ_ONCE(tcp_sk(ch->sock->sk)->packets_out);
 	return ch->carrier == CARRIER_UNIX &&
-	       READ_ONCE(ch->rx_bytes) != ch->pushed_rx;
+	       (unsigned long)atomic64_read(&ch->rx_bytes) !=
+	       READ_ONCE(ch->pushed_rx);
 }
 
 /**

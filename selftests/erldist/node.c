@@ -210,6 +210,31 @@ TEST_F(node, limits_that_are_none)
 	EXPECT_EQ(-EINVAL, node_set_limits(fd, &l));
 }
 
+/* So much that a sum of a few of them would not fit: they are cut down to what does. */
+TEST_F(node, limits_without_bound)
+{
+	struct erldist_limits l = {
+		.mailbox_pool = ~0ULL, .mailbox = ~0ULL, .send_queue = ~0ULL,
+		.max_message = 1 << 20,
+	};
+	struct erldist_mailbox_limits m = { .local = ~0ULL, .hard = ~0ULL };
+	socklen_t len = sizeof(m);
+	int fd = node("a@h"), p;
+
+	ASSERT_EQ(0, node_set_limits(fd, &l));
+	ASSERT_EQ(0, node_limits(fd, &l));
+	EXPECT_GT(~0ULL / 3, l.mailbox_pool);
+	EXPECT_GT(~0ULL / 3, l.mailbox);
+	EXPECT_GT(~0ULL / 3, l.send_queue);
+	EXPECT_LE(1ULL << 30, l.mailbox_pool);
+	p = proc("p", NULL);
+	ASSERT_EQ(0, setsockopt(p, SOL_ERLDIST, ERLDIST_MAILBOX, &m, sizeof(m)));
+	ASSERT_EQ(0, getsockopt(p, SOL_ERLDIST, ERLDIST_MAILBOX, &m, &len));
+	EXPECT_GT(~0ULL / 3, m.local);
+	EXPECT_GT(~0ULL / 3, m.hard);
+	EXPECT_LE(1ULL << 30, m.local);
+}
+
 TEST_F(node, cookies_are_write_only)
 {
 	char cookie[300];

@@ -96,6 +96,7 @@ struct erldist_ticktime {
 	__u32 retry;		/* how long a failure to connect is remembered */
 };
 
+/* Bytes, here and below, are cut down to a quarter of the kernel's address space. */
 struct erldist_limits {
 	__aligned_u64 max_message;	/* bytes of one message */
 	__aligned_u64 mailbox_pool;	/* unread bytes that came from peers */
