@@ -6,6 +6,7 @@
 
 #include <linux/module.h>
 #include <linux/workqueue.h>
+#include <net/genetlink.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include <net/sock.h>
@@ -240,3 +241,10 @@ module_exit(erldist_exit);
 MODULE_DESCRIPTION("Erlang distribution: processes and nodes as sockets");
 MODULE_AUTHOR("The erldist authors");
 MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1");
+/*
+ * The library and the commands look the family up, which loads the module. Any
+ * user may do that; making a node still needs CAP_NET_ADMIN, and without a node
+ * there is no process.
+ */
+MODULE_ALIAS_GENL_FAMILY(ERLDIST_FAMILY_NAME);

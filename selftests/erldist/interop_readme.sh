@@ -131,7 +131,7 @@ other_cookie()
 	check "other cookie: bob pings" bob_says pang "net_adm:ping('svc@$HOST')."
 	check "other cookie: told here" svc_says "bob@$HOST has another cookie"
 	end_child "$NODE_PID"
-	check "other cookie: without a node of ours" fails "is from ~/.erlang.cookie" \
+	check "other cookie: without a node of ours" fails "is from $HOME/.erlang.cookie" \
 		erldist ping bob
 	end_bob
 }
@@ -310,6 +310,20 @@ load()
 	fi
 }
 
+# By its alias for the netlink family. Nothing of it is left
+loads_by_itself()
+{
+	local place status=0
+	place=/lib/modules/$(uname -r)/updates
+
+	mkdir -p "$place" && cp "$KO" "$place/erldist.ko" && depmod || return 1
+	says "there is no node" erldist status && grep -q . /sys/module/erldist/version || status=1
+	rm "$place/erldist.ko"
+	depmod
+	wait_for 10 unload
+	return "$status"
+}
+
 no_module()
 {
 	local what="the kernel module erldist is not loaded (modprobe erldist)"
@@ -320,6 +334,7 @@ no_module()
 	check "no module: send" fails "$what" erldist send "x@bob@$HOST" hello
 	check "no module: status" fails "$what" erldist status
 	check "no module: monitor" fails "$what" erldist monitor
+	[ -z "$KO" ] || check "looking for it loads an installed one" loads_by_itself
 	check "loaded again" load
 }
 
