@@ -54,6 +54,24 @@ node_of_ours()
 	check "the same node twice" fails "svc@$HOST" erldist node run "svc@$HOST" --no-epmd
 }
 
+# command...: what it prints is JSON
+is_json()
+{
+	local output
+
+	output=$("$@" 2> /dev/null)
+	echo "$output"
+	jq -e . > /dev/null <<< "$output"
+}
+
+in_json()
+{
+	check "ping in JSON" is_json erldist -j ping b
+	check "pang in JSON" is_json erldist -j ping c
+	check "peer connect in JSON" is_json erldist -j peer connect b
+	check "node run in JSON" is_json timeout 2 erldist -j node run other --no-epmd
+}
+
 a_peer()
 {
 	check "ping" says pong erldist ping "b@$HOST"
@@ -191,6 +209,7 @@ cli()
 	node_of_ours || return
 	start_beam b -s interop_cli || return
 	a_peer
+	in_json
 	sending
 	receiving
 	examples

@@ -205,7 +205,7 @@ programs()
 	waits_for_node waits "one that asked to wait for a path" \
 		env "ERLDIST_NODE=unix:$TMP/svc.sock" "$puppet" --wait waits
 	waits_for_node echo "the example echo" "$path"
-	check "which has said for what" says "echo: waiting: there is no node" cat "$TMP/waiter"
+	check "which has said for what" says "echo: waiting for a node" cat "$TMP/waiter"
 	private_node "$puppet"
 }
 

@@ -29,7 +29,7 @@ struct cli {
 /* main.c */
 enum {
 	OPT_NODE = 256, OPT_COUNT, OPT_TIMEOUT, OPT_SINCE_START, OPT_INTERVAL,
-	OPT_BACKGROUND,
+	OPT_BACKGROUND, OPT_VERSION,
 	OPT_NODE_RUN,	/* the first of node_options, and so on */
 };
 
@@ -84,7 +84,7 @@ void out_pid(struct out *o, const char *key, const char *node, uint32_t id,
 void out_end(struct out *o);
 
 /* run.c */
-void tell_limited(struct limit *l, bool bad, const char *text);
+void tell_limited(struct limit *l, const char *event, bool bad, const char *text);
 
 /* hand_out.c: the broker beside a node */
 int hand_out_open(struct cli *c, struct erldist_broker **b, const char *node);

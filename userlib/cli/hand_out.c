@@ -7,7 +7,8 @@ static void on_event(void *user, const struct erldist_broker_event *e)
 	static struct limit good, bad;
 
 	(void)user;
-	tell_limited(e->error ? &bad : &good, e->error, e->text);
+	tell_limited(e->error ? &bad : &good, e->error ? "not-handed-out" : "handed-out",
+		     e->error, e->text);
 }
 
 /* 0, or 1: that was told */

@@ -14,6 +14,7 @@
 static const struct option own_options[] = {
 	{ "json", no_argument, NULL, 'j' },
 	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "timestamp", no_argument, NULL, 't' },
 	{ "node", required_argument, NULL, OPT_NODE },
 	{ "count", required_argument, NULL, OPT_COUNT },
@@ -118,7 +119,7 @@ static int usage(FILE *f, const char *object)
 	      "        <svc@host.12.0>\n"
 	      "TERM:   Erlang syntax\n"
 	      "ARGS:   a list in Erlang syntax\n"
-	      "-j:     one JSON object a line (status, show, nodes, watch, monitor, recv, call, rpc)\n"
+	      "-j:     one JSON object a line from all commands that print\n"
 	      "--node: the local node to act in, or unix:PATH of a broker that hands out\n"
 	      "        processes, else $ERLDIST_NODE, else the default node\n"
 	      "See erldist(8).\n", f);
@@ -141,6 +142,34 @@ static int help(const char *object)
 		return usage(stdout, object);
 	complain("no such command: %s", object);
 	return usage(stderr, NULL);
+}
+
+/* "node run, show ..." */
+static void list_verbs(const char *object)
+{
+	const char *comma = "";
+	size_t i;
+
+	fprintf(stderr, "erldist: %s is followed by one of: ", object);
+	for (i = 0; i < COMMANDS; i++) {
+		if (strcmp(object, commands[i].object))
+			continue;
+		fprintf(stderr, "%s%s", comma, commands[i].verb);
+		comma = ", ";
+	}
+	fputc('\n', stderr);
+}
+
+/* Not even the object, or not that verb */
+static int no_command(int argc, char **argv)
+{
+	if (argc > 1 || !known(argv[0]))
+		complain("no such command: %s%s%s", argv[0], argc > 1 ? " " : "",
+			 argc > 1 ? argv[1] : "");
+	if (!known(argv[0]))
+		return usage(stderr, NULL);
+	list_verbs(argv[0]);
+	return usage(stderr, argv[0]);
 }
 
 static bool known_value(int opt)
@@ -364,6 +393,8 @@ int main(int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "+:jh", all_options, NULL)) != -1) {
 		if (opt == 'h')
 			return usage(stdout, NULL);
+		if (opt == OPT_VERSION)
+			return puts("erldist " ERLDIST_VERSION) < 0;
 		if (opt == '?' || opt == ':') {
 			bad_option(opt, argv[optind - 1]);
 			return usage(stderr, NULL);
@@ -384,9 +415,7 @@ int main(int argc, char **argv)
 	if (!cmd) {
 		if (argc > 1 && !strcmp(argv[1], "help"))
 			return help(argv[0]);
-		complain("no such command: %s%s%s", argv[0], argc > 1 ? " " : "",
-			 argc > 1 ? argv[1] : "");
-		return usage(stderr, NULL);
+		return no_command(argc, argv);
 	}
 	status = run(&c, cmd, argc, argv);
 	if (fflush(stdout) || ferror(stdout))

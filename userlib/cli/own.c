@@ -190,6 +190,15 @@ static int hold(struct erldist_keeper *k, const struct giver *g)
 	return err;
 }
 
+static void tell(struct cli *c, const char *key, const char *text)
+{
+	struct out o;
+
+	out_begin(&o, c->json);
+	out_word(&o, key, text);
+	out_end(&o);
+}
+
 int node_own(struct cli *c)
 {
 	struct giver g = { .gone = false };
@@ -201,9 +210,9 @@ int node_own(struct cli *c)
 	signal(SIGHUP, SIG_IGN);
 	err = make(c, &k, &g);
 	if (err) {
-		puts(erldist_strerror(k, err));
+		tell(c, "error", erldist_strerror(k, err));
 	} else {
-		puts(erldist_keeper_node(k));
+		tell(c, "name", erldist_keeper_node(k));
 		err = hold(k, &g);
 	}
 	erldist_keeper_close(k);

@@ -62,6 +62,21 @@ int peer_show(struct cli *c)
 	return err != 0;
 }
 
+static void show_connected(struct cli *c, const char *node, const char *peer)
+{
+	struct out o;
+
+	if (!c->json) {
+		printf("%s is connected to %s\n", node, peer);
+		return;
+	}
+	out_begin(&o, true);
+	out_word(&o, "name", peer);
+	out_text(&o, "state", "up");
+	out_text(&o, "node", node);
+	out_end(&o);
+}
+
 int peer_connect(struct cli *c)
 {
 	char node[ERLDIST_ATOM_SIZE];
@@ -77,7 +92,7 @@ int peer_connect(struct cli *c)
 	}
 	if (!err) {
 		erldist_self(p, &self);
-		printf("%s is connected to %s\n", self.node, node);
+		show_connected(c, self.node, node);
 	}
 	erldist_close(p);
 	return err != 0;

@@ -22,10 +22,38 @@ static bool node_answers(int err)
 	return !err || err == -EPROTO || err == -ESRCH || err == -EREMOTEIO;
 }
 
+static int pang(struct cli *c, const char *node, const char *why)
+{
+	struct out o;
+
+	out_begin(&o, c->json);
+	out_word(&o, "answer", "pang");
+	if (c->json) {
+		out_text(&o, "node", node);
+		out_text(&o, "error", why);
+	}
+	out_end(&o);
+	return complain("%s", why);
+}
+
+/* net_adm: would net_adm:ping/1 say so too? */
+static void json_pong(const char *node, double ms, double connected_ms, bool net_adm)
+{
+	struct out o;
+
+	out_begin(&o, true);
+	out_word(&o, "answer", "pong");
+	out_text(&o, "node", node);
+	out_rate(&o, "ms", ms);
+	out_rate(&o, "connected-ms", connected_ms);
+	out_text(&o, "net_adm", net_adm ? "pong" : "pang");
+	out_end(&o);
+}
+
 /* begin: before there was anything, as a node of its own may come with the connection */
 static int ping_node(struct cli *c, struct erldist *p, const char *node, double begin)
 {
-	bool pong = false;
+	bool answers = false;
 	double up;
 	int err;
 
@@ -33,15 +61,15 @@ static int ping_node(struct cli *c, struct erldist *p, const char *node, double 
 	up = now_ms();
 	if (!err) {
 		err = ask_node(p, node, c->timeout_ms);
-		pong = node_answers(err);
+		answers = node_answers(err);
 	}
-	if (!pong) {
-		puts("pang");
-		complain("%s", erldist_strerror(p, err));
-		return 1;
-	}
-	printf("pong from %s: %.3f ms (connected after %.3f ms)%s\n", node, now_ms() - up,
-	       up - begin, err ? "; net_adm:ping/1 says pang" : "");
+	if (!answers)
+		return pang(c, node, erldist_strerror(p, err));
+	if (c->json)
+		json_pong(node, now_ms() - up, up - begin, !err);
+	else
+		printf("pong from %s: %.3f ms (connected after %.3f ms)%s\n", node, now_ms() - up,
+		       up - begin, err ? "; net_adm:ping/1 says pang" : "");
 	return 0;
 }
 

@@ -9,8 +9,27 @@
 
 #include "cli.h"
 
+static bool json;	/* one object a line, of what goes wrong later too */
+
+static void tell(const char *event, bool bad, const char *text)
+{
+	struct out o;
+
+	if (!json && bad) {
+		complain("%s", text);
+	} else if (!json) {
+		puts(text);
+	} else {
+		out_begin(&o, true);
+		out_time(&o);
+		out_text(&o, "event", event);
+		out_text(&o, "text", text);
+		out_end(&o);
+	}
+}
+
 /* For what a peer or a local user can cause as often as it likes */
-void tell_limited(struct limit *l, bool bad, const char *text)
+void tell_limited(struct limit *l, const char *event, bool bad, const char *text)
 {
 	unsigned int left_out;
 
@@ -18,26 +37,37 @@ void tell_limited(struct limit *l, bool bad, const char *text)
 		return;
 	if (left_out)
 		complain("%u more messages of the next one's kind were left out", left_out);
-	if (bad)
-		complain("%s", text);
-	else
-		puts(text);
+	tell(event, bad, text);
 }
 
 static void on_event(void *user, const struct erldist_keeper_event *e)
 {
+	static const char *const names[] = {
+		[ERLDIST_KEEPER_REGISTERED] = "registered",
+		[ERLDIST_KEEPER_NO_EPMD] = "no-epmd",
+		[ERLDIST_KEEPER_WANTED] = "connecting",
+		[ERLDIST_KEEPER_UNREACHABLE] = "unreachable",
+		[ERLDIST_KEEPER_UP] = "up",
+		[ERLDIST_KEEPER_DOWN] = "down",
+		[ERLDIST_KEEPER_FAILED] = "failed",
+		[ERLDIST_KEEPER_REJECTED] = "rejected",
+		[ERLDIST_KEEPER_ASKS] = "asks",
+	};
 	static struct limit limits[ERLDIST_KEEPER_ASKS + 1];
 	bool good = e->type == ERLDIST_KEEPER_UP || e->type == ERLDIST_KEEPER_DOWN ||
 		    e->type == ERLDIST_KEEPER_WANTED || e->type == ERLDIST_KEEPER_REGISTERED;
 	static struct troubles troubles;
 	unsigned int repeated;
+	char text[512];
 
 	(void)user;
 	if (!trouble_news(&troubles, e, &repeated))
 		return;
-	tell_limited(&limits[e->type], !good, e->text);
-	if (repeated)
-		printf("%s had failed %u more times as told\n", e->peer, repeated);
+	tell_limited(&limits[e->type], names[e->type], !good, e->text);
+	if (!repeated)
+		return;
+	snprintf(text, sizeof(text), "%s had failed %u more times as told", e->peer, repeated);
+	tell("repeated", false, text);
 }
 
 /* A node, and what else is served beside it, or NULL */
@@ -48,7 +78,21 @@ struct held {
 	int waiter;	/* who started us in the background, or -1 */
 };
 
-static void tell_start(struct held *h)
+static void json_start(const struct held *h)
+{
+	struct out o;
+
+	out_begin(&o, true);
+	out_time(&o);
+	out_text(&o, "event", "running");
+	out_text(&o, "name", erldist_keeper_node(h->k));
+	out_number(&o, "port", (uint64_t)erldist_keeper_port(h->k));
+	out_number(&o, "process", (uint64_t)getpid());
+	out_text(&o, "cookie-from", erldist_keeper_cookie_source(h->k));
+	out_end(&o);
+}
+
+static void text_start(const struct held *h)
 {
 	struct erldist_keeper *k = h->k;
 
@@ -58,6 +102,14 @@ static void tell_start(struct held *h)
 	if (h->waiter >= 0)
 		printf(", process %d", (int)getpid());
 	printf(", cookie from %s\n", erldist_keeper_cookie_source(k));
+}
+
+static void tell_start(struct held *h)
+{
+	if (json)
+		json_start(h);
+	else
+		text_start(h);
 	if (h->waiter < 0)
 		return;
 	if (write(h->waiter, "", 1) < 0)
@@ -69,13 +121,15 @@ static void tell_start(struct held *h)
 static void reload(struct erldist_keeper *k, const struct erldist_keeper_options *options)
 {
 	int err = erldist_keeper_configure(k, options);
+	char text[1024];
 
 	if (err)
-		complain("%s: nothing is changed: %s", erldist_keeper_node(k),
-			 erldist_strerror(k, err));
+		snprintf(text, sizeof(text), "%s: nothing is changed: %s",
+			 erldist_keeper_node(k), erldist_strerror(k, err));
 	else
-		printf("%s is configured again, cookie from %s\n", erldist_keeper_node(k),
-		       erldist_keeper_cookie_source(k));
+		snprintf(text, sizeof(text), "%s is configured again, cookie from %s",
+			 erldist_keeper_node(k), erldist_keeper_cookie_source(k));
+	tell(err ? "not-configured" : "configured", err, text);
 }
 
 static int dispatch(const struct held *h)
@@ -88,7 +142,7 @@ static int dispatch(const struct held *h)
 		return complain("%s: %s", erldist_keeper_node(h->k), erldist_strerror(h->k, err));
 	text = h->info ? serve_info_dispatch(h->info) : NULL;
 	if (text)
-		tell_limited(&not_served, true, text);
+		tell_limited(&not_served, "not-served", true, text);
 	return hand_out_dispatch(h->b);
 }
 
@@ -197,6 +251,7 @@ int node_run(struct cli *c)
 	struct held h = { .waiter = -1 };
 	int err, status = 1;
 
+	json = c->json;
 	if (take_options(c) || (c->background && go_to_background(&h)))
 		return 1;
 	/* whoever reads what is told here may go: the node stays */

@@ -8,6 +8,7 @@
 
 #include "../shared/shared.h"
 
+#define SERVICE_USER	"erldist"	/* of the unit */
 #define NODES_DIR	"/etc/erldist/nodes.d"
 
 /* log.c: lines for a person, or with the level in front for the journal */

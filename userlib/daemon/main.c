@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* erldistd: holds the nodes that the files of a directory describe. */
 #include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,17 +18,51 @@ static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "check", no_argument, NULL, 'k' },
 	{ "log-level", required_argument, NULL, 'l' },
+	{ "user", required_argument, NULL, 'u' },
+	{ "version", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
 
 static int usage(FILE *f)
 {
-	fputs("usage: erldistd [--config DIR] [--check] [--log-level err|warning|notice|info|debug]\n"
+	fputs("usage: erldistd [--config DIR] [--log-level err|warning|notice|info|debug]\n"
+	      "       erldistd [--config DIR] --check [--user USER]\n"
+	      "       erldistd --version\n"
 	      "Holds a node for each *.conf in DIR, " NODES_DIR " if not given.\n"
 	      "--check: says what is wrong with them, and ends\n"
+	      "--user:  whom root checks for, as files have to be readable; " SERVICE_USER
+	      " if not given\n"
 	      "See erldistd(8).\n", f);
 	return f == stderr;
+}
+
+/*
+ * What root can read the service may not be able to: root checks as the user of the
+ * service. name: NULL: that of the unit, if there is such a user.
+ */
+static int become_user(const char *name)
+{
+	const struct passwd *pw;
+
+	if (geteuid()) {
+		if (!name)
+			return 0;
+		say(LOG_ERR, "--user: only root can check for another user");
+		return 1;
+	}
+	pw = getpwnam(name ? name : SERVICE_USER);
+	if (!pw && !name)
+		return 0;
+	if (!pw) {
+		say(LOG_ERR, "--user: there is no user %s", name);
+		return 1;
+	}
+	if (initgroups(pw->pw_name, pw->pw_gid) || setgid(pw->pw_gid) || setuid(pw->pw_uid)) {
+		say(LOG_ERR, "cannot check as user %s: %s", pw->pw_name, strerror(errno));
+		return 1;
+	}
+	return 0;
 }
 
 /* The exit status */
@@ -120,7 +156,8 @@ static int run(const char *dir)
 
 struct args {
 	const char *dir;
-	bool check, help;
+	const char *user;
+	bool check, help, version;
 };
 
 static int take_level(const char *name)
@@ -144,12 +181,16 @@ static int parse(struct args *a, int argc, char **argv)
 			a->check = true;
 		else if (opt == 'l')
 			err = take_level(optarg);
+		else if (opt == 'u')
+			a->user = optarg;
+		else if (opt == 'v')
+			a->version = true;
 		else if (opt == 'h')
 			a->help = true;
 		else
 			err = -1;
 	}
-	return err || optind < argc ? -1 : 0;
+	return err || optind < argc || (a->user && !a->check) ? -1 : 0;
 }
 
 int main(int argc, char **argv)
@@ -161,8 +202,10 @@ int main(int argc, char **argv)
 		return usage(stderr);
 	if (a.help)
 		return usage(stdout);
+	if (a.version)
+		return puts("erldistd " ERLDIST_VERSION) < 0;
 	if (a.check)
-		return check(a.dir);
+		return become_user(a.user) || check(a.dir);
 	stop_prepare();
 	stop_take_hangup();
 	return run(a.dir);

@@ -9,13 +9,9 @@ int main(void)
 	struct erldist_slice x;
 	struct erldist *p;
 	erlang_pid self, from;
-	ssize_t err = erldist_open(&p, "echo", NULL, 0);
+	ssize_t err = fprintf(stderr, "echo: waiting for a node\n");
 
-	if (err == -EADDRNOTAVAIL) {
-		fprintf(stderr, "echo: waiting: %s\n", erldist_strerror(p, (int)err));
-		erldist_close(p);
-		err = erldist_open(&p, "echo", NULL, ERLDIST_OPEN_WAIT);
-	}
+	err = erldist_open(&p, "echo", NULL, ERLDIST_OPEN_WAIT);
 	if (!err && !erldist_self(p, &self))
 		fprintf(stderr, "echo: I am {echo, '%s'}\n", self.node);
 	while (!err && (err = erldist_recv(p, &m, -1)) >= 0) {

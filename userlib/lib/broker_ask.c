@@ -38,8 +38,8 @@ static int not_there(struct ed_error *e, int err, const char *path)
 	switch (err) {
 	case -ENOENT:
 	case -ECONNREFUSED:
-		return ed_fail(e, err, "nobody hands out processes at %s; 'erldist node run NAME "
-			       "--hand-out %s' does", path, path);
+		return ed_fail(e, err, "no node hands out processes at %s; its option is "
+			       "--hand-out, of erldistd the key hand-out", path);
 	case -EACCES:
 	case -EPERM:
 		return ed_fail(e, err, "%s: who asks for a process needs write permission", path);

@@ -72,7 +72,7 @@ static int explain_peer(void *user, const struct erldist_peer_info *info)
 		ed_fail(s->e, s->e->err, "%s", text);
 	} else if (s->e->err == -ETIMEDOUT) {
 		ed_fail(s->e, s->e->err, "%s: not connected in time; is its host up, is a "
-			"firewall in the way, and does 'erldist node run' for %s still run?",
+			"firewall in the way, and does the program that holds %s still run?",
 			s->peer, s->node);
 	}
 	return 1;

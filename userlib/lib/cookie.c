@@ -146,31 +146,54 @@ static int path_of(struct ed_error *e, char path[PATH_SIZE], const char *dir, co
 	return 0;
 }
 
-/* $HOME/.erlang.cookie, then the XDG place, else the first there can be is made */
-static int default_file(struct ed_error *e, struct ed_cookie *c)
+/* $HOME/.erlang.cookie and the XDG place; one of them may be empty */
+static int default_places(struct ed_error *e, char first[PATH_SIZE], char second[PATH_SIZE])
 {
-	char first[PATH_SIZE] = "", second[PATH_SIZE] = "", text[PASSWD_SIZE];
-	const char *dir = home(text, sizeof(text)), *xdg = secure_getenv("XDG_CONFIG_HOME");
-	int err = -ENOENT;
+	const char *xdg = secure_getenv("XDG_CONFIG_HOME");
+	char text[PASSWD_SIZE];
+	const char *dir = home(text, sizeof(text));
 
+	first[0] = 0;
 	if (dir && path_of(e, first, dir, ".erlang.cookie"))
 		return -ENAMETOOLONG;
 	if (xdg && *xdg)
-		err = path_of(e, second, xdg, "erlang/.erlang.cookie");
-	else if (dir)
-		err = path_of(e, second, dir, ".config/erlang/.erlang.cookie");
-	else
-		return ed_fail(e, -ENOKEY, "no home directory to find a cookie in: set HOME, or "
-			       "give a cookie");
+		return path_of(e, second, xdg, "erlang/.erlang.cookie");
+	if (dir)
+		return path_of(e, second, dir, ".config/erlang/.erlang.cookie");
+	return ed_fail(e, -ENOKEY, "no home directory to find a cookie in: set HOME, or "
+		       "give a cookie");
+}
+
+/* The first that is there, else the first there can be is made */
+static int default_file(struct ed_error *e, struct ed_cookie *c)
+{
+	char first[PATH_SIZE] = "", second[PATH_SIZE] = "";
+	const char *made;
+	int err = default_places(e, first, second);
+
 	if (err)
 		return err;
-	err = dir ? read_file(e, c, first) : -ENOENT;
+	err = first[0] ? read_file(e, c, first) : -ENOENT;
 	if (err == -ENOENT)
 		err = read_file(e, c, second);
 	if (err != -ENOENT)
 		return err;
-	err = make_file(e, dir ? first : second);
-	return err ? err : read_file(e, c, dir ? first : second);
+	made = first[0] ? first : second;
+	err = make_file(e, made);
+	return err ? err : read_file(e, c, made);
+}
+
+/* Where a node that was given no cookie has it from, for messages */
+int ed_cookie_file(char *file, size_t size)
+{
+	char first[PATH_SIZE] = "", second[PATH_SIZE] = "";
+	int err = default_places(NULL, first, second);
+
+	if (err)
+		return err;
+	snprintf(file, size, "%s", first[0] && !(access(first, F_OK) && !access(second, F_OK)) ?
+		 first : second);
+	return 0;
 }
 
 int ed_cookie_get(struct ed_error *e, struct ed_cookie *c, const char *value, const char *file)

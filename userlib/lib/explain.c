@@ -190,6 +190,15 @@ static void ended(const struct story *s)
 	}
 }
 
+/* Of a node made for this program, or another one of this user */
+static void own_cookie(struct story *s)
+{
+	char file[512];
+
+	snprintf(s->cookie, sizeof(s->cookie), "ours, of a node made for this program, is from %s",
+		 ed_cookie_file(file, sizeof(file)) ? "the home directory" : file);
+}
+
 void erldist_explain(char *text, size_t size, const struct erldist_peer_info *info,
 		     const char *cookie_source)
 {
@@ -200,11 +209,10 @@ void erldist_explain(char *text, size_t size, const struct erldist_peer_info *in
 	if (cookie_source)
 		snprintf(s.cookie, sizeof(s.cookie), "ours is from %s", cookie_source);
 	else if (ed_own_node(info->node))
-		snprintf(s.cookie, sizeof(s.cookie), "ours, of a node made for this program, is "
-			 "from ~/.erlang.cookie");
+		own_cookie(&s);
 	else
-		snprintf(s.cookie, sizeof(s.cookie), "where that of %s is from, 'erldist node run' "
-			 "tells when it starts", info->node);
+		snprintf(s.cookie, sizeof(s.cookie), "where that of %s is from is in the log of "
+			 "the program that holds this node", info->node);
 	if (info->reason == ERLDIST_REASON_UNREACHABLE)
 		unreachable(&s);
 	else

@@ -409,6 +409,7 @@ struct ed_cookie {
 	char source[512];
 };
 
+int ed_cookie_file(char *file, size_t size);
 int ed_cookie_get(struct ed_error *e, struct ed_cookie *c, const char *value,
 		  const char *file);
 

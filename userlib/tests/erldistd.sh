@@ -106,6 +106,28 @@ says "svc.conf:2: cookie-for: there is no cookie file /no/file"
 also cookie.txt x
 only svc.conf "cookie = c\ncookie-file = $dir/cookie.txt\n"
 says "svc.conf: cookie or cookie-file, not both"
+
+# What root can read is checked for the user that is to read it
+only svc.conf "cookie-file = $dir/cookie.txt\n"
+if [ "$(id -u)" -eq 0 ]; then
+	chmod 755 "$dir"
+	chmod 644 "$dir/svc.conf"
+	"$build/erldistd" --check --user nobody --config "$dir" > "$dir/said" 2>&1
+	[ $? -eq 1 ] && grep -qF "svc.conf:1: cookie-file: cookie file $dir/cookie.txt" "$dir/said"
+	ok $? "a cookie that the service's user cannot read: $(cat "$dir/said")"
+	chown nobody "$dir/cookie.txt"
+	"$build/erldistd" --check --user nobody --config "$dir" > "$dir/said" 2>&1 &&
+		grep -qF "svc@$host" "$dir/said"
+	ok $? "one that it can: $(cat "$dir/said")"
+	"$build/erldistd" --check --user nosuchuser --config "$dir" > "$dir/said" 2>&1
+	[ $? -eq 1 ] && grep -qF "there is no user nosuchuser" "$dir/said"
+	ok $? "no such user: $(cat "$dir/said")"
+	chown root "$dir/cookie.txt"
+	chmod 700 "$dir"
+fi
+out=$("$build/erldistd" --version) && [ "$out" = "erldistd 0.1" ]
+ok $? "its version: $out"
+
 only svc.conf 'cookie = topsecret\n'
 good "svc@$host" "a cookie, in a file of one's own"
 chmod 644 "$dir/svc.conf"

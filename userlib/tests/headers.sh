@@ -44,6 +44,19 @@ sed 's/erldist_msg m/struct erldist_msg m/; s/erldist_term t/struct erldist_term
 	"$dir/t.cc" > "$dir/t.c"
 ${CC:-cc} -std=c11 -Wall -Wextra -Werror $cflags -o "$dir/t" "$dir/t.c" $libs > "$dir/log" 2>&1
 ok $? "as C11"
+cat > "$dir/ei.c" <<'END'
+#include <erldist.h>
+int main(void)
+{
+	ei_x_buff x;
+	int err = ei_init() || ei_x_new(&x) || ei_x_encode_long(&x, 1);
+
+	return err || erldist_check(x.buff, (size_t)x.index) || ei_x_free(&x);
+}
+END
+${CC:-cc} -std=c11 -Wall -Wextra -Werror $cflags -o "$dir/ei" "$dir/ei.c" $libs > "$dir/log" 2>&1 &&
+	LD_LIBRARY_PATH="$dir/usr/lib" "$dir/ei"
+ok $? "functions of ei, which erldist.h includes, with the shared library"
 for e in echo client; do
 	${CC:-cc} -std=c11 -D_DEFAULT_SOURCE -Wall -Wextra -Werror $cflags -o "$dir/$e" \
 		"$top/examples/$e.c" -Wl,-Bstatic -lerldist -Wl,-Bdynamic $static > "$dir/log" 2>&1

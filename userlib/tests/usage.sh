@@ -36,8 +36,32 @@ told 1 "erldist: node: NAME is missing" node run
 told 1 "erldist: rpc: MOD is missing" rpc b@host
 told 1 "erldist: ping: there is no place for c@host" ping b@host c@host
 told 1 "erldist: node run: hand-out-mode goes with hand-out" node run svc --hand-out-mode 600
+told 1 "erldist: node is followed by one of: show, run, own, of" node
+told 1 "erldist: no such command: peer shw" peer shw
+told 0 "erldist 0.1" --version
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." help
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." help ping
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." ping help
+# The module, the library and the commands have one version
+here=$(dirname "$0")
+n=$((n + 1))
+if grep -q '^MODULE_VERSION("0.1");' "$here/../../kmod/main.c" &&
+	grep -q '^VERSION		:= 0.1$' "$here/../Makefile"; then
+	echo "ok $n - one version"
+else
+	echo "not ok $n - the module, the library and the commands have several versions"
+	bad=1
+fi
+# In a manual page an option or a command that begins a paragraph has its tag
+for page in "$here"/../../Documentation/man/*.8; do
+	n=$((n + 1))
+	untagged=$(awk '/^\.BI? \\-\\-[a-z\\-]+ ("|$)/ && before ~ /\.$/ { print } { before = $0 }' "$page")
+	if [ -z "$untagged" ]; then
+		echo "ok $n - ${page##*/}: options are tagged"
+	else
+		echo "not ok $n - ${page##*/}: no .TP before $untagged"
+		bad=1
+	fi
+done
 echo "1..$n"
 exit $bad
