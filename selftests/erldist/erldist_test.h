@@ -247,7 +247,7 @@ struct node_info {
 	uint64_t handshakes_failed, lost, no_receiver, overflows, pool_used;
 	uint64_t flags, seq, pool_limit, max_message;
 	uint32_t handshakes, last_reason, peers_up, processes, creation, mode;
-	uint32_t peers, uid, gid;
+	uint32_t peers, uid, gid, by_admin;
 };
 
 int node_info(const char *name, struct node_info *i);

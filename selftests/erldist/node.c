@@ -418,14 +418,20 @@ static int node_of_nobody(const char *name)
 TEST_F(node, default_is_not_another_users)
 {
 	int a = node_of_nobody("a@h"), b;
+	struct node_info info;
 	struct epid pid;
 	int p;
 
+	ASSERT_EQ(0, node_info("a@h", &info));
+	EXPECT_EQ(NOBODY, info.uid);
+	EXPECT_EQ(0, info.by_admin);
 	EXPECT_EQ(-EADDRNOTAVAIL, proc_open(NULL, NULL));
 	EXPECT_EQ(0, reap(spawn(default_as_nobody, "a@h")));
 	p = proc(NULL, "a@h");
 	close(p);
 	b = node("b@h");
+	ASSERT_EQ(0, node_info("b@h", &info));
+	EXPECT_EQ(1, info.by_admin);
 	p = proc(NULL, NULL);
 	proc_self(p, &pid);
 	EXPECT_STREQ("b@h", pid.node);

@@ -58,6 +58,7 @@ int node_info(const char *name, struct node_info *i)
 	i->creation = get_u32(&m, ERLDIST_A_NODE_CREATION);
 	i->mode = get_u32(&m, ERLDIST_A_NODE_MODE);
 	i->uid = get_u32(&m, ERLDIST_A_NODE_UID);
+	i->by_admin = get_u32(&m, ERLDIST_A_NODE_BY_ADMIN);
 	i->gid = get_u32(&m, ERLDIST_A_NODE_GID);
 	return 0;
 }
