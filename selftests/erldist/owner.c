@@ -171,7 +171,7 @@ static int giver(void *arg)
 }
 
 /* Nobody waits for it: it has no pid from one moment to the next */
-TEST_F(owner, child_that_is_reaped)
+TEST_F_TIMEOUT(owner, child_that_is_reaped, 120)
 {
 	signal(SIGCHLD, SIG_IGN);
 	for (int i = 0; i < scaled(500); i++) {
