@@ -2,6 +2,7 @@
 %% Functions that a native node serves, asked for in every way there is. What is
 %% expected is what another Erlang node gives that has the same functions.
 -module(interop_served).
+-compile({no_auto_import, [processes/0]}).
 -export([main/0]).
 -import(interop, [ms/1, node_arg/1, eventually/1, eventually/2]).
 

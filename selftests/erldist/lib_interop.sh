@@ -5,9 +5,9 @@
 # "interop TESTS": TESTS is a function that runs the tests for one Erlang/OTP, the
 # first in PATH, whose release is $OTP.
 #
-# ERL25 and ERL27 name directories with an erl of that release; without them
-# the erl in PATH is what there is. ERLDIST_OTP says which of them are used ("25
-# 27"). The command erldist has to be in PATH.
+# ERL25, ERL27 and ERL29 name directories with an erl of that release; without
+# them the erl in PATH is what there is. ERLDIST_OTP says which of them are used
+# ("25 27"). The command erldist has to be in PATH.
 
 HERE=$(dirname "$(readlink -f "$0")")
 export INTEROP_BEAMS=$HERE
@@ -261,19 +261,31 @@ surroundings()
 	cd "$TMP" || exit 1
 }
 
-# Where the tests were built without a compiler, by the older release, which
-# both can run
-compile()
+# directory: it has a newer .beam of each .erl
+has_beams()
 {
-	local source
+	local source beam
 
 	for source in "$HERE"/interop*.erl; do
-		[ "${source%.erl}.beam" -nt "$source" ] || break
-		source=
+		beam=${source##*/}
+		[ "$1/${beam%.erl}.beam" -nt "$source" ] || return 1
 	done
-	[ -n "$source" ] || return 0
-	export INTEROP_BEAMS=$TMP
-	erlc -o "$TMP" "$HERE"/interop*.erl || exit 1
+}
+
+# The beams for the release that is first in PATH. What 25 compiles is run by 27, but
+# not by 29. Where the tests were built without a compiler, they are compiled here.
+use_beams()
+{
+	local dir=$HERE
+
+	[ "$OTP" != 29 ] || dir=$HERE/otp29
+	export INTEROP_BEAMS=$dir
+	has_beams "$dir" && return
+	export INTEROP_BEAMS=$TMP/beams
+	[ "$OTP" != 29 ] || INTEROP_BEAMS=$TMP/beams29
+	has_beams "$INTEROP_BEAMS" && return
+	mkdir -p "$INTEROP_BEAMS"
+	erlc -o "$INTEROP_BEAMS" "$HERE"/interop*.erl || exit 1
 }
 
 needs_module()
@@ -302,7 +314,7 @@ interop()
 	local path=$PATH releases=() bin i
 
 	needs_module
-	command -v erl > /dev/null || [ -n "$ERL25$ERL27" ] || skip "no Erlang"
+	command -v erl > /dev/null || [ -n "$ERL25$ERL27$ERL29" ] || skip "no Erlang"
 	surroundings
 	for OTP in ${ERLDIST_OTP:-25 27}; do
 		bin=ERL$OTP
@@ -311,10 +323,10 @@ interop()
 	[ ${#releases[@]} -gt 0 ] || releases=("in PATH" "$(dirname "$(command -v erl)")")
 	PATH=${releases[1]}:$path
 	epmd -daemon
-	compile
 	for ((i = 0; i < ${#releases[@]}; i += 2)); do
 		OTP=${releases[i]}
 		PATH=${releases[i + 1]}:$path
+		use_beams
 		"$1"
 		stop_children
 	done

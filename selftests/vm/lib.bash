@@ -65,6 +65,27 @@ apt_get() { # LOG ARG...
 		apt-get -q "$@" >>"$log" 2>&1
 }
 
+# An apt of its own: other sources, no installed packages. Used with APT_CONFIG.
+private_apt() { # DIR SUITE...
+	local dir=$1 suite
+	shift
+	mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial"
+	: >"$dir/status"
+	for suite; do
+		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
+			"http://deb.debian.org/debian $suite main"
+	done >"$dir/sources.list"
+	cat >"$dir/apt.conf" <<-EOF
+		Dir::Etc::sourcelist "$dir/sources.list";
+		Dir::Etc::sourceparts "-";
+		Dir::State "$dir/state";
+		Dir::State::status "$dir/status";
+		Dir::Cache "$dir/cache";
+		Acquire::Languages "none";
+		APT::Sandbox::User "";
+	EOF
+}
+
 # The unpacked kernel source, for the debug kernel and for kselftest's files.
 kernel_source() {
 	local dir=$ERLDIST_CACHE/src/linux-source-6.12
@@ -86,6 +107,29 @@ module_sources=(Kbuild kmod uapi selftests/erldist/modules)
 copy_sources() { # BUILD
 	(cd "$repo" && rsync -rRc --delete --include='*/' --include=Kbuild --include='*.[ch]' \
 		--exclude='*' "${module_sources[@]}" "$1/")
+}
+
+# Builds a module, which is in the cache or in /tmp, against a kernel: where that has
+# a root with its own compiler, in there.
+kernel_make() { # KERNEL-DIRECTORY ARGUMENT...
+	local kernel=$1 own=()
+	shift
+	if [ ! -e "$kernel/vm/chroot" ]; then
+		make -C "$kernel/vm/kdir" "$@"
+		return
+	fi
+	[ "$(id -u)" = 0 ] || own=(--map-root-user)
+	# shellcheck disable=SC2016
+	unshare --mount "${own[@]}" bash -c '
+		set -e
+		root=$1 kdir=/usr/src/linux-headers-$2
+		shift 2
+		for dir in /dev /proc /tmp "$ERLDIST_CACHE"; do
+			mkdir -p "$root$dir"
+			mount --rbind "$dir" "$root$dir"
+		done
+		exec chroot "$root" env -i PATH=/usr/bin make -C "$kdir" "$@"
+		' - "$(readlink -f "$kernel/vm/chroot")" "$(cat "$kernel/vm/release")" "$@"
 }
 
 # The library and the tools, in userlib/build, one builder at a time.
