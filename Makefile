@@ -12,8 +12,10 @@ all: module userlib
 help:
 	@echo 'Targets:'
 	@echo '  demo       - install what is missing, build, and show a cluster in a guest'
-	@echo '  check      - all tests: on the host, and in guests with 6.12, 6.1 and debug'
-	@echo '               (JOBS=1: one guest at a time; FULL=1: nothing is shortened)'
+	@echo '  check      - the tests: on the host, and in guests with 6.12, 6.1 and debug'
+	@echo '               (JOBS=1: one guest at a time)'
+	@echo '  check-all  - all tests on these and Linux 7, with Erlang/OTP 25, 27 and 29;'
+	@echo '               nothing is shortened: some hours'
 	@echo '  bench      - measure it beside TIPC, TCP, ei and BEAM nodes, in guests'
 	@echo '               (QUICK=1: in 4 minutes; selftests/bench/run --help: parts of it)'
 	@echo ''
@@ -45,7 +47,10 @@ userlib:
 	$(MAKE) -C userlib all
 
 check: deps
-	@selftests/check $(if $(JOBS),--jobs $(JOBS)) $(if $(FULL),--full)
+	@selftests/check $(if $(JOBS),--jobs $(JOBS))
+
+check-all: deps
+	@selftests/check --full $(if $(JOBS),--jobs $(JOBS))
 
 bench: deps
 	@selftests/bench/run $(if $(QUICK),--quick)
@@ -80,4 +85,4 @@ clean:
 	$(MAKE) -C selftests/bench clean
 	@$(VM)/clean
 
-.PHONY: all help deps module userlib check bench demo lint ynl ynl-check install clean
+.PHONY: all help deps module userlib check check-all bench demo lint ynl ynl-check install clean

@@ -144,7 +144,7 @@ unreachable()
 	far epmd -kill > /dev/null 2>&1 || far pkill -x epmd
 	check "no epmd: an answer at once" within 5 "no epmd answers on far" pings svc@near x@far
 	check "connections that there are stay" within 5 pong pings svc@near b@half
-	check "nothing is left of the attempts" no_attempts
+	check "nothing is left of the attempts" wait_for 8 no_attempts
 	end_child "$BEAM_PID"
 	end_child "$NODE_PID"
 }
@@ -154,7 +154,6 @@ no_attempts()
 {
 	local pid
 
-	sleep 8
 	pid=$(pgrep -f "node run svc@near")
 	near ss -tn state syn-sent | grep 10.77 && return 1
 	! pgrep -P "$pid"
