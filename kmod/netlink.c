@@ -21,6 +21,8 @@ static const struct genl_multicast_group groups[] = {
 	[ERLDIST_NLGRP_HANDSHAKES] = { .name = ERLDIST_MCGRP_HANDSHAKES,
 				       .flags = GENL_MCAST_CAP_NET_ADMIN },
 	[ERLDIST_NLGRP_NAMES] = { .name = ERLDIST_MCGRP_NAMES },
+	[ERLDIST_NLGRP_NAMES_ALL] = { .name = ERLDIST_MCGRP_NAMES_ALL,
+				      .flags = GENL_MCAST_CAP_NET_ADMIN },
 };
 
 static struct genl_family erldist_genl __ro_after_init = {
@@ -406,13 +408,39 @@ void erldist_netlink_peer(struct erldist_peer *peer, u8 cmd)
 	mutex_unlock(&en->seq_lock[group]);
 }
 
+static void name_event(struct erldist_process *proc, const struct etf_atom *name,
+		       u8 cmd, int group, bool shown)
+{
+	struct erldist_node *node = proc->node;
+	u64 seq = erldist_net(node->net)->seq[ERLDIST_NLGRP_NAMES];
+	struct sk_buff *skb;
+	void *hdr;
+	int err;
+
+	skb = event_begin(cmd, &hdr);
+	if (!skb)
+		return;
+	if (shown)
+		err = fill_pid(skb, proc) ?: put_name(skb, name);
+	else
+		err = nla_put_string(skb, ERLDIST_A_PROCESS_NODE, node->name);
+	err = err ?: put_u64(skb, ERLDIST_A_PROCESS_SEQ, seq,
+			     ERLDIST_A_PROCESS_PAD);
+	if (!err)
+		event_send(node->net, group, skb, hdr);
+	else
+		nlmsg_free(skb);
+}
+
 /**
  * erldist_netlink_name() - tell of a name
  * @proc: whose it is, or was
  * @name: the name
  * @cmd: ERLDIST_CMD_NAME_NEW_NTF or _DEL_NTF
  *
- * A node that others may not see gives its own name away, and no more.
+ * A node that others may not see gives its own name away, and no more, but in
+ * the group names-all, which is the administrator's. Both groups have the
+ * numbers of group names.
  *
  * Context: process context.
  */
@@ -422,27 +450,11 @@ void erldist_netlink_name(struct erldist_process *proc,
 	struct erldist_node *node = proc->node;
 	struct erldist_net *en = erldist_net(node->net);
 	bool shown = READ_ONCE(node->mode) & 0006;
-	struct sk_buff *skb;
-	void *hdr;
-	int err;
 
 	mutex_lock(&en->seq_lock[ERLDIST_NLGRP_NAMES]);
 	en->seq[ERLDIST_NLGRP_NAMES]++;
-	skb = event_begin(cmd, &hdr);
-	if (!skb)
-		goto out;
-	if (shown)
-		err = fill_pid(skb, proc) ?: put_name(skb, name);
-	else
-		err = nla_put_string(skb, ERLDIST_A_PROCESS_NODE, node->name);
-	err = err ?: put_u64(skb, ERLDIST_A_PROCESS_SEQ,
-			     en->seq[ERLDIST_NLGRP_NAMES],
-			     ERLDIST_A_PROCESS_PAD);
-	if (!err)
-		event_send(node->net, ERLDIST_NLGRP_NAMES, skb, hdr);
-	else
-		nlmsg_free(skb);
-out:
+	name_event(proc, name, cmd, ERLDIST_NLGRP_NAMES, shown);
+	name_event(proc, name, cmd, ERLDIST_NLGRP_NAMES_ALL, true);
 	mutex_unlock(&en->seq_lock[ERLDIST_NLGRP_NAMES]);
 }
 

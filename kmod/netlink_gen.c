@@ -83,4 +83,5 @@ static const struct genl_multicast_group erldist_nl_mcgrps[] = {
 	[ERLDIST_NLGRP_NODES] = { "nodes", },
 	[ERLDIST_NLGRP_HANDSHAKES] = { "handshakes", },
 	[ERLDIST_NLGRP_NAMES] = { "names", },
+	[ERLDIST_NLGRP_NAMES_ALL] = { "names-all", },
 };

@@ -26,6 +26,7 @@ status()
 	check "monitor --since-start has no gap while names come and go" since_start
 	check "events that are lost: monitor says resync, and tells what there is" overrun
 	stop_children
+	closed
 	not_up
 }
 
@@ -69,6 +70,23 @@ once()
 {
 	cat "$1"
 	[ "$(grep -c "knows no node" "$1")" = 1 ]
+}
+
+# Root hears the names of a node that is its own user's alone
+closed()
+{
+	start_node svc || return
+	erldist monitor > "$TMP/closed" 2>&1 &
+	children+=("$!")
+	check "monitor of root tells names whatever the mode" wait_for 10 heard_closed
+	stop_children
+}
+
+heard_closed()
+{
+	timeout 2 erldist recv secret
+	grep -q "^name-new secret <svc@$HOST" "$TMP/closed" &&
+		grep -q "^name-del secret <svc@$HOST" "$TMP/closed"
 }
 
 # A peer to be kept up that is not there

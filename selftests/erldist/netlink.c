@@ -312,6 +312,27 @@ TEST_F(netlink, events_of_names)
 	close(k);
 }
 
+/* The administrator's group has the names of nodes that shut others out, too */
+TEST_F(netlink, all_names)
+{
+	int k = node("k@h"), p;
+	struct genl_msg m;
+	uint64_t seq = 0;
+	struct epid pid;
+
+	ASSERT_EQ(0, genl_join(&self->events, "names-all"));
+	p = proc("svc", NULL);
+	proc_self(p, &pid);
+	EVENT(ERLDIST_CMD_NAME_NEW_NTF, ERLDIST_A_PROCESS_SEQ);
+	EXPECT_STREQ("k@h", get_str(&m, ERLDIST_A_PROCESS_NODE));
+	EXPECT_STREQ("svc", get_str(&m, ERLDIST_A_PROCESS_NAME));
+	EXPECT_EQ(pid.id, get_u32(&m, ERLDIST_A_PROCESS_ID));
+	close(p);
+	EVENT(ERLDIST_CMD_NAME_DEL_NTF, ERLDIST_A_PROCESS_SEQ);
+	EXPECT_STREQ("svc", get_str(&m, ERLDIST_A_PROCESS_NAME));
+	close(k);
+}
+
 /* A subscriber that overran sees it by the numbers */
 TEST_F(netlink, overrun_shows)
 {
@@ -397,6 +418,7 @@ TEST_F(netlink, who_may_listen)
 	EXPECT_EQ(0, reap(spawn(join_as_nobody, ERLDIST_MCGRP_NODES)));
 	EXPECT_EQ(0, reap(spawn(join_as_nobody, ERLDIST_MCGRP_NAMES)));
 	EXPECT_EQ(EPERM, reap(spawn(join_as_nobody, ERLDIST_MCGRP_HANDSHAKES)));
+	EXPECT_EQ(EPERM, reap(spawn(join_as_nobody, "names-all")));
 }
 
 static int count_as_nobody(void *arg)

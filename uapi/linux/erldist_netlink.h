@@ -192,5 +192,6 @@ enum {
 #define ERLDIST_MCGRP_NODES		"nodes"
 #define ERLDIST_MCGRP_HANDSHAKES	"handshakes"
 #define ERLDIST_MCGRP_NAMES		"names"
+#define ERLDIST_MCGRP_NAMES_ALL		"names-all"
 
 #endif /* _UAPI_LINUX_ERLDIST_NETLINK_H */

@@ -966,7 +966,7 @@ enum erldist_event_type {
  * @node: NODE_NEW, NODE_DEL
  * @peer: PEER_UP, PEER_DOWN, PEER_FAILED
  * @process: NAME_NEW, NAME_DEL; of a node whose mode shuts others out the node only,
- *	with a @name of NULL
+ *	with a @name of NULL, unless the observer has CAP_NET_ADMIN
  */
 struct erldist_event {
 	enum erldist_event_type type;

@@ -128,6 +128,14 @@ int erldist_processes(struct erldist_observer *o, erldist_process_cb cb, void *u
 	return err;
 }
 
+/* The administrator sees the names of all nodes, whatever their modes */
+static int join_names(struct erldist_observer *o)
+{
+	int err = ed_nl_join(&o->hear, &o->error, ERLDIST_MCGRP_NAMES_ALL);
+
+	return err ? ed_nl_join(&o->hear, &o->error, ERLDIST_MCGRP_NAMES) : 0;
+}
+
 static int join(struct erldist_observer *o)
 {
 	static const struct {
@@ -136,7 +144,6 @@ static int join(struct erldist_observer *o)
 	} groups[] = {
 		{ ERLDIST_OBSERVE_NODES, ERLDIST_MCGRP_NODES },
 		{ ERLDIST_OBSERVE_HANDSHAKES, ERLDIST_MCGRP_HANDSHAKES },
-		{ ERLDIST_OBSERVE_NAMES, ERLDIST_MCGRP_NAMES },
 	};
 	size_t i;
 	int err = 0;
@@ -144,6 +151,8 @@ static int join(struct erldist_observer *o)
 	for (i = 0; !err && i < ED_ARRAY_SIZE(groups); i++)
 		if (o->groups & groups[i].flag)
 			err = ed_nl_join(&o->hear, &o->error, groups[i].name);
+	if (!err && o->groups & ERLDIST_OBSERVE_NAMES)
+		err = join_names(o);
 	if (!err && nl_socket_set_nonblocking(o->hear.sock))
 		err = ed_fail(&o->error, -EIO, "netlink: cannot set O_NONBLOCK");
 	return err;
