@@ -955,19 +955,16 @@ static bool peer_must_wait_locked(const struct erldist_peer *peer,
 	       peer_is_smaller(peer);
 }
 
-/* Is there a connection that @ch must not take the place of? */
+/*
+ * Is there a connection that @ch must not take the place of? One that waits gives
+ * way to our attempt: the peer has closed its own when it accepted ours.
+ */
 static bool peer_taken_locked(const struct erldist_peer *peer,
 			      const struct erldist_channel *ch, bool ours)
 {
-	switch (peer->state) {
-	case ERLDIST_PEER_STATE_UP:
+	if (peer->state == ERLDIST_PEER_STATE_UP)
 		return peer->next || !ch->replaces;
-	case ERLDIST_PEER_STATE_DRAINING:
-		return peer->next;
-	default:
-		/* One that waits for our attempt gives way to it. */
-		return peer->next && !ours;
-	}
+	return peer->next && !ours;
 }
 
 static void channel_end_replaced(struct erldist_channel *ch)
@@ -1007,6 +1004,7 @@ int erldist_peer_adopt(struct erldist_peer *peer, struct erldist_channel *ch)
 		   peer_must_wait_locked(peer, ch)) {
 		err = -EINPROGRESS;
 		erldist_channel_get(ch);
+		next = peer->next;
 		peer->next = ch;
 		old = peer->channel;
 		if (old)

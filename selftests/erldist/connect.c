@@ -762,6 +762,95 @@ TEST_F_TIMEOUT(connect, while_draining_and_it_comes_by_itself, 200)
 	}
 }
 
+/* The kernel's attempt meets its acceptor: up to the proof of both. 0 if so */
+static int accept_it(struct wire *w)
+{
+	DEFINE_BUF(b);
+
+	if (hs_recv(w, &b, WAIT_MS) || !hs_take_name(w, &b))
+		return -EPROTO;
+	b.len = 0;
+	hs_status(&b, "ok_simultaneous");
+	if (hs_send(w, &b))
+		return -EPIPE;
+	b.len = 0;
+	hs_challenge(w, &b);
+	if (hs_send(w, &b) || hs_recv(w, &b, WAIT_MS) || !hs_take_reply(w, &b))
+		return -EPIPE;
+	b.len = 0;
+	hs_ack(w, &b);
+	return hs_send(w, &b);
+}
+
+/* The state of a@h, or -1 */
+static int state_of_a(void)
+{
+	struct peer_info i;
+
+	return peer_get("k@h", "a@h", &i) ? -1 : (int)i.state;
+}
+
+/* a@h has proven the cookie on its own connection, and then on ours. True: in time */
+static bool both_prove_while_draining(int node, struct wire *in, struct wire *out)
+{
+	int sv[2];
+	DEFINE_BUF(b);
+
+	wire_init(in, -1, "a@h");
+	wire_init(out, -1, "a@h");
+	stream_pair(CARRIER_UNIX, sv);
+	in->fd = sv[1];
+	if (node_accept(node, sv[0], 2))
+		return false;
+	close(sv[0]);
+	hs_name(in, &b);
+	if (hs_send(in, &b) || hs_recv(in, &b, WAIT_MS) || !hs_is_status(&b, "ok") ||
+	    hs_recv(in, &b, WAIT_MS) || !hs_take_challenge(in, &b))
+		return false;
+	stream_pair(CARRIER_UNIX, sv);
+	out->fd = sv[1];
+	if (node_dial(node, sv[0], "a@h", 3))
+		return false;
+	close(sv[0]);
+	b.len = 0;
+	hs_reply(in, &b);
+	return !hs_send(in, &b) && !poll_for(in->fd, POLLIN, 20) && !accept_it(out) &&
+	       state_of_a() == ERLDIST_PEER_STATE_DRAINING;
+}
+
+/* The smaller name closes its own when it accepts ours, which is the next one then */
+TEST_F_TIMEOUT(connect, while_draining_and_both_dial, 200)
+{
+	struct peer_info i;
+	struct wire in, out;
+
+	for (int n = 0; n < TRIES; n++) {
+		bool drains;
+
+		ASSERT_EQ(0, wire_up_as(&self->w, self->node, "a@h"));
+		ASSERT_EQ(0, link_many(&self->w, proc(NULL, NULL)));
+		shutdown(self->w.fd, SHUT_RDWR);
+		while (state_of_a() == ERLDIST_PEER_STATE_UP)
+			;
+		drains = both_prove_while_draining(self->node, &in, &out);
+		if (drains) {
+			ASSERT_TRUE(wire_ends(&in, WAIT_MS));
+			do {
+				ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, &i));
+			} while (i.tag != 3);
+			return;
+		}
+		wire_close(&in);
+		wire_close(&out);
+		wire_close(&self->w);
+		while (state_of_a() > ERLDIST_PEER_STATE_DOWN)
+			sleep_ms(10);
+	}
+	ASSERT_TRUE(false) {
+		TH_LOG("it was never draining");
+	}
+}
+
 /* And when nobody comes, it hears of that, in time */
 TEST_F_TIMEOUT(connect, while_draining_and_nobody_comes, 200)
 {
