@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The way of somebody who has the README only: its three commands, as they are there,
-# get a C program to answer an Erlang node; and whatever goes wrong on that way is
-# told soon, in words that say what it is and where to look.
+# The README as it is: its commands print what it says, its C program answers its
+# Elixir script, and what it says of BEAM nodes holds. Then all that can go wrong on
+# that way: each failure is reported soon, and says what it is and where to look.
 # shellcheck source=selftests/erldist/lib_interop.sh disable=SC2317
 . "$(dirname "$(readlink -f "$0")")/lib_interop.sh"
 
@@ -12,14 +12,14 @@ BOB_PORT=9131
 OTHER_UID=65534
 KO=${ERLDIST_KO:-$ERLDIST_MODULE}
 
-# number: a block of commands below "Use it"
+CALC=$HERE/../../userlib/build/readme/calc	# its C program
+
+# language: the README's block of that
 block()
 {
-	awk -v want="$1" '
-		/^#/ { below = $0 == "## Use it" }
-		!/^    / { inside = 0; next }
-		below && !inside++ { n++ }
-		below && n == want { print substr($0, 5) }' "$README"
+	awk -v fence="\`\`\`$1" '
+		/^```/ { inside = !inside && $0 == fence; next }
+		inside' "$README"
 }
 
 # flags...: the Erlang node bob, with a shell that reads what is written to $BOB
@@ -56,16 +56,6 @@ bob_says()
 	logged "$1" "$TMP/bob.log"
 }
 
-# expression: its value is hello, which what is said of a failure only has in it
-bob_is_answered()
-{
-	: > "$TMP/bob.log"
-	echo "$1" >&"$BOB"
-	wait_for 15 grep -qE '(^|> )hello[[:space:]]*$' "$TMP/bob.log" && return
-	cat -A "$TMP/bob.log"
-	return 1
-}
-
 # words: what the log of node svc has
 svc_says()
 {
@@ -88,13 +78,24 @@ svc_gone()
 		not_in_epmd svc
 }
 
-# Both commands are a group of processes; the node is one of its own
+# The commands are a group of processes; the node is one of its own
 run_readme()
 {
-	(cd "$HERE/../.." && exec setsid bash -ec "$(block 1)") > "$TMP/readme.log" 2>&1 \
+	(cd "$HERE/../.." && exec setsid bash -ec "$(block sh)") > "$TMP/readme.log" 2>&1 \
 		< /dev/null &
 	README_PID=$!
 	wait "$README_PID"
+}
+
+# The lines that the README promises, which has them of a host vm
+printed()
+{
+	local line
+
+	block text | grep . > "$TMP/promised" || return
+	while IFS= read -r line; do
+		logged "${line//@vm/@$HOST}" "$TMP/readme.log" || return
+	done < "$TMP/promised"
 }
 
 end_readme()
@@ -107,16 +108,48 @@ end_readme()
 	wait_for 10 svc_gone
 }
 
+# Debian's Elixir is one for OTP 25
+elixir_calls()
+{
+	local output
+
+	block elixir > "$TMP/calc.exs"
+	output=$(LC_ALL=C.UTF-8 PATH=${ERL25:+$ERL25:}$PATH timeout $((60 * SLOW)) \
+		elixir --sname alice "$TMP/calc.exs" 2>&1)
+	echo "$output"
+	[ "$output" = $'3\n{:signal, :sigkill}' ]
+}
+
+calc_by_readme()
+{
+	if ! command -v elixir > /dev/null; then
+		leave_out elixir "the README's Elixir script"
+		return
+	fi
+	cp "$CALC" "$TMP/calc"
+	start_program calc "$TMP/calc" || return
+	check "Elixir calls the C program, kills it, and is told the reason" elixir_calls
+}
+
+# What the README does not hide
+beam_can_tell()
+{
+	start_bob -sname bob || return
+	check "a name without a host" says "pong from bob@$HOST" erldist ping bob
+	check "the node is hidden" \
+		bob_says true "{nodes(), nodes(hidden)} =:= {[], ['svc@$HOST']}."
+	check "a C program answers no system message" \
+		bob_says "{'EXIT',{timeout" "catch sys:get_state({echo,'svc@$HOST'}, 500)."
+	end_bob
+}
+
 by_readme()
 {
-	check "it is three commands" test "$({ block 1; block 2; } | wc -l)" -eq 3
-	start_bob -sname bob || return
-	check "they succeed" run_readme
-	check "bob gets its answer" bob_is_answered "$(block 2)"
-	check "echo says who it is" logged "{echo, 'svc@$HOST'}" "$TMP/readme.log"
-	check "a name without a host" says "pong from bob@$HOST" erldist ping bob
+	check "its commands succeed" run_readme
+	check "they print what it says" printed
+	calc_by_readme
+	beam_can_tell
 	check "the end" end_readme
-	end_bob
 }
 
 # Both nodes have short names, and different cookies
@@ -338,7 +371,7 @@ no_module()
 	check "loaded again" load
 }
 
-if [ ! -e "$README" ] || [ ! -x "$HERE/../../userlib/build/examples/echo" ]; then
+if [ ! -e "$README" ] || [ ! -x "$CALC" ]; then
 	skip "not in the tree that README.md is of"
 fi
 modprobe -q nf_tables

@@ -65,6 +65,8 @@ for e in echo client; do
 	[ "$lines" -le 30 ] && ! grep -q ei_decode "$top/examples/$e.c"
 	ok $? "example $e has $lines lines"
 done
+${CC:-cc} -Wall -Wextra -Werror -o "$dir/calc" "$build/readme/calc.c" $cflags $libs > "$dir/log" 2>&1
+ok $? "the program in README.md, built as it says $(head -3 "$dir/log" | tr '\n' ' ')"
 sed -n 's/^ERLDIST_API [^(]*[ *]\(erldist_[a-z_]*\)(.*/\1/p' "$top/include/erldist.h" | sort > "$dir/declared"
 nm -D --defined-only "$dir/usr/lib/liberldist.so.0" | sed -n 's/.* T \([a-z_]*\).*/\1/p' | sort > "$dir/exported"
 diff "$dir/declared" "$dir/exported" > "$dir/log"
