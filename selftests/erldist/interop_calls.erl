@@ -327,7 +327,9 @@ rpc(Node) ->
     true = begins(<<"error ETIMEDOUT ">>, do(Port, "rpc 200 ~ts timer sleep [3000]", [node()])),
     <<"reply ok">> = Call("timer sleep [500]", []),
     true = begins(<<"error EOPNOTSUPP ">>, do(Port, "rpc 60000 ~ts erlang node []", [Node])),
-    true = begins(<<"error EINVAL ">>, do(Port, "rpc 60000 nonode erlang node []", [])),
+    true = begins(<<"error EINVAL ">>, do(Port, "rpc 60000 a@b@c erlang node []", [])),
+    %% a bare name is that of a node of this host, and there is none
+    true = begins(<<"down EHOSTUNREACH ">>, do(Port, "rpc 60000 nonode erlang node []", [])),
     silence(Port).
 
 cast(_) ->
