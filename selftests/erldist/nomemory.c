@@ -557,7 +557,7 @@ static int call_node(struct call *c)
 
 static int call_name(struct call *c)
 {
-	return set_term(c->fd, ERLDIST_NAME, &c->name);
+	return set_term(c->fd, ERLDIST_NAME, &(struct buf){ (uint8_t *)"w\002n2", 4, 4 });
 }
 
 static int call_reason(struct call *c)
@@ -713,15 +713,6 @@ static int call_peer(struct call *c)
 	return node_peer(c->node, ERLDIST_PEER_COOKIE, "v@h", "secret", 0, 0);
 }
 
-/* An event is read, or is still there */
-static int call_event(struct call *c)
-{
-	struct peer_info i;
-	int err = node_peer(c->node, ERLDIST_PEER_UNREACHABLE, "u@h", NULL, 0, ECONNREFUSED);
-
-	return err ? err : node_event(c->node, &i, 0);
-}
-
 static int call_hand_over(struct call *c)
 {
 	return node_accept(c->node, c->pair[0], 7);
@@ -762,7 +753,6 @@ static const struct {
 	{ "SPAWN", call_spawn },
 	{ "recvmsg", call_recv },
 	{ "PEER", call_peer },
-	{ "an event", call_event },
 	{ "CHANNEL", call_hand_over },
 };
 
