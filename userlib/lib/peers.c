@@ -177,12 +177,15 @@ void ed_peer_handed_over(struct erldist_keeper *k, const char *node, uint64_t ta
 void ed_peer_rejected(struct erldist_keeper *k, const char *node, uint64_t tag, int err)
 {
 	struct peer *p = find(k, node);
+	bool keep;
 
 	if (!p || p->tag != tag || !p->settled)
 		return;
+	keep = p->keep;
 	p->settled = 0;
+	/* this can free p, of which nothing is to be remembered any more */
 	ed_peer_failed(k, node, err);
-	if (p->keep)
+	if (keep)
 		ed_node_retry(k, node, ed_peer_retry(k, node));
 }
 
