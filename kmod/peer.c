@@ -144,13 +144,47 @@ void erldist_peer_put(struct erldist_peer *peer)
 }
 
 /*
+ * The keeper tells of each of its attempts to a kept peer. An attempt resolves a name,
+ * asks an epmd and shakes hands, each within the setup time; a keeper that is silent
+ * for longer does not keep the peer any more.
+ */
+static unsigned long peer_kept_until(const struct erldist_peer *peer,
+				     unsigned long setup)
+{
+	return peer->next_try + 4 * setup;
+}
+
+/* Jiffies to what is due next, 0: nothing. The one timer serves them all. */
+static unsigned long peer_deadline_locked(const struct erldist_peer *peer,
+					  unsigned long setup)
+{
+	unsigned long due;
+
+	if (peer->state == ERLDIST_PEER_STATE_WANTED)
+		due = peer->since + setup;
+	else if (peer->remember)
+		due = peer->retry;
+	else if (peer->kept)
+		due = peer_kept_until(peer, setup);
+	else
+		return 0;
+	return time_after(due, jiffies) ? due - jiffies + 1 : 1;
+}
+
+/*
  * A queued or armed work holds a reference. Nothing is armed once the peer is
- * dead: peer_close() cancels what was armed before.
+ * dead: peer_close() cancels what was armed before. The next deadline is never
+ * postponed: each handshake of a stranger that fails arms the work anew.
  */
 static void peer_arm(struct erldist_peer *peer, unsigned long delay)
 {
+	unsigned long setup = msecs_to_jiffies(peer->node->tick.setup), due;
+
 	spin_lock_bh(&peer->lock);
 	if (!peer->dead) {
+		due = peer_deadline_locked(peer, setup);
+		if (due)
+			delay = min(delay, due);
 		erldist_peer_get(peer);
 		if (mod_delayed_work(erldist_wq, &peer->work, delay))
 			refcount_dec(&peer->ref);
@@ -578,34 +612,6 @@ static bool peer_unused_locked(struct erldist_peer *peer)
 	       list_empty(&peer->event) && !peer->cookie &&
 	       /* who is about to wait made the peer wanted, under the lock */
 	       !waitqueue_active(&peer->wait);
-}
-
-/*
- * The keeper tells of each of its attempts to a kept peer. An attempt resolves a name,
- * asks an epmd and shakes hands, each within the setup time; a keeper that is silent
- * for longer does not keep the peer any more.
- */
-static unsigned long peer_kept_until(const struct erldist_peer *peer,
-				     unsigned long setup)
-{
-	return peer->next_try + 4 * setup;
-}
-
-/* Jiffies to what is due next, 0: nothing. The one timer serves them all. */
-static unsigned long peer_deadline_locked(const struct erldist_peer *peer,
-					  unsigned long setup)
-{
-	unsigned long due;
-
-	if (peer->state == ERLDIST_PEER_STATE_WANTED)
-		due = peer->since + setup;
-	else if (peer->remember)
-		due = peer->retry;
-	else if (peer->kept)
-		due = peer_kept_until(peer, setup);
-	else
-		return 0;
-	return time_after(due, jiffies) ? due - jiffies + 1 : 1;
 }
 
 static void peer_work(struct work_struct *work)

@@ -535,6 +535,29 @@ TEST_F(status, unreachable_beside_a_stranger)
 	EXPECT_EQ(ERLDIST_SIG_DOWN, m.op);
 }
 
+/* Strangers that come and go do not postpone the end of a wait */
+TEST_F(status, strangers_do_not_put_off_the_end_of_a_wait)
+{
+	struct erldist_ticktime t = { .setup = 1500, .retry = 1000 };
+	int p = proc("svc", NULL);
+	struct peer_info i;
+	uint64_t begin;
+	DEFINE_BUF(d);
+	DEFINE_BUF(b);
+
+	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t, sizeof(t)));
+	ASSERT_LT(0, proc_send(p, fmt(&d, "{aa}", "x", "w@h"), term(&b, "i", 7)));
+	begin = now_ms();
+	do {
+		ASSERT_EQ(0, dial(self->node, &self->w2, 1, &b));
+		close(self->w2.fd);
+		sleep_ms(20);
+		ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	} while (i.state == ERLDIST_PEER_STATE_WANTED && now_ms() - begin < 3 * t.setup);
+	EXPECT_NE(ERLDIST_PEER_STATE_WANTED, i.state);
+	EXPECT_EQ(1, i.lost);
+}
+
 /* It has told its name, and the node dials it then: both have begun */
 static int both_began(int node, struct wire *in, struct wire *out, const char *name)
 {
