@@ -999,11 +999,18 @@ int erldist_peer_adopt(struct erldist_peer *peer, struct erldist_channel *ch)
 
 	spin_lock_bh(&peer->lock);
 	ours = peer->attempt == ch;
+	/*
+	 * The timer has aborted it meanwhile. It stays hooked: erldist_peer_detach()
+	 * finds there that the attempt is over.
+	 */
+	if (test_bit(CHANNEL_CLOSING, &ch->flags)) {
+		spin_unlock_bh(&peer->lock);
+		return -EALREADY;
+	}
 	mine = peer_unhook_locked(peer, ch);
 	if (peer->dead) {
 		err = -ENETDOWN;
-	} else if (test_bit(CHANNEL_CLOSING, &ch->flags) ||
-		   peer_taken_locked(peer, ch, ours)) {
+	} else if (peer_taken_locked(peer, ch, ours)) {
 		err = -EALREADY;
 	} else if (peer->state == ERLDIST_PEER_STATE_UP ||
 		   peer->state == ERLDIST_PEER_STATE_DRAINING ||

@@ -558,6 +558,61 @@ TEST_F(status, strangers_do_not_put_off_the_end_of_a_wait)
 	EXPECT_EQ(1, i.lost);
 }
 
+/* Our own attempt: the peer's last message follows the one before it after @ms */
+static int proven_after(int node, struct wire *w, unsigned int ms)
+{
+	DEFINE_BUF(b);
+	int err = dialled(node, w, 1) ?: say(w, "ok");
+
+	hs_challenge(w, &b);
+	if (!err)
+		err = hs_send(w, &b) ?: hs_recv(w, &b, WAIT_MS);
+	if (err || !hs_take_reply(w, &b))
+		return err ?: -EPROTO;
+	sleep_ms(ms);
+	b.len = 0;
+	hs_ack(w, &b);
+	return hs_send(w, &b);
+}
+
+static bool is_decided(const char *peer)
+{
+	uint64_t end = now_ms() + 2000;
+	struct peer_info i;
+
+	while (!peer_get("k@h", peer, &i) && i.state == ERLDIST_PEER_STATE_CONNECTING) {
+		if (now_ms() > end)
+			return false;
+		sleep_ms(5);
+	}
+	return true;
+}
+
+/*
+ * The cookie is proven at about the moment at which the step times out: the peer
+ * does not stay in the state CONNECTING.
+ */
+TEST_F_TIMEOUT(status, proven_at_the_last_moment, 60)
+{
+	int timer = delay_calls("channel_timer"), adopt = delay_calls("erldist_peer_adopt");
+	char name[16];
+
+	if (timer < 0 || adopt < 0)
+		SKIP(return, "no kprobes here");
+	ASSERT_EQ(0, set_setup(self->node, 60));
+	for (int n = 0; n < 30; n++) {
+		snprintf(name, sizeof(name), "c%d@h", n);
+		wire_init(&self->w, -1, name);
+		proven_after(self->node, &self->w, 58 + n);
+		ASSERT_TRUE(is_decided(name)) {
+			TH_LOG("after %d ms", 58 + n);
+		}
+		close(self->w.fd);
+	}
+	close(timer);
+	close(adopt);
+}
+
 /* It has told its name, and the node dials it then: both have begun */
 static int both_began(int node, struct wire *in, struct wire *out, const char *name)
 {
