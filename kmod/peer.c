@@ -578,6 +578,7 @@ static void peer_fail_locked(struct erldist_peer *peer, u8 reason, int error,
 	peer->error = error ?: -erldist_reason_errno(reason);
 	peer->failed++;
 	peer->epoch++;
+	peer->remembered = -peer->error;
 	peer->remember = true;
 	peer->retry = jiffies + msecs_to_jiffies(peer->node->tick.retry);
 	peer_give_up_locked(peer, drop);
@@ -665,7 +666,7 @@ static int peer_want_error_locked(struct erldist_peer *peer,
 				  struct erldist_process *by)
 {
 	if (peer->remember && time_before(jiffies, peer->retry))
-		return -peer->error;
+		return peer->remembered;
 	return want_limits(peer->node, by);
 }
 
@@ -945,6 +946,7 @@ static void peer_take_over_locked(struct erldist_peer *peer,
 	peer->reason = ERLDIST_REASON_NONE;
 	peer->error = 0;
 	peer->failed = 0;
+	peer->remembered = 0;
 	peer->remember = false;
 	peer->kept = false;
 }
@@ -1236,7 +1238,8 @@ void erldist_peer_unreachable(struct erldist_peer *peer, int error, bool kept)
 		failed = true;
 	} else if (kept && peer->state == ERLDIST_PEER_STATE_DOWN) {
 		peer->reason = ERLDIST_REASON_UNREACHABLE;
-		peer->error = error;
+		peer->error = error ?: EHOSTUNREACH;
+		peer->remembered = -peer->error;
 		peer->failed++;
 	}
 	spin_unlock_bh(&peer->lock);
@@ -1258,7 +1261,7 @@ void erldist_peer_retry(struct erldist_peer *peer, u32 ms)
 	spin_lock_bh(&peer->lock);
 	peer->kept = peer->state != ERLDIST_PEER_STATE_UP;
 	peer->next_try = jiffies + msecs_to_jiffies(ms);
-	if (ms && peer->failed && peer->state == ERLDIST_PEER_STATE_DOWN) {
+	if (ms && peer->remembered && peer->state == ERLDIST_PEER_STATE_DOWN) {
 		peer->remember = true;
 		peer->retry = peer->next_try;
 	}

@@ -43,8 +43,9 @@ struct erldist_peer {
 	bool again;			/* wanted again, after draining */
 	u8 over;			/* draining: ERLDIST_PENDING_* to tell; the drain's */
 	unsigned long since;		/* jiffies of the last state change */
-	unsigned long retry;		/* jiffies until error is remembered */
+	unsigned long retry;		/* jiffies until remembered counts */
 	bool remember;
+	int remembered;			/* our last attempt's error, negative; 0: none */
 	bool kept;			/* not up, the keeper connects it by itself */
 	unsigned long next_try;		/* kept: when, in jiffies */
 	u64 changed;			/* jiffies since it is up, or is not */

@@ -197,6 +197,14 @@ TEST_F(connect, kept_peer_is_refused)
 	EXPECT_EQ(NOT_KEPT, i.retry);
 }
 
+TEST_F(connect, kept_peer_is_refused_for_no_reason)
+{
+	DEFINE_BUF(d);
+
+	ASSERT_EQ(0, node_retry(self->node, ERLDIST_PEER_UNREACHABLE, "w@h", 0, 60000));
+	EXPECT_EQ(-EHOSTUNREACH, proc_connect(self->p, address(&d)));
+}
+
 TEST_F(connect, retry_is_checked)
 {
 	struct erldist_peer_request r = {

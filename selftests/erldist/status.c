@@ -558,6 +558,29 @@ TEST_F(status, strangers_do_not_put_off_the_end_of_a_wait)
 	EXPECT_EQ(1, i.lost);
 }
 
+/* A stranger's failed handshake does not change the remembered error of our own attempt */
+TEST_F(status, strangers_do_not_change_what_is_remembered)
+{
+	struct erldist_ticktime t = { .retry = 60000 };
+	int p = proc("svc", NULL);
+	struct peer_info i;
+	DEFINE_BUF(d);
+	DEFINE_BUF(b);
+
+	fcntl(p, F_SETFL, O_NONBLOCK);
+	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t, sizeof(t)));
+	ASSERT_EQ(-EINPROGRESS, proc_connect(p, term(&d, "{aa}", "x", "w@h")));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, &i));
+	ASSERT_EQ(0, node_peer(self->node, ERLDIST_PEER_UNREACHABLE, "w@h", NULL, 0,
+			       ENETUNREACH));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, &i));
+	ASSERT_EQ(0, dial(self->node, &self->w2, 1, &b));
+	EXPECT_EQ(-EPIPE, prove(&self->w2, "a guess"));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, &i));
+	EXPECT_EQ(ERLDIST_REASON_BAD_DIGEST, i.reason);
+	EXPECT_EQ(-ENETUNREACH, proc_connect(p, &d));
+}
+
 /* Our own attempt: the peer's last message follows the one before it after @ms */
 static int proven_after(int node, struct wire *w, unsigned int ms)
 {
