@@ -290,6 +290,7 @@ int erldist_sock_connect(struct sock *sk, const u8 *term, size_t len,
 	struct erldist_process *proc = sk_process(sk);
 	struct erldist_sock *es = erldist_sk(sk);
 	struct erldist_target *target;
+	bool forgotten;
 	int err;
 
 	if (!proc)
@@ -301,12 +302,14 @@ int erldist_sock_connect(struct sock *sk, const u8 *term, size_t len,
 		if (IS_ERR(target))
 			return PTR_ERR(target);
 		err = connect_peer(es, target, wait);
+		/* A keeper may report this errno itself: look at the peer, too. */
+		forgotten = err == -ESTALE && READ_ONCE(target->peer->dead);
 		if (err && err != -EINPROGRESS)
 			erldist_target_put(target);
 		else
 			set_target(es, target);
 		cond_resched();
-	} while (err == -ESTALE);
+	} while (forgotten);
 	return err;
 }
 

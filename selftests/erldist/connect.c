@@ -205,6 +205,17 @@ TEST_F(connect, kept_peer_is_refused_for_no_reason)
 	EXPECT_EQ(-EHOSTUNREACH, proc_connect(self->p, address(&d)));
 }
 
+/* The kernel itself uses this errno for a peer that must be looked up again */
+TEST_F(connect, kept_peer_is_refused_as_stale)
+{
+	uint64_t begin = now_ms();
+	DEFINE_BUF(d);
+
+	ASSERT_EQ(0, node_retry(self->node, ERLDIST_PEER_UNREACHABLE, "w@h", ESTALE, 3000));
+	EXPECT_EQ(-ESTALE, proc_connect(self->p, address(&d)));
+	EXPECT_GT(3000, now_ms() - begin);
+}
+
 TEST_F(connect, retry_is_checked)
 {
 	struct erldist_peer_request r = {
