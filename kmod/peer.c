@@ -534,6 +534,9 @@ static void peer_replay(struct erldist_peer *peer, void *arg)
 	connection = peer->connection;
 	spin_unlock_bh(&peer->lock);
 	erldist_peer_event(peer, peer_present_state(peer), tag, connection);
+	/* In any state a connection can be waiting for the keeper's answer. */
+	if (READ_ONCE(peer->asking))
+		erldist_peer_event(peer, ERLDIST_PENDING_ASKS, tag, 0);
 }
 
 /**

@@ -967,6 +967,26 @@ TEST_F(status, admission_of_two_of_a_name)
 	EXPECT_EQ(0, prove(&self->w2, COOKIE));
 }
 
+/* ERLDIST_REPLAY repeats the question also when the peer is wanted */
+TEST_F(status, admission_beside_a_wait)
+{
+	int p = proc("svc", NULL);
+	struct peer_info i;
+	DEFINE_BUF(d);
+	DEFINE_BUF(b);
+
+	ask(self->node);
+	ASSERT_EQ(0, asked(self->node, &self->w, 11, &i));
+	ASSERT_LT(0, proc_send(p, fmt(&d, "{aa}", "x", "w@h"), term(&b, "i", 7)));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, &i));
+	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_REPLAY, NULL, 0));
+	ASSERT_EQ(0, node_event(self->node, &i, WAIT_MS));
+	EXPECT_EQ(ERLDIST_PENDING_WANTED, i.pending);
+	ASSERT_EQ(0, node_event(self->node, &i, QUIET_MS));
+	EXPECT_EQ(ERLDIST_PENDING_ASKS, i.pending);
+	EXPECT_EQ(11, i.tag);
+}
+
 /* A challenge of ours comes back on another connection, for us to answer it there */
 TEST_F(status, reflected_to_another_connection)
 {
