@@ -54,6 +54,7 @@ static const u8 peer_transitions[] = {
 
 static void peer_unwant(struct erldist_peer *peer)
 {
+	peer->told_nok = false;
 	atomic_dec(&peer->node->n_wanted);
 	if (!peer->wanted_by)
 		return;
@@ -1160,11 +1161,21 @@ static enum peer_over peer_over_locked(struct erldist_peer *peer,
 	/* nok: the peer's own attempt wins. It is one of the users, or none is. */
 	if (reason == ERLDIST_REASON_NOK && peer->users && !peer->dead) {
 		peer_set_state(peer, ERLDIST_PEER_STATE_WANTED);
+		peer->told_nok = true;
 		peer->reason = reason;
 		return OVER_WAITS;
 	}
 	peer_fail_locked(peer, reason, error, drop);
 	return OVER_FAILED;
+}
+
+/* After nok: the peer's own connection was none of those in their handshake. */
+static bool peer_waits_in_vain_locked(struct erldist_peer *peer)
+{
+	if (!peer->told_nok || peer->users)
+		return false;
+	peer->told_nok = false;
+	return true;
 }
 
 /* A handshake is over without a connection. */
@@ -1183,6 +1194,8 @@ static void peer_attempt_over(struct erldist_peer *peer,
 		erldist_channel_resume(peer->next);
 	else
 		over = peer_over_locked(peer, ch, reason, error, &drop);
+	if (peer_waits_in_vain_locked(peer))
+		over = OVER_WANTED;
 	spin_unlock_bh(&peer->lock);
 	if (over == OVER_WAITS)
 		peer_arm(peer, msecs_to_jiffies(peer->node->tick.setup) + 1);

@@ -41,6 +41,7 @@ struct erldist_peer {
 	u32 users;			/* accepted handshakes of this name */
 	u32 epoch;			/* grows whenever a wait for it is decided */
 	bool again;			/* wanted again, after draining */
+	bool told_nok;			/* WANTED: until one of users is the peer's connection */
 	u8 over;			/* draining: ERLDIST_PENDING_* to tell; the drain's */
 	unsigned long since;		/* jiffies of the last state change */
 	unsigned long retry;		/* jiffies until remembered counts */

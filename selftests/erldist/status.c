@@ -705,6 +705,33 @@ TEST_F(status, dialled_before_the_proof_of_a_greater_name)
 	EXPECT_EQ(2, i.tag);
 }
 
+/* After nok there is no connection of the greater name: the keeper connects again */
+TEST_F(status, told_nok_beside_a_stranger)
+{
+	int p = proc("svc", NULL), err;
+	struct peer_info i;
+	DEFINE_BUF(d);
+	DEFINE_BUF(b);
+
+	ASSERT_LT(0, proc_send(p, fmt(&d, "{aa}", "x", "z@h"), term(&b, "i", 7)));
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, &i));
+	wire_init(&self->w, -1, "z@h");
+	wire_init(&self->w2, -1, "z@h");
+	ASSERT_EQ(0, dial(self->node, &self->w2, 2, &b));
+	ASSERT_EQ(0, dialled(self->node, &self->w, 1));
+	ASSERT_EQ(0, say(&self->w, "nok"));
+	close(self->w.fd);
+	while (!peer_get("k@h", "z@h", &i) && i.state == ERLDIST_PEER_STATE_CONNECTING)
+		sleep_ms(2);
+	EXPECT_EQ(ERLDIST_PEER_STATE_WANTED, i.state);
+	EXPECT_EQ(-EAGAIN, node_event(self->node, &i, QUIET_MS));
+	close(self->w2.fd);
+	do {
+		err = node_event(self->node, &i, 2000);
+	} while (!err && !(i.pending & ERLDIST_PENDING_WANTED));
+	EXPECT_EQ(0, err);
+}
+
 TEST_F(status, own_name)
 {
 	DEFINE_BUF(b);
