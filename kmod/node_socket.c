@@ -612,7 +612,7 @@ static int peer_act(struct erldist_node *node, struct erldist_peer *peer,
 		erldist_peer_unreachable(peer, pr->error,
 					 pr->action & ERLDIST_PEER_RETRY);
 	if (!err && pr->action & ERLDIST_PEER_RETRY)
-		erldist_peer_retry(peer, pr->retry);
+		err = erldist_peer_retry(peer, pr->retry);
 	return err;
 }
 

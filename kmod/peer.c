@@ -1271,10 +1271,15 @@ void erldist_peer_unreachable(struct erldist_peer *peer, int error, bool kept)
  * Until then a sender is told of the last failure, as the keeper would tell it.
  *
  * Context: process context.
+ * Return: 0; -ESTALE the peer was forgotten, look it up again; -ENETDOWN.
  */
-void erldist_peer_retry(struct erldist_peer *peer, u32 ms)
+int erldist_peer_retry(struct erldist_peer *peer, u32 ms)
 {
+	int err = 0;
+
 	spin_lock_bh(&peer->lock);
+	if (peer->dead)
+		err = peer_dead_error(peer);
 	peer->kept = peer->state != ERLDIST_PEER_STATE_UP;
 	peer->next_try = jiffies + msecs_to_jiffies(ms);
 	if (ms && peer->remembered && peer->state == ERLDIST_PEER_STATE_DOWN) {
@@ -1282,6 +1287,7 @@ void erldist_peer_retry(struct erldist_peer *peer, u32 ms)
 		peer->retry = peer->next_try;
 	}
 	spin_unlock_bh(&peer->lock);
+	return err;
 }
 
 /* Nobody is about to connect, or has. */

@@ -118,7 +118,7 @@ bool erldist_peer_open(struct erldist_peer *peer, struct erldist_channel *ch);
 void erldist_peer_detach(struct erldist_peer *peer, struct erldist_channel *ch,
 			 u8 reason, int error);
 void erldist_peer_unreachable(struct erldist_peer *peer, int error, bool kept);
-void erldist_peer_retry(struct erldist_peer *peer, u32 ms);
+int erldist_peer_retry(struct erldist_peer *peer, u32 ms);
 int erldist_peer_connect(struct erldist_peer *peer, struct erldist_process *by,
 			 struct sock *sk, bool wait, u32 *epoch);
 int erldist_peer_verdict(const struct erldist_peer *peer);
