@@ -164,7 +164,7 @@ without_hosts()
 another_cookie()
 {
 	start_beam wrong -setcookie another || return
-	check "another cookie is explained" fails "most likely another cookie" \
+	check "another cookie is explained" fails "most likely it has another cookie" \
 		erldist peer connect "wrong@$HOST"
 	check "by the keeper with the source of ours" \
 		logged "ours is from $HOME/.erlang.cookie" "$TMP/svc@$HOST.log"

@@ -103,7 +103,7 @@ refused()
 	conf two "cookie = $COOKIE" "mode = 0660"
 	conf three "cookie = $COOKIE" "listen = :14701"
 	conf four "cookie = $COOKIE" "listen = :14701"
-	check "a port in use" reload_says "three.conf:2: listen on :14701, port 14701: the port is in use; nothing is changed"
+	check "a port in use" reload_says "three.conf:2: listen on :14701: port 14701 is in use; choose another ('ss -ltnp' shows the owner); nothing is changed"
 	check "nothing of that is left: no node" no_node four
 	check "no name" wait_for 5 not_in_epmd four
 	check "nor a change" mode_is two 0600

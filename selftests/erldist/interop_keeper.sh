@@ -429,7 +429,7 @@ out_of_nothing()
 	rm -f /tmp/.erlang.cookie
 	echo another > "$HOME/.erlang.cookie"
 	check "with another cookie the message says where ours is from" \
-		says "is from ~/.erlang.cookie" erldist ping "$dest"
+		says "has the one of $HOME/.erlang.cookie" erldist ping "$dest"
 	echo "$COOKIE" > "$HOME/.erlang.cookie"
 	check "nothing is left of it" wait_for 10 no_nodes
 	check "without epmd there the message says so" says "no epmd answers" \

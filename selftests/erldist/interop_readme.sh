@@ -156,7 +156,7 @@ by_readme()
 other_cookie()
 {
 	start_bob -sname bob -setcookie other && start_node svc || return
-	check "other cookie: ping" fails "another cookie, which erlang:get_cookie() tells there" \
+	check "other cookie: ping" fails "another cookie (erlang:get_cookie() shows it there)" \
 		erldist ping bob
 	check "other cookie: call" fails "another cookie" erldist call "x@bob@$HOST" hello
 	check "other cookie: the node's log says where ours is from" \
@@ -164,7 +164,7 @@ other_cookie()
 	check "other cookie: bob pings" bob_says pang "net_adm:ping('svc@$HOST')."
 	check "other cookie: told here" svc_says "bob@$HOST has another cookie"
 	end_child "$NODE_PID"
-	check "other cookie: without a node of ours" fails "is from $HOME/.erlang.cookie" \
+	check "other cookie: without a node of ours" fails "has the one of $HOME/.erlang.cookie" \
 		erldist ping bob
 	end_bob
 }

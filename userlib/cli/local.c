@@ -5,6 +5,16 @@
 
 #include "cli.h"
 
+static int open_with(struct cli *c, struct erldist **p, const char *name, unsigned int flags,
+		     const char *dest)
+{
+	int err = erldist_open_to(p, name, c->node, flags, dest, c->timeout_ms);
+
+	if (err)
+		complain("%s", erldist_strerror(*p, err));
+	return err;
+}
+
 /*
  * dest: the node, or a destination with its node, that it is about, or NULL. A process
  * without a name is a client, for which a private node will do; one with a name has to be
@@ -13,11 +23,8 @@
 int local_open(struct cli *c, struct erldist **p, const char *name, const char *dest)
 {
 	unsigned int flags = name ? 0 : ERLDIST_OPEN_PRIVATE;
-	int err = erldist_open_to(p, name, c->node, flags, dest, c->timeout_ms);
 
-	if (err)
-		complain("%s", erldist_strerror(*p, err));
-	return err;
+	return open_with(c, p, name, flags, dest);
 }
 
 /* For a command whose first argument is a node; node receives its full name */
@@ -52,7 +59,10 @@ static int parse_dest(struct cli *c, struct erldist_term *dest, char **text, con
 	return 0;
 }
 
-/* For a command whose first argument is a destination */
+/*
+ * For a command whose first argument is a destination. A name of the own node cannot be
+ * registered on a private node, so there is none for it.
+ */
 int local_open_to_dest(struct cli *c, struct erldist **p)
 {
 	struct erldist_term dest = ERLDIST_TERM_INIT;
@@ -62,7 +72,7 @@ int local_open_to_dest(struct cli *c, struct erldist **p)
 	*p = NULL;
 	err = parse_dest(c, &dest, &text, NULL);
 	if (!err)
-		err = local_open(c, p, NULL, text);
+		err = text ? local_open(c, p, NULL, text) : open_with(c, p, NULL, 0, NULL);
 	free(text);
 	erldist_term_free(&dest);
 	return err;

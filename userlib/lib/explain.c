@@ -15,7 +15,7 @@ struct story {
 
 static void other_cookie(const struct story *s)
 {
-	snprintf(s->text, s->size, "%s has another cookie, which erlang:get_cookie() tells there; "
+	snprintf(s->text, s->size, "%s has another cookie (erlang:get_cookie() shows it there); "
 		 "%s", s->info->name, s->cookie);
 }
 
@@ -110,7 +110,7 @@ static void handshake(const struct story *s)
 	switch (s->info->reason) {
 	case ERLDIST_REASON_CLOSED_AFTER_PROOF:
 		snprintf(s->text, s->size, "%s closed the connection after the cookie proof: most "
-			 "likely another cookie, which erlang:get_cookie() tells there; %s",
+			 "likely it has another cookie (erlang:get_cookie() shows it there); %s",
 			 peer, s->cookie);
 		return;
 	case ERLDIST_REASON_BAD_DIGEST:
@@ -195,7 +195,7 @@ static void own_cookie(struct story *s)
 {
 	char file[512];
 
-	snprintf(s->cookie, sizeof(s->cookie), "ours, of a node made for this program, is from %s",
+	snprintf(s->cookie, sizeof(s->cookie), "this program's own node has the one of %s",
 		 ed_cookie_file(file, sizeof(file)) ? "the home directory" : file);
 }
 
@@ -211,8 +211,8 @@ void erldist_explain(char *text, size_t size, const struct erldist_peer_info *in
 	else if (ed_own_node(info->node))
 		own_cookie(&s);
 	else
-		snprintf(s.cookie, sizeof(s.cookie), "where that of %s is from is in the log of "
-			 "the program that holds this node", info->node);
+		snprintf(s.cookie, sizeof(s.cookie), "the log of the program that holds "
+			 "%s says where ours is from", info->node);
 	if (info->reason == ERLDIST_REASON_UNREACHABLE)
 		unreachable(&s);
 	else

@@ -191,8 +191,9 @@ static int register_first(struct erldist_keeper *k, int epmd_fd)
 	if (n < 0)
 		return n;
 	if (reg->err == -EADDRINUSE)
-		return ed_fail(&k->error, -EADDRINUSE, "epmd knows another node %.*s on this host; "
-			       "look at 'epmd -names'", (int)k->alive_len, k->node);
+		return ed_fail(&k->error, -EADDRINUSE, "epmd knows another node %.*s on this host: "
+			       "stop that or choose another name; look at 'epmd -names' and "
+			       "'erldist node show'", (int)k->alive_len, k->node);
 	return 0;
 }
 

@@ -121,9 +121,10 @@ static int failed(struct erldist_keeper *k, const char *where, uint16_t min, uin
 		snprintf(ports, sizeof(ports), "ports %u to %u", min, max);
 	if (err == -EADDRNOTAVAIL)
 		return ed_fail(&k->error, err, "listen on %s: it is no address of this host", where);
-	return ed_fail(&k->error, err, "listen on %s, %s: %s", where, ports,
-		       err != -EADDRINUSE ? ed_errno_text(err) :
-		       min == max ? "the port is in use" : "all of them are in use");
+	if (err == -EADDRINUSE)
+		return ed_fail(&k->error, err, "listen on %s: %s %s in use; choose another ('ss -ltnp' "
+			       "shows the owner)", where, ports, min == max ? "is" : "are all");
+	return ed_fail(&k->error, err, "listen on %s, %s: %s", where, ports, ed_errno_text(err));
 }
 
 /* A reader of a configuration can have a watchdog, and must not wait for a name server for long */

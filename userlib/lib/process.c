@@ -82,8 +82,9 @@ static int bind_failed(struct erldist *p, int err, const char *name, const char 
 			       "'erldist process show'", name ? name : "", node ? " on " : "",
 			       node ? node : "");
 	case -EACCES:
-		return ed_fail(&p->error, err, "not permitted to be %s on %s: its mode, or a "
-			       "reserved name; look at 'erldist node show'",
+		return ed_fail(&p->error, err, "not permitted to be %s on %s: the node's mode "
+			       "excludes this user, or the name is reserved; 'erldist status' "
+			       "shows mode and owner",
 			       name ? name : "a process", node ? node : "the node");
 	default:
 		return ed_fail(&p->error, err, "bind: %s", ed_errno_text(err));

@@ -87,8 +87,9 @@ static void check_explain(void)
 	unsigned int r;
 
 	erldist_explain(text, sizeof(text), &info, "/root/.erlang.cookie");
-	ok(!strcmp(text, "b@host closed the connection after the cookie proof: most likely another "
-			 "cookie, which erlang:get_cookie() tells there; ours is from /root/.erlang.cookie"), "%s", text);
+	ok(!strcmp(text, "b@host closed the connection after the cookie proof: most likely it "
+			 "has another cookie (erlang:get_cookie() shows it there); ours is from "
+			 "/root/.erlang.cookie"), "%s", text);
 	info.node = "erldist-1@host";
 	setenv("HOME", "/home/of/it", 1);
 	erldist_explain(text, sizeof(text), &info, NULL);

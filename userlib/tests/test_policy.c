@@ -139,7 +139,7 @@ static void check_range(void)
 	ok(erldist_keeper_port(k) == port, "the first port of a range");
 	second = open_keeper(&o);
 	ok(erldist_keeper_port(second) == port + 1, "the next one");
-	refused(&o, -EADDRINUSE, "all of them are in use");
+	refused(&o, -EADDRINUSE, "are all in use");
 	erldist_keeper_close(second);
 	erldist_keeper_close(k);
 	o.listen_max = (uint16_t)(port - 1);
