@@ -52,9 +52,12 @@ static const struct command {
 	int min, max;		/* arguments */
 	int how;		/* IN_ORDER, MILLISECONDS */
 	const char *usage;
+	const char *about;
 } commands[] = {
-	{ "status", NULL, status, status_opts, 0, 0, 0, "status [--interval MS]" },
-	{ "node", "show", node_show, no_opts, 0, 1, OF_NODE, "node show [NODE]" },
+	{ "status", NULL, status, status_opts, 0, 0, 0, "status [--interval MS]",
+	  "all nodes and their peers at a glance" },
+	{ "node", "show", node_show, no_opts, 0, 1, OF_NODE, "node show [NODE]",
+	  "the nodes of this machine" },
 	{ "node", "run", node_run, run_opts, 1, 1, 0,
 	  "node run NAME [--cookie C | --cookie-file FILE] [--cookie-for NODE=FILE]...\n"
 	  "           [--listen ADDR:PORT|unix:PATH|fd:N|systemd[:NAME]]... [--listen-min PORT]\n"
@@ -65,31 +68,49 @@ static const struct command {
 	  "           [--no-epmd] [--no-epmd-start] [--dist-port PORT] [--max-handshakes N]\n"
 	  "           [--max-connections N] [--max-per-address N] [--ticktime S]\n"
 	  "           [--setuptime S] [--mode OCTAL] [--default] [--serve-info] [--background]\n"
-	  "           [--hand-out PATH [--hand-out-mode OCTAL]]" },
+	  "           [--hand-out PATH [--hand-out-mode OCTAL]]",
+	  "make a node and hold it until SIGINT or SIGTERM" },
 	{ "node", "own", node_own, own_opts, 0, 1, MILLISECONDS,
-	  "node own [--timeout MS] [NODE]" },
-	{ "node", "of", node_of, no_opts, 1, 1, 0, "node of PID" },
+	  "node own [--timeout MS] [NODE]",
+	  "make a private node, for the program that starts this" },
+	{ "node", "of", node_of, no_opts, 1, 1, 0, "node of PID",
+	  "the node that a pid is from" },
 	{ "nodes", NULL, nodes, nodes_opts, 0, 1, 0,
-	  "nodes [--node N] [visible | hidden | connected | this | known]" },
-	{ "peer", "show", peer_show, no_opts, 0, 1, OF_NODE, "peer show [NODE]" },
+	  "nodes [--node N] [visible | hidden | connected | this | known]",
+	  "the nodes that a node of this machine is connected to" },
+	{ "peer", "show", peer_show, no_opts, 0, 1, OF_NODE, "peer show [NODE]",
+	  "the remote nodes, and why a connection ended" },
 	{ "peer", "connect", peer_connect, in_node_opts, 1, 1, OF_NODE,
-	  "peer connect [--node N] NODE" },
+	  "peer connect [--node N] [--timeout S] NODE",
+	  "connect a node" },
 	{ "peer", "disconnect", peer_disconnect, in_node_opts, 1, 1, OF_NODE,
-	  "peer disconnect [--node N] NODE" },
-	{ "process", "show", process_show, no_opts, 0, 0, 0, "process show" },
+	  "peer disconnect [--node N] [--timeout S] NODE",
+	  "close the connection to a node" },
+	{ "process", "show", process_show, no_opts, 0, 0, 0, "process show",
+	  "the processes of this machine" },
 	{ "process", "watch", process_watch, in_node_opts, 1, 1, 0,
-	  "process watch [--node N] DEST" },
+	  "process watch [--node N] [--timeout S] DEST",
+	  "wait for the end of a process, and print the reason" },
 	{ "monitor", NULL, monitor, monitor_opts, 0, 0, 0,
-	  "monitor [-t] [--since-start] [--count K]" },
-	{ "ping", NULL, ping, in_node_opts, 1, 1, OF_NODE, "ping [--node N] NODE" },
-	{ "send", NULL, send_term, in_node_opts, 2, 2, IN_ORDER, "send [--node N] DEST TERM" },
+	  "monitor [-t] [--since-start] [--count K]",
+	  "nodes, peers and names that come and go" },
+	{ "ping", NULL, ping, in_node_opts, 1, 1, OF_NODE, "ping [--node N] [--timeout S] NODE",
+	  "is a node reachable, and if not, why" },
+	{ "send", NULL, send_term, in_node_opts, 2, 2, IN_ORDER,
+	  "send [--node N] [--timeout S] DEST TERM",
+	  "send a message" },
 	{ "call", NULL, call_term, in_node_opts, 2, 2, IN_ORDER | MILLISECONDS,
-	  "call [--node N] [--timeout MS] DEST TERM" },
+	  "call [--node N] [--timeout MS] DEST TERM",
+	  "gen_server:call, and print the reply" },
 	{ "rpc", NULL, rpc, in_node_opts, 4, 4, IN_ORDER | MILLISECONDS | OF_NODE,
-	  "rpc [--node N] [--timeout MS] NODE MOD FUN ARGS" },
-	{ "exit", NULL, send_exit, in_node_opts, 2, 2, IN_ORDER, "exit [--node N] PID REASON" },
+	  "rpc [--node N] [--timeout MS] NODE MOD FUN ARGS",
+	  "rpc:call, and print the result" },
+	{ "exit", NULL, send_exit, in_node_opts, 2, 2, IN_ORDER,
+	  "exit [--node N] [--timeout S] PID REASON",
+	  "exit/2: end a process" },
 	{ "recv", NULL, receive, recv_opts, 1, 1, 0,
-	  "recv [--node N] NAME [--count K]" },
+	  "recv [--node N] [--timeout S] NAME [--count K]",
+	  "register NAME, and print the messages it gets" },
 };
 
 #define COMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -106,24 +127,67 @@ int complain(const char *fmt, ...)
 	return 1;
 }
 
-static int usage(FILE *f, const char *object)
+/* "call DEST TERM": the usage without its options */
+static void print_short(const struct command *cmd)
+{
+	const char *p = cmd->usage;
+	char text[64];
+	size_t n = 0;
+
+	while (*p && n < sizeof(text) - 1) {
+		if (strchr(" \n", *p) && strchr(" \n", p[1])) {
+			p++;
+		} else if (strchr(" \n", *p) && p[1] == '[' && p[2] == '-') {
+			int depth = 0;
+
+			do {
+				p++;
+				depth += *p == '[' ? 1 : *p == ']' ? -1 : 0;
+			} while (depth && *p);
+			p += strspn(p, "].");
+		} else {
+			text[n++] = *p++;
+		}
+	}
+	text[n] = 0;
+	printf("  %-26s%s%s\n", text, n > 25 ? "\n                            " : "", cmd->about);
+}
+
+/* object: NULL: all commands, without their options */
+static int usage(const char *object)
 {
 	size_t i;
 
-	fputs("usage: erldist [-j] OBJECT [VERB] ...\n", f);
-	for (i = 0; i < COMMANDS; i++)
-		if (!object || !strcmp(object, commands[i].object))
-			fprintf(f, "       erldist %s\n", commands[i].usage);
-	fputs("NODE:   NAME@HOST, or NAME of this host\n"
-	      "DEST:   NAME of the own node, NAME@NODE, {Name, 'Node@Host'}, or a pid like\n"
-	      "        <svc@host.12.0>\n"
-	      "TERM:   Erlang syntax\n"
-	      "ARGS:   a list in Erlang syntax\n"
-	      "-j:     one JSON object a line from all commands that print\n"
-	      "--node: the local node to act in, or unix:PATH of a broker that hands out\n"
-	      "        processes, else $ERLDIST_NODE, else the default node\n"
-	      "See erldist(8).\n", f);
-	return f == stderr;
+	puts("usage: erldist [-j] OBJECT [VERB] ...");
+	for (i = 0; i < COMMANDS; i++) {
+		if (!object)
+			print_short(&commands[i]);
+		else if (!strcmp(object, commands[i].object))
+			printf("       erldist %s\n           %s\n", commands[i].usage,
+			       commands[i].about);
+	}
+	puts("NODE:   NAME@HOST, or NAME of this host\n"
+	     "DEST:   NAME of the own node, NAME@NODE, {Name, 'Node@Host'}, or a pid like\n"
+	     "        <svc@host.12.0>\n"
+	     "TERM:   Erlang syntax\n"
+	     "ARGS:   a list in Erlang syntax\n"
+	     "-j:     one JSON object a line from all commands that print\n"
+	     "--node: the local node to act in, or unix:PATH of a broker that hands out\n"
+	     "        processes, else $ERLDIST_NODE, else the default node");
+	if (!object)
+		puts("The options of a command: erldist call --help");
+	puts("See erldist(8).");
+	return 0;
+}
+
+/* After an error, which must not be scrolled away. object, cmd: as far as they are known */
+static int usage_error(const char *object, const struct command *cmd)
+{
+	if (cmd)
+		fprintf(stderr, "usage: erldist %s\n", cmd->usage);
+	fprintf(stderr, "Try 'erldist%s%s --help', or erldist(8).\n", object ? " " : "",
+		object ? object : "");
+	return 1;
 }
 
 static bool known(const char *object)
@@ -139,9 +203,9 @@ static bool known(const char *object)
 static int help(const char *object)
 {
 	if (!object || known(object))
-		return usage(stdout, object);
+		return usage(object);
 	complain("no such command: %s", object);
-	return usage(stderr, NULL);
+	return usage_error(NULL, NULL);
 }
 
 /* "node run, show ..." */
@@ -167,9 +231,9 @@ static int no_command(int argc, char **argv)
 		complain("no such command: %s%s%s", argv[0], argc > 1 ? " " : "",
 			 argc > 1 ? argv[1] : "");
 	if (!known(argv[0]))
-		return usage(stderr, NULL);
+		return usage_error(NULL, NULL);
 	list_verbs(argv[0]);
-	return usage(stderr, argv[0]);
+	return usage_error(argv[0], NULL);
 }
 
 static bool known_value(int opt)
@@ -325,6 +389,11 @@ static const struct command *find(int argc, char **argv)
 	return NULL;
 }
 
+static bool asks_for_help(const char *word)
+{
+	return !strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
 static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
 {
 	/* getopt wants a program name in front: the last word of the command is that */
@@ -337,14 +406,14 @@ static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, cmd->how & IN_ORDER ? "+:jht" : ":jht", all_options,
 				  NULL)) != -1) {
 		if (opt == 'h')
-			return usage(stdout, cmd->object);
+			return usage(cmd->object);
 		if (opt == '?' || opt == ':') {
 			bad_option(opt, argv[optind - 1]);
-			return usage(stderr, cmd->object);
+			return usage_error(cmd->object, cmd);
 		}
 		if (opt != 'j' && !takes(cmd, opt)) {
 			not_taken(cmd->object, opt);
-			return usage(stderr, cmd->object);
+			return usage_error(cmd->object, cmd);
 		}
 		if (take_option(c, opt, cmd->how))
 			return 1;
@@ -352,10 +421,10 @@ static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
 	c->argc = argc - optind;
 	c->argv = argv + optind;
 	if (c->argc == 1 && !strcmp(c->argv[0], "help"))
-		return usage(stdout, cmd->object);
+		return usage(cmd->object);
 	if (c->argc < cmd->min || c->argc > cmd->max) {
 		wrong_arguments(c, cmd);
-		return usage(stderr, cmd->object);
+		return usage_error(cmd->object, cmd);
 	}
 	if (cmd->how & OF_NODE && c->argc && not_a_node(c->argv[0]))
 		return 1;
@@ -392,28 +461,30 @@ int main(int argc, char **argv)
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "+:jh", all_options, NULL)) != -1) {
 		if (opt == 'h')
-			return usage(stdout, NULL);
+			return usage(NULL);
 		if (opt == OPT_VERSION)
 			return puts("erldist " ERLDIST_VERSION) < 0;
 		if (opt == '?' || opt == ':') {
 			bad_option(opt, argv[optind - 1]);
-			return usage(stderr, NULL);
+			return usage_error(NULL, NULL);
 		}
 		if (opt != 'j' && opt != OPT_NODE) {
 			not_taken("what is before the command", opt);
-			return usage(stderr, NULL);
+			return usage_error(NULL, NULL);
 		}
 		take_option(&c, opt, 0);
 	}
 	argc -= optind;
 	argv += optind;
-	if (!argc)
-		return usage(stderr, NULL);
+	if (!argc) {
+		usage(NULL);
+		return 1;
+	}
 	if (!strcmp(argv[0], "help"))
 		return help(argc > 1 ? argv[1] : NULL);
 	cmd = find(argc, argv);
 	if (!cmd) {
-		if (argc > 1 && !strcmp(argv[1], "help"))
+		if (argc > 1 && asks_for_help(argv[1]))
 			return help(argv[0]);
 		return no_command(argc, argv);
 	}

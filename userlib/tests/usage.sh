@@ -42,6 +42,7 @@ told 0 "erldist 0.1" --version
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." help
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." help ping
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." ping help
+told 0 "usage: erldist [-j] OBJECT [VERB] ..." node --help
 # The module, the library and the commands have one version
 here=$(dirname "$0")
 n=$((n + 1))
