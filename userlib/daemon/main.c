@@ -75,6 +75,9 @@ static int check(const char *dir)
 		printf("%s: %s\n", c->path, c->node);
 	if (!list && !m.n)
 		printf("there is no node in %s\n", dir);
+	if (!m.n && !geteuid() && !getpwnam(SERVICE_USER))
+		say(LOG_WARNING, "there is no user %s (systemd-sysusers makes it): the files were "
+		    "checked as root", SERVICE_USER);
 	conf_free(list);
 	return m.n ? 1 : 0;
 }
