@@ -201,6 +201,8 @@ programs()
 		opens_none "there is no node in this network namespace" "$puppet" waits
 	check "so does a command that others have to find" \
 		opens_none "there is no node in this network namespace" erldist recv waits
+	check "and one whose receiver can only be on it" \
+		opens_none "there is no node in this network namespace" erldist send waits x
 	waits_for_node waits "a program that asked to wait for a node" "$puppet" --wait waits
 	waits_for_node waits "one that asked to wait for a path" \
 		env "ERLDIST_NODE=unix:$TMP/svc.sock" "$puppet" --wait waits
