@@ -36,7 +36,6 @@ static void attempt_end(struct attempt *a)
 {
 	struct attempt **at;
 
-
 	for (at = &a->d->attempts; *at != a; at = &(*at)->next)
 		;
 	*at = a->next;
