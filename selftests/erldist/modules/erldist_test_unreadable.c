@@ -8,6 +8,7 @@
 #include <linux/ip.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
+#include <linux/nsproxy.h>
 #include <linux/skbuff.h>
 #include <linux/tcp.h>
 
@@ -37,13 +38,15 @@ static int unreadable_rcv(struct sk_buff *skb, struct net_device *dev,
 	return 0;
 }
 
-static struct packet_type unreadable_type __read_mostly = {
+static struct packet_type unreadable_type = {
 	.type = htons(ETH_P_ALL),
 	.func = unreadable_rcv,
 };
 
 static int __init unreadable_init(void)
 {
+	/* Linux 7.x warns without one; the caller of modprobe is the test. */
+	unreadable_type.af_packet_net = current->nsproxy->net_ns;
 	dev_add_pack(&unreadable_type);
 	return 0;
 }
