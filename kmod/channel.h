@@ -117,7 +117,9 @@ struct erldist_tx {
  * then by the last reference.
  *
  * state belongs to close_work and rx_work in turn: rx_work is cancelled before
- * close_work changes it. flags are atomic bits.
+ * close_work changes it. flags are atomic bits. challenge and origin are set before
+ * the channel is in node->channels, and do not change then. So is peer, but that of
+ * an acceptor, which rx_work sets once; channel_ask_over() reads it meanwhile.
  */
 struct erldist_channel {
 	refcount_t ref;

@@ -179,7 +179,7 @@ TEST_F(connect, kept_peer_is_known)
 	}
 }
 
-/* Until it is tried again who sends to it gets the last answer, which counts once */
+/* Until the next try a sender gets the last error, which counts as one failure */
 TEST_F(connect, kept_peer_is_refused)
 {
 	struct peer_info i;

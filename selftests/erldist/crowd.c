@@ -594,7 +594,7 @@ TEST_F(crowd, flushed_are_gone)
 }
 
 /*
- * Who holds most of the pool
+ * The process that holds most of the pool
  */
 
 #define PIECE	10000

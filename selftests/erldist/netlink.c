@@ -459,8 +459,9 @@ static int find_process(struct genl *g, const struct epid *pid)
 }
 
 /*
- * A socket that a user opened shows to nobody, not to root either, what that user
- * may not see: what comes on it, the user reads. And root's shows it to root alone.
+ * What a user may not see is not shown on a socket that the user opened, even if
+ * root sends the request: the user can read the answer. On a socket that root
+ * opened it is shown to root alone.
  */
 TEST_F(netlink, a_socket_of_another_user)
 {

@@ -398,7 +398,7 @@ TEST_F(node, default_is_one_that_may_be_used)
 	close(a);
 }
 
-/* A node whose owner is nobody, and that lets all bind */
+/* A node of the user "nobody" that lets every user bind */
 static int node_of_nobody(const char *name)
 {
 	int fd = socket(family(), SOCK_RAW | SOCK_CLOEXEC, 0), err;
@@ -435,7 +435,7 @@ TEST_F(node, default_is_not_another_users)
 	p = proc(NULL, NULL);
 	proc_self(p, &pid);
 	EXPECT_STREQ("b@h", pid.node);
-	/* the first that is the user's own, or of an administrator who lets it bind */
+	/* the first node that is the user's own, or that root made and opened to it */
 	close(a);
 	EXPECT_EQ(2, reap(spawn(default_as_nobody, "b@h")));
 	ASSERT_EQ(0, set_u32(b, ERLDIST_MODE, 0666));

@@ -270,7 +270,7 @@ void ed_node_unreachable(struct erldist_keeper *k, const char *peer, int error, 
 	ask_kernel(k, &p, peer, NULL);
 }
 
-/* A kept peer is tried in so many ms. It is for those who look: a failure does no harm */
+/* Tells the kernel in how many ms a kept peer is tried again. A failure does no harm. */
 void ed_node_retry(struct erldist_keeper *k, const char *peer, int64_t ms)
 {
 	struct erldist_peer_request p = {

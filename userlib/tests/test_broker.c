@@ -360,7 +360,7 @@ static void check_shut(struct erldist_broker *b)
 	serve(b, 20);
 }
 
-/* Users who take nothing, each as many places as there are for one */
+/* Users that take no answer, each with as many places as one user can have */
 static void check_users(void)
 {
 	struct erldist_broker *b;
