@@ -456,6 +456,12 @@ TEST_F_TIMEOUT(handover, cycle_through_scm_rights, 60)
 
 /* All of it at once, while channels come and go */
 
+/*
+ * The attacked stream is a descriptor of the attacker's own: the number of the giver's
+ * is free again after close(), and the next pair of sockets would get it.
+ */
+#define ATTACKED	500
+
 struct attack {
 	FIXTURE_DATA(handover) *self;
 	atomic_int fd;
@@ -518,7 +524,8 @@ TEST_F_TIMEOUT(handover, everything_at_once, 240)
 		DEFINE_BUF(b);
 
 		stream_pair(variant->carrier, sv);
-		x.fd = sv[0];
+		ASSERT_EQ(ATTACKED, dup2(sv[0], ATTACKED));
+		x.fd = ATTACKED;
 		if (i & 1)
 			node_accept(n, sv[0], 0);
 		else
@@ -535,6 +542,7 @@ TEST_F_TIMEOUT(handover, everything_at_once, 240)
 			close(n);
 		sleep_ms(i % 4);
 		x.fd = -1;
+		close(ATTACKED);
 		close(sv[0]);
 		wire_close(&w);
 		if (!(i & 2))
