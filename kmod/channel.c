@@ -11,6 +11,7 @@
 #include <net/tcp.h>
 
 #include "channel.h"
+#include "kcov.h"
 #include "netlink.h"
 #include "node_watch.h"
 #include "process.h"
@@ -39,7 +40,12 @@ static void channel_free(struct erldist_channel *ch)
 
 static void channel_release(struct work_struct *work)
 {
-	channel_free(container_of(work, struct erldist_channel, free_work));
+	struct erldist_channel *ch = container_of(work, struct erldist_channel,
+						  free_work);
+
+	erldist_kcov_work_start(ch->node);
+	channel_free(ch);
+	erldist_kcov_work_stop();
 }
 
 /**
@@ -207,6 +213,7 @@ static void channel_close(struct work_struct *work)
 	struct erldist_channel *ch = container_of(work, struct erldist_channel,
 						  close_work);
 
+	erldist_kcov_work_start(ch->node);
 	set_bit(CHANNEL_DEAD, &ch->flags);
 	erldist_transport_detach(ch);
 	channel_cancel(ch);
@@ -226,6 +233,7 @@ static void channel_close(struct work_struct *work)
 	erldist_tx_free(ch);
 	erldist_node_quiet(ch->node);
 	erldist_channel_put(ch);
+	erldist_kcov_work_stop();
 }
 
 static unsigned long tick_interval(const struct erldist_node *node)
@@ -287,6 +295,7 @@ static void channel_timer(struct work_struct *work)
 						  struct erldist_channel,
 						  timer);
 
+	erldist_kcov_work_start(ch->node);
 	if (!test_bit(CHANNEL_DEAD, &ch->flags)) {
 		if (READ_ONCE(ch->state) == CHANNEL_UP)
 			channel_tick(ch);
@@ -295,6 +304,7 @@ static void channel_timer(struct work_struct *work)
 					      0);
 	}
 	erldist_channel_put(ch);
+	erldist_kcov_work_stop();
 }
 
 /* Bytes of the first message in @p, its length included */

@@ -10,6 +10,7 @@
 #include <linux/user_namespace.h>
 
 #include "channel.h"
+#include "kcov.h"
 #include "netlink.h"
 #include "node.h"
 #include "peer.h"
@@ -93,6 +94,7 @@ static void node_init(struct erldist_node *node, struct net *net)
 	node->holders = RB_ROOT;
 	INIT_LIST_HEAD(&node->reaped);
 	INIT_WORK(&node->reaper, erldist_process_reap);
+	erldist_kcov_init(node);
 	atomic_set(&node->busy, 1);
 	node->net = get_net_track(net, &node->ns_tracker, GFP_KERNEL);
 	node->uid = current_fsuid();

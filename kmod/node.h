@@ -2,6 +2,7 @@
 #ifndef _ERLDIST_NODE_H
 #define _ERLDIST_NODE_H
 
+#include <linux/kcov.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
 #include <linux/refcount.h>
@@ -118,6 +119,10 @@ struct erldist_node {
 	spinlock_t reap_lock;		/* a leaf: reaped */
 	struct list_head reaped;	/* ended processes */
 	struct work_struct reaper;
+
+#ifdef CONFIG_KCOV
+	typeof(kcov_common_handle()) kcov;	/* of the task that made it */
+#endif
 
 	char name[];
 };

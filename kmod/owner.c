@@ -10,6 +10,7 @@
 #include <linux/wait.h>
 
 #include "channel.h"
+#include "kcov.h"
 #include "process.h"
 
 /* {exit_status, N} and {signal, sigxxx} fit */
@@ -97,6 +98,7 @@ static void watch_work(struct work_struct *work)
 						   work);
 	struct erldist_blob *why;
 
+	erldist_kcov_work_start(watch->process->node);
 	/* The owner may have changed meanwhile. */
 	if (owner_dead(watch) &&
 	    rcu_access_pointer(watch->process->watch) == watch) {
@@ -105,6 +107,7 @@ static void watch_work(struct work_struct *work)
 		erldist_blob_put(why);
 	}
 	watch_put(watch);
+	erldist_kcov_work_stop();
 }
 
 static struct erldist_watch *watch_new(struct erldist_process *proc,

@@ -6,6 +6,7 @@
 #include <net/sock.h>
 
 #include "channel.h"
+#include "kcov.h"
 #include "netlink.h"
 #include "peer.h"
 #include "process.h"
@@ -628,6 +629,7 @@ static void peer_work(struct work_struct *work)
 	unsigned long next;
 	LIST_HEAD(drop);
 
+	erldist_kcov_work_start(peer->node);
 	spin_lock_bh(&peer->lock);
 	if (peer->state == ERLDIST_PEER_STATE_WANTED &&
 	    time_after_eq(jiffies, peer->since + setup)) {
@@ -651,6 +653,7 @@ static void peer_work(struct work_struct *work)
 	if (next)
 		peer_arm(peer, next);
 	erldist_peer_put(peer);
+	erldist_kcov_work_stop();
 }
 
 /**
@@ -1386,12 +1389,14 @@ static void peer_drain(struct work_struct *work)
 	struct erldist_peer *peer = container_of(work, struct erldist_peer,
 						 drain);
 
+	erldist_kcov_work_start(peer->node);
 	peer_drain_all(peer);
 	peer_tell_over(peer);
 	while (!peer_drained(peer))
 		peer_drain_all(peer);
 	erldist_node_quiet(peer->node);
 	erldist_peer_put(peer);
+	erldist_kcov_work_stop();
 }
 
 /**

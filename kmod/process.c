@@ -6,6 +6,7 @@
 #include <linux/sched/signal.h>
 
 #include "channel.h"
+#include "kcov.h"
 #include "netlink.h"
 #include "node.h"
 #include "process.h"
@@ -363,12 +364,14 @@ void erldist_process_reap(struct work_struct *work)
 						 reaper);
 	struct erldist_process *proc;
 
+	erldist_kcov_work_start(node);
 	while ((proc = reap_pop(node))) {
 		erldist_relations_end(proc);
 		pid_release(proc);
 		cond_resched();
 	}
 	erldist_node_put(node);
+	erldist_kcov_work_stop();
 }
 
 /* Who is first ends it; by another process, which must be alive at that moment. */

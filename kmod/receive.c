@@ -8,6 +8,7 @@
 #include <net/tcp.h>
 
 #include "channel.h"
+#include "kcov.h"
 #include "node.h"
 #include "peer.h"
 #include "process.h"
@@ -313,9 +314,11 @@ void erldist_rx_stall_over(struct work_struct *work)
 						  struct erldist_channel,
 						  stall_work);
 
+	erldist_kcov_work_start(ch->node);
 	if (!test_bit(CHANNEL_DEAD, &ch->flags))
 		erldist_channel_queue(ch, &ch->rx_work);
 	erldist_channel_put(ch);
+	erldist_kcov_work_stop();
 }
 
 /* Waiting can help only when readers have something to read. */
@@ -1321,6 +1324,7 @@ void erldist_rx_run(struct work_struct *work)
 	struct erldist_channel *ch = container_of(work, struct erldist_channel,
 						  rx_work);
 
+	erldist_kcov_work_start(ch->node);
 	if (!test_bit(CHANNEL_STARTED, &ch->flags) ||
 	    test_bit(CHANNEL_DEAD, &ch->flags) || erldist_channel_reason(ch))
 		goto out;
@@ -1329,4 +1333,5 @@ void erldist_rx_run(struct work_struct *work)
 	rx_frames(ch);
 out:
 	erldist_channel_put(ch);
+	erldist_kcov_work_stop();
 }

@@ -5,6 +5,7 @@
 #include <linux/wait_bit.h>
 
 #include "channel.h"
+#include "kcov.h"
 #include "node.h"
 #include "peer.h"
 #include "process.h"
@@ -910,8 +911,10 @@ void erldist_tx_run(struct work_struct *work)
 	struct erldist_channel *ch = container_of(work, struct erldist_channel,
 						  tx_work);
 
+	erldist_kcov_work_start(ch->node);
 	tx_try(ch);
 	erldist_channel_put(ch);
+	erldist_kcov_work_stop();
 }
 
 /**
@@ -924,9 +927,11 @@ void erldist_tx_retry(struct work_struct *work)
 						  struct erldist_channel,
 						  retry_work);
 
+	erldist_kcov_work_start(ch->node);
 	set_bit(CHANNEL_WAKE, &ch->flags);
 	tx_try(ch);
 	erldist_channel_put(ch);
+	erldist_kcov_work_stop();
 }
 
 /**

@@ -15,6 +15,7 @@
 #include <net/tls.h>
 
 #include "channel.h"
+#include "kcov.h"
 
 #define ULP_NAME		"erldist"
 /* What may wait in TCP behind the frame that is being sent */
@@ -38,8 +39,10 @@ static void channel_data_ready(struct sock *sk)
 	read_lock_bh(&sk->sk_callback_lock);
 	ch = callback_channel(sk);
 	if (ch) {
+		erldist_kcov_softirq_start(ch->node);
 		ch->saved_data_ready(sk);
 		erldist_rx_ready(ch, sk);
+		erldist_kcov_softirq_stop();
 	}
 	read_unlock_bh(&sk->sk_callback_lock);
 }
@@ -51,9 +54,11 @@ static void channel_write_space(struct sock *sk)
 	read_lock_bh(&sk->sk_callback_lock);
 	ch = callback_channel(sk);
 	if (ch) {
+		erldist_kcov_softirq_start(ch->node);
 		ch->saved_write_space(sk);
 		set_bit(CHANNEL_WAKE, &ch->flags);
 		erldist_channel_queue(ch, &ch->tx_work);
+		erldist_kcov_softirq_stop();
 	}
 	read_unlock_bh(&sk->sk_callback_lock);
 }
@@ -65,8 +70,10 @@ static void channel_state_change(struct sock *sk)
 	read_lock_bh(&sk->sk_callback_lock);
 	ch = callback_channel(sk);
 	if (ch) {
+		erldist_kcov_softirq_start(ch->node);
 		ch->saved_state_change(sk);
 		erldist_channel_queue(ch, &ch->rx_work);
+		erldist_kcov_softirq_stop();
 	}
 	read_unlock_bh(&sk->sk_callback_lock);
 }
@@ -79,8 +86,10 @@ static void channel_error_report(struct sock *sk)
 	read_lock_bh(&sk->sk_callback_lock);
 	ch = callback_channel(sk);
 	if (ch) {
+		erldist_kcov_softirq_start(ch->node);
 		ch->saved_error_report(sk);
 		erldist_channel_queue(ch, &ch->rx_work);
+		erldist_kcov_softirq_stop();
 	}
 	read_unlock_bh(&sk->sk_callback_lock);
 }
