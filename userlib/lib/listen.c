@@ -108,11 +108,34 @@ static int bind_to(const union address *to, uint16_t port)
 	return fd;
 }
 
+/*
+ * The place as a message names it. Without a port of its own it has those of
+ * --listen-min and --listen-max.
+ */
+static void name_place(char *text, size_t size, const char *where, uint16_t min, uint16_t max)
+{
+	char host[ED_NODE_SIZE] = "";
+	uint16_t given = 0;
+	bool six;
+	int len;
+
+	if (ed_split_place(NULL, where, host, sizeof(host), &given) || given || !min) {
+		snprintf(text, size, "%s", where);
+		return;
+	}
+	six = strchr(host, ':');
+	len = snprintf(text, size, "%s%s%s:%u", six ? "[" : "", *host ? host : "*",
+		       six ? "]" : "", min);
+	if (max > min && len > 0 && (size_t)len < size)
+		snprintf(text + len, size - (size_t)len, "-%u", max);
+}
+
 static int failed(struct erldist_keeper *k, const char *where, uint16_t min, uint16_t max,
 		  int err)
 {
-	char ports[32];
+	char ports[32], place[ED_NODE_SIZE + 32];
 
+	name_place(place, sizeof(place), where, min, max);
 	if (!min)
 		snprintf(ports, sizeof(ports), "any port");
 	else if (min == max)
@@ -123,8 +146,8 @@ static int failed(struct erldist_keeper *k, const char *where, uint16_t min, uin
 		return ed_fail(&k->error, err, "listen on %s: it is no address of this host", where);
 	if (err == -EADDRINUSE)
 		return ed_fail(&k->error, err, "listen on %s: %s %s in use; choose another ('ss -ltnp' "
-			       "shows the owner)", where, ports, min == max ? "is" : "are all");
-	return ed_fail(&k->error, err, "listen on %s, %s: %s", where, ports, ed_errno_text(err));
+			       "shows the owner)", place, ports, min == max ? "is" : "are all");
+	return ed_fail(&k->error, err, "listen on %s, %s: %s", place, ports, ed_errno_text(err));
 }
 
 /* A reader of a configuration can have a watchdog, and must not wait for a name server for long */

@@ -126,20 +126,54 @@ static void check_cookies(void)
 	refused(&o, -EINVAL, "only one");
 }
 
+static bool is_free(int port)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool free = fd >= 0 && !bind(fd, (struct sockaddr *)&sa, sizeof(sa));
+
+	close(fd);
+	return free;
+}
+
+/*
+ * The first of two free ports. They are below those that the kernel gives to
+ * connections, so that no other program on this host gets one of them meanwhile; and
+ * where this test runs twice at a time, each begins at another place.
+ */
+static uint16_t two_ports(void)
+{
+	int i, port = 10000 + 2 * (getpid() % 10000);
+
+	for (i = 0; i < 1000; i++, port += 2)
+		if (is_free(port) && is_free(port + 1))
+			break;
+	return (uint16_t)port;
+}
+
 static void check_range(void)
 {
 	struct erldist_keeper_options o = options();
 	struct erldist_keeper *k, *second;
-	uint16_t port;
+	uint16_t port = two_ports();
+	char place[128];
 
-	close(listener(&port));
 	o.listen_min = port;
 	o.listen_max = (uint16_t)(port + 1);
 	k = open_keeper(&o);
 	ok(erldist_keeper_port(k) == port, "the first port of a range");
 	second = open_keeper(&o);
 	ok(erldist_keeper_port(second) == port + 1, "the next one");
-	refused(&o, -EADDRINUSE, "are all in use");
+	snprintf(place, sizeof(place), "listen on 127.0.0.1:%u-%u: ports %u to %u are all in use",
+		 port, port + 1, port, port + 1);
+	refused(&o, -EADDRINUSE, place);
+	o.listen_max = port;
+	o.listen = NULL;
+	snprintf(place, sizeof(place), "listen on *:%u: port %u is in use", port, port);
+	refused(&o, -EADDRINUSE, place);
+	o.listen = "[::ffff:127.0.0.1]";
+	snprintf(place, sizeof(place), "listen on [::ffff:127.0.0.1]:%u", port);
+	refused(&o, -EINVAL, place);
 	erldist_keeper_close(second);
 	erldist_keeper_close(k);
 	o.listen_max = (uint16_t)(port - 1);
