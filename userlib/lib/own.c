@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -54,19 +55,31 @@ bool ed_own_node(const char *node)
 	return own;
 }
 
-/* The node that is marked as the default one */
+/*
+ * The node that is marked as the default one. The directory can belong to the user of
+ * erldistd, so that anything can be at the path: a FIFO must not stop this program, and
+ * a link must not lead it elsewhere.
+ */
 bool ed_default_node(char node[ED_NODE_SIZE])
 {
-	FILE *f = fopen(ERLDIST_DEFAULT_FILE, "re");
-	bool found;
+	int fd = open(ERLDIST_DEFAULT_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char text[ED_NODE_SIZE + 1];	/* shows a name that is too long */
+	struct stat st;
+	ssize_t n = -1;
 
-	if (!f)
+	if (fd < 0)
 		return false;
-	found = fgets(node, ED_NODE_SIZE, f);
-	fclose(f);
-	if (found)
-		node[strcspn(node, " \t\r\n")] = 0;
-	return found && ed_node_ok(node);
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	text[strcspn(text, " \t\r\n")] = 0;
+	if (!ed_node_ok(text))
+		return false;
+	strcpy(node, text);
+	return true;
 }
 
 /* A line within the time: "NODE", or words that say why there is none */
