@@ -21,7 +21,30 @@
 #define NOT_SECURE	101
 
 static char dir[] = "/tmp/erldist-secure-XXXXXX";
-static char copy[64], evil[64], marker[80];
+static char copy[64], evil[64];
+
+/* Started by the library by their names, with what ends them at once */
+static const char *const started[][3] = {
+	{ "erldist", "help" }, { "epmd", "-names" }, { "sh", "-c", ":" },
+};
+
+/* All that the caller puts into its PATH */
+static const char *const programs[] = {
+	"getent", "erldist", "epmd", "sh", "only-of-the-caller",
+};
+
+#define PROGRAMS	ED_ARRAY_SIZE(programs)
+
+/* Its end says nothing: it need not be installed. */
+static void start(const char *const *words)
+{
+	char *argv[] = { (char *)(uintptr_t)words[0], (char *)(uintptr_t)words[1],
+			 (char *)(uintptr_t)words[2], NULL };
+	struct ed_child c;
+
+	if (!ed_spawn(&c, argv, -1, -1, true))
+		ed_child_wait(&c);
+}
 
 /* In the set-uid copy: bits for what the caller had a say in */
 static int in_copy(void)
@@ -31,6 +54,7 @@ static int in_copy(void)
 	struct resolver r;
 	char path[128];
 	int bad = 0;
+	size_t i;
 
 	if (!getauxval(AT_SECURE))
 		return NOT_SECURE;
@@ -46,6 +70,8 @@ static int in_copy(void)
 		bad |= 2;
 	if (ed_epmd_service() != 4369)
 		bad |= 4;
+	for (i = 0; i < ED_ARRAY_SIZE(started); i++)
+		start(started[i]);
 	return bad;
 }
 
@@ -55,7 +81,7 @@ static bool put_program(const char *name)
 	int fd, n;
 
 	snprintf(path, sizeof(path), "%s/%s", evil, name);
-	n = snprintf(text, sizeof(text), "#!/bin/sh\n: > %s\n", marker);
+	n = snprintf(text, sizeof(text), "#!/bin/sh\n: > %s.ran\n", path);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
 	if (fd < 0 || write(fd, text, (size_t)n) != n || fchmod(fd, 0755))
 		return false;
@@ -95,11 +121,31 @@ static int run_copy(void)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : COPY_FAILED;
 }
 
+static bool put_programs(void)
+{
+	size_t i;
+
+	for (i = 0; i < PROGRAMS; i++)
+		if (!put_program(programs[i]))
+			return false;
+	return true;
+}
+
+/* The caller's program of that name was started */
+static bool has_run(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s.ran", evil, name);
+	return !access(path, F_OK);
+}
+
 static void check_copy(void)
 {
+	size_t i;
 	int bad;
 
-	if (!put_program("getent") || !put_program("only-of-the-caller") || !make_copy()) {
+	if (!put_programs() || !make_copy()) {
 		ok(false, "a set-uid copy: %s", strerror(errno));
 		return;
 	}
@@ -109,15 +155,28 @@ static void check_copy(void)
 		return;
 	}
 	ok(bad < COPY_FAILED, "a set-uid copy runs");
-	ok(access(marker, F_OK) && !(bad & 1), "getent is the system's");
+	ok(!(bad & 1), "getent answers");
+	for (i = 0; i < PROGRAMS; i++)
+		ok(!has_run(programs[i]), "the caller's %s does not run", programs[i]);
 	ok(!(bad & 2), "a program of the caller is not found");
 	ok(!(bad & 4), "nor is the caller's port of epmd used");
 }
 
-int main(int argc, char **argv)
+static void clean(void)
 {
 	char path[128];
+	size_t i;
 
+	for (i = 0; i < PROGRAMS; i++) {
+		snprintf(path, sizeof(path), "%s/%s", evil, programs[i]);
+		unlink(path);
+		strcat(path, ".ran");
+		unlink(path);
+	}
+}
+
+int main(int argc, char **argv)
+{
 	if (argc > 1 && !strcmp(argv[1], "copy"))
 		_exit(in_copy());
 	if (geteuid()) {
@@ -128,15 +187,10 @@ int main(int argc, char **argv)
 		return 1;
 	snprintf(copy, sizeof(copy), "%s/copy", dir);
 	snprintf(evil, sizeof(evil), "%s/evil", dir);
-	snprintf(marker, sizeof(marker), "%s/marker", evil);
 	if (mkdir(evil, 0777) || chmod(evil, 0777))
 		return 1;
 	check_copy();
-	unlink(marker);
-	snprintf(path, sizeof(path), "%s/getent", evil);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/only-of-the-caller", evil);
-	unlink(path);
+	clean();
 	rmdir(evil);
 	unlink(copy);
 	rmdir(dir);
