@@ -95,6 +95,9 @@ static void check_explain(void)
 	erldist_explain(text, sizeof(text), &info, NULL);
 	ok(strstr(text, "/home/of/it/.erlang.cookie"), "%s", text);
 	info.node = "svc@host";
+	erldist_explain(text, sizeof(text), &info, NULL);
+	ok(strstr(text, "the program that holds svc@host") && !strstr(text, "node run"), "%s",
+	   text);
 	info.reason = ERLDIST_REASON_UNREACHABLE;
 	info.error = ERLDIST_NOT_REGISTERED;
 	erldist_explain(text, sizeof(text), &info, NULL);
@@ -109,6 +112,16 @@ static void check_explain(void)
 	ok(strstr(erldist_strerror(NULL, -EAFNOSUPPORT), "modprobe"), "%s",
 	   erldist_strerror(NULL, -EAFNOSUPPORT));
 	ok(strlen(erldist_strerror(NULL, -EMFILE)) > 3, "%s", erldist_strerror(NULL, -EMFILE));
+}
+
+/* A node with a broker can be erldistd's: the message does not send its user elsewhere. */
+static void check_no_broker(void)
+{
+	struct ed_error e = { .err = 0 };
+	int err = ed_broker_ask(&e, "/no/such/path");
+
+	ok(err == -ENOENT && strstr(e.text, "erldistd") && !strstr(e.text, "node run"), "%s",
+	   e.text);
 }
 
 int main(void)
@@ -158,5 +171,6 @@ int main(void)
 	check_name("å@host", false, NULL);
 	ok(ed_host_kind("a.b") && !ed_host_kind("localhost"), "long and short hosts");
 	check_explain();
+	check_no_broker();
 	return tap_end();
 }
