@@ -93,6 +93,7 @@ struct ed_list {
 	struct ed_reader item;
 };
 
+void ed_skip_empty_lists(struct ed_reader *r);
 int ed_list_begin(struct ed_list *l, struct ed_reader *r);
 struct ed_reader *ed_list_next(struct ed_list *l);
 struct ed_reader *ed_list_tail(struct ed_list *l);

@@ -264,7 +264,8 @@ static int end_list(struct ed_parser *ps, struct ed_list *l)
 	if (*ps->p != ']')
 		return *ps->p == ',' ? -ENOMSG : -EINVAL;
 	ps->p++;
-	if (l->left)
+	/* The tail may be a list of no elements. */
+	if (ed_list_next(l))
 		return -ENOMSG;
 	tail = ed_list_tail(l);
 	return ed_peek(tail) == ERL_NIL_EXT ? ed_skip(tail) : -ENOMSG;
@@ -375,6 +376,7 @@ static int match_value(struct ed_parser *ps, struct ed_reader *r)
 	int err;
 
 	ed_space(ps);
+	ed_skip_empty_lists(r);
 	if (*ps->p == '~')
 		return match_directive(ps, r);
 	if (at_wildcard(ps)) {

@@ -229,27 +229,38 @@ int ed_read_map(struct ed_reader *r, uint32_t *pairs)
 int ed_list_begin(struct ed_list *l, struct ed_reader *r)
 {
 	struct ed_reader at = *r;
+	uint32_t left = 0;
 	uint16_t len;
 	uint8_t tag;
 
 	l->r = r;
 	l->left = 0;
-	l->string = true;
+	l->string = false;	/* until it is known to be one: a tail may be malformed */
 	if (ed_read_u8(&at, &tag))
 		return -EBADMSG;
 	if (tag == ERL_STRING_EXT) {
 		if (ed_read_u16(&at, &len) || len > ed_left(&at))
 			return -EBADMSG;
-		l->left = len;
+		left = len;
 	} else if (tag == ERL_LIST_EXT) {
-		l->string = false;
-		if (ed_read_u32(&at, &l->left) || l->left >= ed_left(&at))
+		if (ed_read_u32(&at, &left) || left >= ed_left(&at))
 			return -EBADMSG;
 	} else if (tag != ERL_NIL_EXT) {
 		return -ENOMSG;
 	}
+	l->left = left;
+	l->string = tag != ERL_LIST_EXT;
 	*r = at;
 	return 0;
+}
+
+/* A list of no elements is its tail, be that what it may */
+void ed_skip_empty_lists(struct ed_reader *r)
+{
+	static const uint8_t empty[5] = { ERL_LIST_EXT };
+
+	while (ed_left(r) > sizeof(empty) && !memcmp(r->p, empty, sizeof(empty)))
+		r->p += sizeof(empty);
 }
 
 /*

@@ -173,22 +173,13 @@ static int open_fun(struct ed_walk *w, struct ed_step *s, struct ed_frame *f)
 	return 0;
 }
 
-/* A list of no elements is its tail, be that what it may */
-static void skip_empty_list(struct ed_reader *r)
-{
-	static const uint8_t empty[5] = { ERL_LIST_EXT };
-
-	while (ed_left(r) > sizeof(empty) && !memcmp(r->p, empty, sizeof(empty)))
-		r->p += sizeof(empty);
-}
-
 /* The next term is at w->r: open it, or leave it to the caller as a leaf */
 static int step_into(struct ed_walk *w, struct ed_step *s)
 {
 	struct ed_frame f = { .kind = 0 };
 	int err;
 
-	skip_empty_list(&w->r);
+	ed_skip_empty_lists(&w->r);
 	s->tag = ed_kind_of(ed_peek(&w->r));
 	s->r = &w->r;
 	s->parts = 0;

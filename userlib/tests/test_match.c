@@ -5,6 +5,7 @@
 
 #include <erldist.h>
 
+#include "internal.h"
 #include "tap.h"
 
 static struct erldist_term t = ERLDIST_TERM_INIT;
@@ -168,6 +169,43 @@ static void check_structure(void)
 	   "the empty tuple");
 }
 
+/* Lists that a peer may write otherwise than this library: of no elements, with a tail */
+static void check_encodings(void)
+{
+	static const char none[] = "l\0\0\0\0l\0\0\0\0j", one[] = "l\0\0\0\1a\1k\0\0",
+			  tail[] = "l\0\0\0\0a\5", text[] = "l\0\0\0\0k\0\2ab";
+	char s[4];
+	int i = 0;
+
+	ok(!erldist_match(none, sizeof(none) - 1, "[]"), "no elements, twice");
+	ok(!erldist_match(one, sizeof(one) - 1, "[1]") &&
+	   erldist_match(one, sizeof(one) - 1, "[]") == -ENOMSG, "an empty string as the tail");
+	ok(!erldist_match(tail, sizeof(tail) - 1, "~i", &i) && i == 5,
+	   "a list of no elements is its tail");
+	ok(!erldist_match(text, sizeof(text) - 1, "~s", s, sizeof(s)) && !strcmp(s, "ab"),
+	   "which may be text");
+}
+
+/* [1|...], with a tail that is cut off, has none, and no empty one either */
+static void check_cut_tail(void)
+{
+	static const char *const tails[] = { "k", "k\0\5a", "l\0\0", "l\0\0\0\7j" };
+	static const size_t len[] = { 1, 4, 3, 6 };
+	char term[16] = "l\0\0\0\1a\1";
+	struct ed_reader r, *tail;
+	struct ed_list l;
+	size_t i;
+
+	for (i = 0; i < sizeof(len) / sizeof(len[0]); i++) {
+		memcpy(term + 7, tails[i], len[i]);
+		ed_reader_init(&r, term, 7 + len[i]);
+		ok(!ed_list_begin(&l, &r) && !ed_skip(ed_list_next(&l)) && !ed_list_next(&l),
+		   "one element in front of tail %zu", i);
+		tail = ed_list_tail(&l);
+		ok(ed_skip(tail) == -EBADMSG, "which is malformed");
+	}
+}
+
 /* ~i in LEVELS tuples */
 static int match_deep(int levels, int *v)
 {
@@ -199,6 +237,8 @@ int main(void)
 	check_numbers();
 	check_texts();
 	check_lists();
+	check_encodings();
+	check_cut_tail();
 	check_maps();
 	check_structure();
 	check_deep();
