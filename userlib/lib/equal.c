@@ -299,7 +299,6 @@ static int sort_maps(struct ed_maps *m, const uint8_t *end)
 	return o.err;
 }
 
-/* Walks all of the term, so what is malformed is found here */
 static int find_maps(struct ed_maps *m, const struct ed_reader *r)
 {
 	struct ed_walk w;
@@ -319,12 +318,18 @@ static int find_maps(struct ed_maps *m, const struct ed_reader *r)
 	return err;
 }
 
+/*
+ * The term is checked first: a map that is malformed may announce as many pairs as
+ * there are bytes, and so may each one in it, for which there would be no memory.
+ */
 static int maps_init(struct ed_maps *m, const struct ed_reader *r)
 {
 	int err;
 
 	*m = (struct ed_maps){ .places = 1 };
-	err = find_maps(m, r);
+	err = erldist_check(r->p, ed_left(r));
+	if (!err)
+		err = find_maps(m, r);
 	return err ? err : sort_maps(m, r->end);
 }
 

@@ -400,6 +400,23 @@ static void check_long_map(void)
 	free(b);
 }
 
+/* Maps in each other, each of which announces as many pairs as could still follow */
+static void check_announced(void)
+{
+	const size_t len = 1 << 20;
+	uint8_t *t = calloc(1, len);
+	size_t at;
+
+	for (at = 0; at + 5 <= len; at += 5) {
+		t[at] = ERL_MAP_EXT;
+		t[at + 2] = (uint8_t)((len - at - 5) / 2 >> 16);
+		t[at + 3] = (uint8_t)((len - at - 5) / 2 >> 8);
+		t[at + 4] = (uint8_t)((len - at - 5) / 2);
+	}
+	ok(erldist_equal(t, len, t, len) == -EBADMSG, "maps that announce more than there is");
+	free(t);
+}
+
 static void check_twins(void)
 {
 	static const char a[] = "t\0\0\0\2a\1a\1a\1a\1", b[] = "t\0\0\0\2a\1a\1a\2a\2",
@@ -542,6 +559,7 @@ int main(void)
 	check_depth();
 	check_nested_keys();
 	check_long_map();
+	check_announced();
 	check_twins();
 	check_funs();
 	check_verdicts();
