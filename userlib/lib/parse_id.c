@@ -55,14 +55,14 @@ static size_t host_length(const char *host, size_t len)
 	size_t i = 0, at = len, label = len;
 	int part;
 
-	/* an IPv4 address takes four numbers */
+	/* an IPv4 address takes four numbers, and only numbers follow */
 	for (part = 0; part < 4; part++) {
 		i += strspn(host + i, number);
 		if (part < 3 && host[i] != '.')
 			break;
 		i += part < 3;
 	}
-	if (part == 4 && i < len && host[i] == '.')
+	if (part == 4 && i < len && host[i] == '.' && i + strspn(host + i, "0123456789.") >= len)
 		return i;
 	/* else the host ends before the labels that are numbers */
 	while (at) {
