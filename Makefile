@@ -16,6 +16,8 @@ help:
 	@echo '               (JOBS=1: one guest at a time)'
 	@echo '  check-all  - all tests on these and Linux 7, with Erlang/OTP 25, 27 and 29;'
 	@echo '               nothing is shortened: some hours'
+	@echo '  fuzz       - the parsers with random input, for MINUTES (10) in all; SEED=n, TARGET=name'
+	@echo '  coverage   - lines of the parsers that fuzzers and unit tests reach (at least 95 %)'
 	@echo '  bench      - measure it beside TIPC, TCP, ei and BEAM nodes, in guests'
 	@echo '               (QUICK=1: in 4 minutes; selftests/bench/run --help: parts of it)'
 	@echo ''
@@ -52,6 +54,13 @@ check: deps
 check-all: deps
 	@selftests/check --full $(if $(JOBS),--jobs $(JOBS))
 
+fuzz: deps
+	@selftests/hunt/fuzz/run $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(TARGET),--target $(TARGET))
+
+coverage: deps
+	@selftests/hunt/fuzz/coverage
+
 bench: deps
 	@selftests/bench/run $(if $(QUICK),--quick)
 
@@ -82,7 +91,8 @@ clean:
 	$(MAKE) -C userlib clean
 	$(MAKE) -C packaging clean
 	$(MAKE) -C selftests/unit clean
+	$(MAKE) -C selftests/hunt/fuzz clean
 	$(MAKE) -C selftests/bench clean
 	@$(VM)/clean
 
-.PHONY: all help deps module userlib check check-all bench demo lint ynl ynl-check install clean
+.PHONY: all help deps module userlib check check-all fuzz coverage bench demo lint ynl ynl-check install clean
