@@ -267,6 +267,9 @@ typedef int (*sk_read_actor_t)(read_descriptor_t *desc, struct sk_buff *skb,
 int tcp_read_sock(struct sock *sk, read_descriptor_t *desc, sk_read_actor_t actor);
 int tcp_inq(struct sock *sk);
 
+#define kcov_remote_stop()		do { } while (0)
+#define kcov_remote_stop_softirq()	do { } while (0)
+
 /*
  * The rest of the module
  */
