@@ -1,0 +1,973 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Descriptions of the calls on node sockets, process sockets and netlink: every
+ * option, control message, ioctl and command with its structures; and what programs
+ * do around them: fork, die, change users and namespaces, hand descriptors on.
+ */
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <linux/genetlink.h>
+#include <linux/sockios.h>
+
+#include "hunt.h"
+
+/* Node names, peers, processes, words; and what should be refused */
+#define LONG60	"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz12345678"
+
+const struct name_entry names_table[] = {
+	{ "n1", "n1@h", NAME_NODE }, { "n2", "n2@h", NAME_NODE }, { "m1", "m1@h", NAME_NODE },
+	{ "p1", "p1@h", NAME_PEER }, { "z1", "z1@h", NAME_PEER }, { "a1", "a1@h", NAME_PEER },
+	{ "longnode", LONG60 LONG60 LONG60 LONG60 "1234@x", NAME_NODE | NAME_PEER },
+	{ "hundrednode", LONG60 "1234567890@x", NAME_NODE | NAME_PEER },
+	{ "bob", "bob", NAME_PROCESS }, { "eve", "eve", NAME_PROCESS },
+	{ "rex", "rex", NAME_PROCESS }, { "net_kernel", "net_kernel", NAME_PROCESS },
+	{ "longname", LONG60 LONG60 LONG60 LONG60 "abcdefghijklmno", NAME_PROCESS | NAME_ODD },
+	{ "empty", "", NAME_ODD }, { "undefined", "undefined", NAME_ODD },
+	{ "latin", "\xe4\xf6\xfc", NAME_ODD },
+	{ "latinlong", "\xe4\xf6\xfc\xdf\xe4\xf6\xfc\xdf\xe4\xf6\xfc\xdf\xe4\xf6\xfc\xdf"
+	  "\xe4\xf6\xfc\xdf\xe4\xf6\xfc\xdf\xe4\xf6\xfc\xdf\xe4\xf6\xfc\xdf\xe4\xf6\xfc\xdf"
+	  "\xe4\xf6\xfc\xdf\xe4\xf6\xfc\xdf\xe4\xf6\xfc\xdf\xe4\xf6\xfc\xdf\xe4\xf6\xfc\xdf"
+	  "\xe4\xf6\xfc\xdf\xe4\xf6", NAME_ODD },
+	{ "utf8", "\xd0\x9b\xd1\x8e\xd0\xb4\xd0\xbc\xd0\xb8\xd0\xbb\xd0\xb0", NAME_ODD },
+	{ "noat", "nohost", NAME_ODD }, { "twoat", "a@b@c", NAME_ODD },
+	{ "utf8bad", "\xd0", NAME_ODD },
+	{ "normal", "normal", NAME_WORD }, { "kill", "kill", NAME_WORD },
+	{ "killed", "killed", NAME_WORD }, { "shutdown", "shutdown", NAME_WORD },
+	{ "noproc", "noproc", NAME_WORD }, { "noconnection", "noconnection", NAME_WORD },
+	{ "alias", "alias", NAME_WORD }, { "gen_call", "$gen_call", NAME_WORD },
+	{ "call", "call", NAME_WORD }, { "is_auth", "is_auth", NAME_WORD },
+	{ "link", "link", NAME_WORD }, { "monitor", "monitor", NAME_WORD },
+	{ "reply", "reply", NAME_WORD }, { "junk", "junk", NAME_WORD },
+	{ "erpc", "erpc", NAME_WORD }, { "execute_call", "execute_call", NAME_WORD },
+};
+
+unsigned int names_count(void)
+{
+	return ARRAY_SIZE(names_table);
+}
+
+const char *name_text(unsigned int i)
+{
+	return names_table[i % ARRAY_SIZE(names_table)].text;
+}
+
+/* Sockets */
+
+long make_fd(struct cursor *c, int fd, int type)
+{
+	if (fd < 0)
+		return -errno;
+	c->out->fd = fd;
+	c->out->n_pids = 0;
+	c->out->n_refs = 0;
+	c->out->first_ref = 0;
+	c->out->self.len = 0;
+	c->out->buffered = 0;
+	__atomic_store_n(&c->out->type, type, __ATOMIC_RELEASE);
+	return fd;
+}
+
+static long set(int fd, int option, const void *p, socklen_t len)
+{
+	return setsockopt(fd, SOL_ERLDIST, option, p, len) ? -errno : 0;
+}
+
+static long call_socket(struct cursor *c)
+{
+	uint64_t flags = arg_int(c), protocol = arg_int(c);
+
+	return make_fd(c, socket(hunt_family(), c->op | (flags & (SOCK_NONBLOCK | SOCK_CLOEXEC)),
+				 protocol), c->op == SOCK_RAW ? R_NODE : R_PROC);
+}
+
+static long call_socket_type(struct cursor *c)
+{
+	int fd = socket(hunt_family(), arg_int(c), 0);
+
+	return make_fd(c, fd, R_FD);
+}
+
+static long bind_term(struct cursor *c, int fd, const struct buf *b)
+{
+	struct sockaddr_erldist a = { .sed_family = hunt_family() };
+
+	if (b->len > sizeof(a.sed_term))
+		return set(fd, ERLDIST_BIND, b->p, b->len);
+	if (b->len)
+		memcpy(a.sed_term, b->p, b->len);
+	return bind(fd, (void *)&a, 2 + b->len) ? -errno : 0;
+}
+
+static const char *some_cookie(uint64_t which)
+{
+	static const char *const cookies[] = { COOKIE, "other", "", "x" };
+
+	return cookies[which & 3];
+}
+
+static long call_node(struct cursor *c)
+{
+	const char *name = name_text(arg_int(c)), *cookie = some_cookie(arg_int(c));
+	uint64_t flags = arg_int(c);
+	uint32_t creation = arg_int(c), mode = arg_int(c), admit = arg_int(c);
+	int fd = socket(hunt_family(), SOCK_RAW | SOCK_CLOEXEC, 0);
+	DEFINE_BUF(b);
+
+	if (fd < 0)
+		return -errno;
+	if (*cookie)
+		set(fd, ERLDIST_COOKIE, cookie, strlen(cookie));
+	if (flags)
+		set(fd, ERLDIST_FLAGS, &flags, sizeof(flags));
+	if (creation)
+		set(fd, ERLDIST_CREATION, &creation, sizeof(creation));
+	if (mode)
+		set(fd, ERLDIST_MODE, &mode, sizeof(mode));
+	if (admit)
+		set(fd, ERLDIST_ADMIT, &admit, sizeof(admit));
+	bind_term(c, fd, fmt(&b, "a", name));
+	return make_fd(c, fd, R_NODE);
+}
+
+static long call_process(struct cursor *c)
+{
+	int fd = socket(hunt_family(), SOCK_RDM | SOCK_CLOEXEC, 0);
+	uint32_t trap;
+	DEFINE_BUF(b);
+
+	if (fd < 0)
+		return -errno;
+	if (arg_term(c, &b))
+		bind_term(c, fd, &b);
+	trap = arg_int(c);
+	if (trap)
+		set(fd, ERLDIST_TRAP_EXIT, &trap, sizeof(trap));
+	return make_fd(c, fd, R_PROC);
+}
+
+/* An anonymous process of the node that is asked for by a socket of it */
+static long call_process_of(struct cursor *c)
+{
+	struct result *node = arg_res(c);
+	int fd = socket(hunt_family(), SOCK_RDM | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage a = { 0 };
+	socklen_t len = sizeof(a);
+	uint32_t trap = arg_int(c);
+
+	if (fd < 0)
+		return -errno;
+	if (node && !getsockname(node->fd, (void *)&a, &len))
+		bind(fd, (void *)&a, len);
+	if (trap)
+		set(fd, ERLDIST_TRAP_EXIT, &trap, sizeof(trap));
+	return make_fd(c, fd, R_PROC);
+}
+
+/* op: bind() or connect(), and what the length is off by */
+static long call_address(struct cursor *c)
+{
+	struct sockaddr_storage a = { .ss_family = hunt_family() };
+	int fd = arg_fd(c);
+	uint64_t family, off;
+	socklen_t len;
+	DEFINE_BUF(b);
+
+	arg_term(c, &b);
+	family = arg_int(c);
+	off = arg_int(c);
+	if (family)
+		a.ss_family = family;
+	len = b.len < sizeof(a) - 2 ? b.len : sizeof(a) - 2;
+	if (len)
+		memcpy((char *)&a + 2, b.p, len);
+	len += 2 + (int)off;
+	return (c->op ? connect(fd, (void *)&a, len) : bind(fd, (void *)&a, len)) ? -errno : 0;
+}
+
+/* Options: op is the option, what is set is a term, or a number of 4 or 8 bytes */
+static long call_set_term(struct cursor *c)
+{
+	int fd = arg_fd(c);
+	DEFINE_BUF(b);
+
+	arg_term(c, &b);
+	return set(fd, c->op, b.p, b.len);
+}
+
+static long call_set_u32(struct cursor *c)
+{
+	int fd = arg_fd(c);
+	uint32_t v = arg_int(c);
+
+	return set(fd, c->op, &v, sizeof(v));
+}
+
+static long call_set_u64(struct cursor *c)
+{
+	int fd = arg_fd(c);
+	uint64_t v = arg_int(c);
+
+	return set(fd, c->op, &v, sizeof(v));
+}
+
+static long call_set_cookie(struct cursor *c)
+{
+	int fd = arg_fd(c);
+	char cookie[300];
+	uint64_t len = arg_int(c);
+
+	memset(cookie, 'c', sizeof(cookie));
+	if (len < 4)
+		return set(fd, ERLDIST_COOKIE, some_cookie(len), strlen(some_cookie(len)));
+	return set(fd, ERLDIST_COOKIE, cookie, len < sizeof(cookie) ? len : sizeof(cookie));
+}
+
+static long call_set_ticktime(struct cursor *c)
+{
+	int fd = arg_fd(c);
+	struct erldist_ticktime t = { 0 };
+
+	t.ticktime = arg_int(c);
+	t.intensity = arg_int(c);
+	t.setup = arg_int(c);
+	t.retry = arg_int(c);
+	return set(fd, ERLDIST_TICKTIME, &t, sizeof(t));
+}
+
+/* Only what is not 0 is changed */
+static long call_set_limits(struct cursor *c)
+{
+	int fd = arg_fd(c);
+	struct erldist_limits l;
+	__u64 *const wide[] = { &l.max_message, &l.mailbox_pool, &l.mailbox, &l.send_queue };
+	__u32 *const narrow[] = { &l.stall, &l.peers, &l.handshakes, &l.processes,
+				     &l.relations, &l.node_relations, &l.wanted,
+				     &l.process_wanted, &l.fragments, &l.reserved };
+	uint64_t v;
+
+	if (node_limits(fd, &l))
+		return -errno;
+	for (unsigned int i = 0; i < ARRAY_SIZE(wide); i++) {
+		v = arg_int(c);
+		if (v)
+			*wide[i] = v - 1;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(narrow); i++) {
+		v = arg_int(c);
+		if (v)
+			*narrow[i] = v - 1;
+	}
+	return set(fd, ERLDIST_LIMITS, &l, sizeof(l));
+}
+
+static long call_set_mailbox(struct cursor *c)
+{
+	int fd = arg_fd(c);
+	struct erldist_mailbox_limits l;
+
+	l.local = arg_int(c);
+	l.hard = arg_int(c);
+	return set(fd, ERLDIST_MAILBOX, &l, sizeof(l));
+}
+
+static long call_set_fd(struct cursor *c)
+{
+	int fd = arg_fd(c);
+	int32_t other = arg_fd(c);
+
+	return set(fd, c->op, &other, sizeof(other));
+}
+
+static long call_set_owner(struct cursor *c)
+{
+	int fd = arg_fd(c);
+	struct result *child = arg_res(c);
+	int32_t v = arg_int(c);
+
+	if (child)
+		v = child->child;
+	return set(fd, ERLDIST_OWNER, &v, sizeof(v));
+}
+
+static long call_peer_request(struct cursor *c)
+{
+	int fd = arg_fd(c);
+	struct erldist_peer_request h = { 0 };
+	const char *name, *cookie;
+	uint64_t off;
+	DEFINE_BUF(b);
+
+	name = name_text(arg_int(c));
+	h.action = arg_int(c);
+	h.error = arg_int(c);
+	h.tag = arg_int(c);
+	h.retry = arg_int(c);
+	cookie = some_cookie(arg_int(c));
+	off = arg_int(c);
+	h.name_len = strlen(name);
+	h.cookie_len = strlen(cookie) + off;
+	buf_add(&b, &h, sizeof(h));
+	buf_add(&b, name, strlen(name));
+	buf_add(&b, cookie, strlen(cookie));
+	return set(fd, ERLDIST_PEER, b.p, b.len);
+}
+
+static long call_replay(struct cursor *c)
+{
+	return set(arg_fd(c), ERLDIST_REPLAY, NULL, 0);
+}
+
+/* Any option with any bytes */
+static long call_set_raw(struct cursor *c)
+{
+	int fd = arg_fd(c), level = arg_int(c), option = arg_int(c);
+	DEFINE_BUF(b);
+	uint64_t len;
+
+	arg_term(c, &b);
+	len = arg_int(c);
+	return setsockopt(fd, level ? level : SOL_ERLDIST, option, b.p,
+			  len ? len - 1 : b.len) ? -errno : 0;
+}
+
+static long call_get(struct cursor *c)
+{
+	int fd = arg_fd(c), level = arg_int(c), option = arg_int(c);
+	static __thread uint8_t out[70000];
+	socklen_t len = arg_int(c);
+
+	if (len > sizeof(out) && (int)len > 0)
+		len = sizeof(out);
+	return getsockopt(fd, level ? level : SOL_ERLDIST, option, out, &len) ? -errno : len;
+}
+
+/* Messages */
+
+struct cmsg_space {
+	char p[2600] __aligned(8);
+	size_t len;
+};
+
+static void add_cmsg(struct cmsg_space *s, int level, int type, const void *p, size_t len)
+{
+	struct cmsghdr *c = (void *)(s->p + s->len);
+
+	if (s->len + CMSG_SPACE(len) > sizeof(s->p))
+		return;
+	memset(c, 0, CMSG_SPACE(len));
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(len);
+	if (len)
+		memcpy(CMSG_DATA(c), p, len);
+	s->len += CMSG_SPACE(len);
+}
+
+uint64_t ref_number(struct result *r, unsigned int k)
+{
+	struct erldist_refs refs;
+	socklen_t len = sizeof(refs);
+
+	if (!k || !r)
+		return 0;
+	if (!r->first_ref && !getsockopt(r->fd, SOL_ERLDIST, ERLDIST_REFS, &refs, &len))
+		r->first_ref = refs.first;
+	return r->first_ref + k - 1;
+}
+
+/*
+ * op: of the signal. Parameters: the process, where to, payload, flags of the signal,
+ * ref, user_data, flags of sendmsg, how the destination is given
+ */
+static long call_send(struct cursor *c)
+{
+	struct result *r = arg_res(c);
+	struct sockaddr_storage a = { .ss_family = hunt_family() };
+	struct erldist_signal sig = { .op = c->op };
+	struct cmsg_space control = { .len = 0 };
+	struct msghdr h = { 0 };
+	struct iovec iov[2];
+	uint64_t how, flags;
+	bool dest;
+	ssize_t n;
+	DEFINE_BUF(to);
+	DEFINE_BUF(message);
+
+	dest = arg_term(c, &to);
+	arg_term(c, &message);
+	sig.flags = arg_int(c);
+	sig.ref = ref_number(r, arg_int(c));
+	sig.user_data = arg_int(c);
+	flags = arg_int(c);
+	how = arg_int(c);
+	if (!r)
+		return -EBADF;
+	if (dest && (how & 1 || to.len > sizeof(a) - 2)) {
+		add_cmsg(&control, SOL_ERLDIST, ERLDIST_DEST, to.p, to.len);
+	} else if (dest) {
+		memcpy((char *)&a + 2, to.p, to.len);
+		h.msg_name = &a;
+		h.msg_namelen = 2 + to.len;
+	}
+	if (c->op || sig.flags || sig.ref)
+		add_cmsg(&control, SOL_ERLDIST, ERLDIST_SIGNAL, &sig,
+			 sizeof(sig) - (how & 2 ? 8 : 0));
+	if (how & 4)
+		add_cmsg(&control, SOL_ERLDIST, how >> 8 & 7, &sig, how >> 12 & 63);
+	if (control.len) {
+		h.msg_control = control.p;
+		h.msg_controllen = control.len;
+	}
+	iov[0] = (struct iovec){ message.p, how & 8 ? message.len / 2 : message.len };
+	iov[1] = (struct iovec){ message.p + message.len / 2, message.len - message.len / 2 };
+	h.msg_iov = iov;
+	h.msg_iovlen = how & 8 ? 2 : 1;
+	/* one that waits would keep all others waiting */
+	if (!c->worker)
+		flags |= MSG_DONTWAIT;
+	n = sendmsg(r->fd, &h, MSG_NOSIGNAL | flags);
+	return n < 0 ? -errno : n;
+}
+
+/* Many messages at once, so that mailboxes, queues and pools fill */
+static long call_flood(struct cursor *c)
+{
+	struct result *r = arg_res(c);
+	struct sockaddr_storage a = { .ss_family = hunt_family() };
+	static uint8_t big[60000];
+	uint64_t count, size;
+	unsigned int n = 0;
+	DEFINE_BUF(to);
+	DEFINE_BUF(b);
+
+	arg_term(c, &to);
+	count = arg_int(c) & 0xff;
+	size = arg_int(c) % sizeof(big);
+	if (!r || to.len > sizeof(a) - 2)
+		return -EBADF;
+	memcpy((char *)&a + 2, to.p, to.len);
+	fmt(&b, "B", big, (size_t)size);
+	while (count-- && sendto(r->fd, b.p, b.len, MSG_DONTWAIT | MSG_NOSIGNAL, (void *)&a,
+				 2 + to.len) > 0)
+		n++;
+	return n;
+}
+
+static long call_receive(struct cursor *c)
+{
+	struct result *r = arg_res(c);
+	uint64_t flags = arg_int(c), size = arg_int(c), room = arg_int(c);
+	static __thread uint8_t out[66000];
+	struct sockaddr_storage a;
+	char control[2600] __aligned(8);
+	struct iovec iov = { out, size < sizeof(out) ? size : sizeof(out) };
+	struct msghdr h = { .msg_name = &a, .msg_namelen = sizeof(a), .msg_iov = &iov,
+			    .msg_iovlen = 1, .msg_control = control };
+	ssize_t n;
+
+	if (!r)
+		return -EBADF;
+	h.msg_controllen = room < sizeof(control) ? room : sizeof(control);
+	if (!c->worker)
+		flags |= MSG_DONTWAIT;
+	n = recvmsg(r->fd, &h, flags);
+	if (n < 0)
+		return -errno;
+	seen_terms(r, out, (size_t)n < iov.iov_len ? (size_t)n : iov.iov_len);
+	if (h.msg_namelen > 2 && h.msg_namelen <= sizeof(a))
+		seen_add(r->pids, &r->n_pids, (uint8_t *)&a + 2, h.msg_namelen - 2);
+	return n;
+}
+
+static long call_mmsg(struct cursor *c)
+{
+	int fd = arg_fd(c), flags = arg_int(c) | MSG_DONTWAIT;
+	static __thread uint8_t out[4][300];
+	struct mmsghdr h[4] = { 0 };
+	struct iovec iov[4];
+	int n;
+
+	for (int i = 0; i < 4; i++) {
+		iov[i] = (struct iovec){ out[i], sizeof(out[i]) };
+		h[i].msg_hdr.msg_iov = &iov[i];
+		h[i].msg_hdr.msg_iovlen = 1;
+	}
+	n = c->op ? sendmmsg(fd, h, 4, flags) : recvmmsg(fd, h, 4, flags, NULL);
+	return n < 0 ? -errno : n;
+}
+
+/* What every descriptor knows */
+
+enum { FD_READ, FD_WRITE, FD_SHUTDOWN, FD_LISTEN, FD_ACCEPT, FD_GETSOCKNAME, FD_GETPEERNAME,
+	FD_MMAP, FD_SENDFILE, FD_SPLICE, FD_FCNTL_NONBLOCK, FD_FCNTL_ASYNC, FD_STAT, FD_POLL,
+	FD_SELECT_OOB };
+
+static long call_fd(struct cursor *c)
+{
+	int fd = arg_fd(c), how = arg_int(c), other = arg_fd(c), n = 0;
+	struct sockaddr_storage a;
+	socklen_t len = sizeof(a);
+	uint8_t byte[64] = { 131, 106 };
+	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+	off_t offset = 0;
+	void *m;
+
+	switch (how) {
+	case FD_READ:
+		n = recv(fd, byte, sizeof(byte), MSG_DONTWAIT);
+		break;
+	case FD_WRITE:
+		n = send(fd, byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		break;
+	case FD_SHUTDOWN:
+		n = shutdown(fd, other & 3);
+		break;
+	case FD_LISTEN:
+		n = listen(fd, 1);
+		break;
+	case FD_ACCEPT:
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+		n = accept(fd, NULL, NULL);
+		if (n >= 0)
+			close(n);
+		break;
+	case FD_GETSOCKNAME:
+		n = getsockname(fd, (void *)&a, &len);
+		break;
+	case FD_GETPEERNAME:
+		n = getpeername(fd, (void *)&a, &len);
+		break;
+	case FD_MMAP:
+		m = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+		if (m != MAP_FAILED)
+			munmap(m, 4096);
+		break;
+	case FD_SENDFILE:
+		n = sendfile(fd, other, &offset, 64);
+		break;
+	case FD_SPLICE:
+		n = splice(other, NULL, fd, NULL, 64, SPLICE_F_NONBLOCK);
+		break;
+	case FD_FCNTL_NONBLOCK:
+		n = fcntl(fd, F_SETFL, O_NONBLOCK);
+		break;
+	case FD_FCNTL_ASYNC:
+		n = fcntl(fd, F_SETOWN, getpid());
+		break;
+	case FD_POLL:
+		n = poll(&p, 1, 0);
+		break;
+	default:
+		n = send(fd, byte, 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	return n < 0 ? -errno : n;
+}
+
+static long call_ioctl(struct cursor *c)
+{
+	int fd = arg_fd(c), request = arg_int(c), value = 0;
+
+	return ioctl(fd, request, &value) < 0 ? -errno : value;
+}
+
+static long call_epoll(struct cursor *c)
+{
+	int fd = arg_fd(c), events = arg_int(c), ep = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event e = { .events = events };
+
+	if (ep >= 0) {
+		epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e);
+		epoll_wait(ep, &e, 1, 0);
+	}
+	return make_fd(c, ep, R_FD);
+}
+
+static long call_dup(struct cursor *c)
+{
+	struct result *r = arg_res(c);
+	int fd = r ? dup(r->fd) : -1;
+
+	if (!r)
+		return -EBADF;
+	return make_fd(c, fd, r->type);
+}
+
+/* The descriptor stays in @r: calls on a closed one must be harmless, too */
+static long call_close(struct cursor *c)
+{
+	struct result *r = arg_res(c);
+
+	if (!r || r->fd < 0)
+		return -EBADF;
+	return close(r->fd) ? -errno : 0;
+}
+
+/* In flight, then away */
+static long call_pass_fd(struct cursor *c)
+{
+	int fd = arg_fd(c), sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv))
+		return -errno;
+	if (fcntl(fd, F_GETFD) >= 0)
+		give_fd(sv[0], fd);
+	close(sv[0]);
+	close(sv[1]);
+	return 0;
+}
+
+static long call_pipe(struct cursor *c)
+{
+	int p[2];
+
+	if (pipe2(p, O_CLOEXEC | O_NONBLOCK))
+		return -errno;
+	if (write(p[1], "\203j", 2) != 2)
+		close(p[1]);
+	return make_fd(c, p[0], R_FD);
+}
+
+/* Processes, users, namespaces */
+
+enum { CHILD_WAITS, CHILD_EXITS, CHILD_EXECS, CHILD_CLOSES, CHILD_BINDS, CHILD_USER,
+	CHILD_NAMESPACE };
+
+static void child_namespace(void)
+{
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET))
+		return;
+	node_open(&(struct node_config){ .name = "n1@h" });
+	proc_open("bob", "n1@h");
+}
+
+static void child(struct cursor *c, int how, unsigned int ms)
+{
+	signal(SIGTERM, SIG_DFL);
+	if (how == CHILD_CLOSES)
+		close_range(3, ~0U, 0);
+	else if (how == CHILD_BINDS)
+		proc_open("eve", NULL);
+	else if (how == CHILD_USER && !setresuid(2000, 2000, 2000))
+		proc_open(NULL, "n1@h");
+	else if (how == CHILD_NAMESPACE)
+		child_namespace();
+	if (how != CHILD_EXITS)
+		sleep_ms(ms & 0xff);
+	if (how == CHILD_EXECS)
+		execl("/proc/self/exe", "hunt", "pause", NULL);
+	_exit(ms);
+}
+
+static long call_child(struct cursor *c)
+{
+	int how = arg_int(c), ms = arg_int(c);
+	/* not fork(): other threads may hold what it takes */
+	pid_t pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (!pid)
+		child(c, how, ms);
+	if (pid < 0)
+		return -errno;
+	c->out->child = pid;
+	make_fd(c, 0x7fffffff, R_CHILD);
+	return pid;
+}
+
+static long call_kill(struct cursor *c)
+{
+	struct result *r = arg_res(c);
+	int sig = arg_int(c);
+
+	if (!r || r->child <= 1)
+		return -ESRCH;
+	return kill(r->child, sig % 65) ? -errno : 0;
+}
+
+static long call_wait(struct cursor *c)
+{
+	struct result *r = arg_res(c);
+
+	if (!r || r->child <= 1)
+		return -ESRCH;
+	return waitpid(r->child, NULL, WNOHANG);
+}
+
+static long call_setuid(struct cursor *c)
+{
+	uid_t uid = arg_int(c);
+
+	return syscall(SYS_setresuid, uid, uid, uid) ? -errno : 0;
+}
+
+static long call_unshare(struct cursor *c)
+{
+	int what = arg_int(c);
+
+	return unshare(what) ? -errno : 0;
+}
+
+/* A worker that is a process ends, with or without being asked */
+static long call_die(struct cursor *c)
+{
+	int how = arg_int(c);
+
+	if (!(c->s->prog.processes >> c->worker & 1))
+		return -EPERM;
+	if (how)
+		kill(getpid(), how % 32);
+	_exit(how);
+}
+
+static long call_sleep(struct cursor *c)
+{
+	sleep_ms(arg_int(c) & 31);
+	return 0;
+}
+
+/* Netlink */
+
+static long call_netlink(struct cursor *c)
+{
+	static const char *const groups[] = { NULL, ERLDIST_MCGRP_NODES,
+		ERLDIST_MCGRP_HANDSHAKES, ERLDIST_MCGRP_NAMES, ERLDIST_MCGRP_NAMES_ALL };
+	uint64_t group = arg_int(c);
+	struct genl g;
+	int err = genl_open(&g, ERLDIST_FAMILY_NAME);
+
+	if (err)
+		return err;
+	if (group % ARRAY_SIZE(groups))
+		genl_join(&g, groups[group % ARRAY_SIZE(groups)]);
+	fcntl(g.fd, F_SETFL, O_NONBLOCK);
+	return make_fd(c, g.fd, R_NL);
+}
+
+static uint16_t netlink_family(void)
+{
+	static uint16_t number;
+	struct genl g;
+
+	if (!number && !genl_open(&g, ERLDIST_FAMILY_NAME)) {
+		number = g.family;
+		genl_close(&g);
+	}
+	return number;
+}
+
+/* op: the command. Attributes: of which set depends on it */
+static long call_netlink_ask(struct cursor *c)
+{
+	int fd = arg_fd(c), dump = arg_int(c);
+	uint64_t node = arg_int(c), name = arg_int(c), id = arg_int(c), bend = arg_int(c);
+	struct nlmsghdr n = { .nlmsg_type = netlink_family(),
+			      .nlmsg_flags = NLM_F_REQUEST | (dump ? NLM_F_DUMP : NLM_F_ACK) };
+	struct genlmsghdr g = { .cmd = c->op ? c->op : bend, .version = 1 };
+	static __thread uint8_t out[16384];
+	DEFINE_BUF(b);
+	ssize_t len;
+
+	buf_add(&b, &n, sizeof(n));
+	buf_add(&b, &g, sizeof(g));
+	if (node < names_count())
+		attr_str(&b, 1, name_text(node));
+	if (name < names_count())
+		attr_str(&b, ERLDIST_A_PEER_NAME, name_text(name));
+	if (c->op == ERLDIST_CMD_PROCESS_GET && id) {
+		attr_u32(&b, ERLDIST_A_PROCESS_ID, id);
+		attr_u32(&b, ERLDIST_A_PROCESS_SERIAL, 0);
+	}
+	if (bend & 1)
+		attr_u64(&b, bend >> 8 & 31, id);
+	((struct nlmsghdr *)b.p)->nlmsg_len = b.len;
+	len = send(fd, b.p, b.len, MSG_DONTWAIT);
+	if (len < 0)
+		return -errno;
+	for (int i = 0; i < 4; i++) {
+		len = recv(fd, out, bend & 2 ? 400 : sizeof(out), MSG_DONTWAIT);
+		if (len < 0 || !dump)
+			break;
+	}
+	return len;
+}
+
+#define FD_FLAGS	FLAGS("msg_flags", MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, \
+			      MSG_ERRQUEUE, MSG_CMSG_CLOEXEC, MSG_OOB)
+#define SEND_TAIL								\
+	PICK("ref", 1, 2, 0, 3, 4, 64, 1000000),				\
+	PICK("user_data", 0, 7, 0xffffffffffffffff),				\
+	FLAGS("msg_flags", MSG_DONTWAIT, MSG_MORE, MSG_EOR, MSG_OOB, MSG_CONFIRM), \
+	FLAGS("how", 1, 2, 4, 8, 0x4104, 0x3304)
+#define SIG_FLAGS(...)	FLAGS("sig_flags", __VA_ARGS__)
+#define ALL_SIG_FLAGS	SIG_FLAGS(1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x100)
+#define SIGNAL(name, weight, op, dest, payload, flags) \
+	{ name, 0, weight, op, PARAMS(RES("process", R_PROC), dest, payload, flags, SEND_TAIL,), \
+	  call_send }
+#define NO_PAYLOAD	TERM_MAYBE("payload", G_SMALL)
+#define OPTION_U32(name, option, socket, ...) \
+	{ name, 0, 2, option, PARAMS(RES("socket", socket), PICK("value", __VA_ARGS__),), \
+	  call_set_u32 }
+#define OPTION_TERM(name, weight, option, grammar) \
+	{ name, 0, weight, option, PARAMS(RES("socket", R_SOCKET), TERM("term", grammar),), \
+	  call_set_term }
+#define SIZES		0, 1, 2, 5, 100, 4097, 65537, 100001, 0x80000001, 0x100000000
+#define COUNTS		0, 1, 2, 3, 5, 17, 1001, 0x80000000, 0x100000000
+#define ASK(name, command) \
+	{ name, 0, 3, command, PARAMS(RES("netlink", R_NL), PICK("dump", 0, 1), \
+	  RANGE("node", 0, 9), RANGE("name", 0, 60), RANGE("id", 0, 5), \
+	  FLAGS("bend", 1, 2, 0x100, 0x200, 0x400, 0x800),), call_netlink_ask }
+
+const struct desc calls_table[] = {
+	/* sockets */
+	{ "node", R_NODE, 8, 0, PARAMS(
+		NODE_PICK("name"), PICK("cookie", 0, 0, 1, 2, 3),
+		PICK("flags", 0, 0, DEFAULT_FLAGS, MANDATORY_FLAGS, DEFAULT_FLAGS | 1,
+		     DEFAULT_FLAGS & ~FLAG_FRAGMENTS, DEFAULT_FLAGS & ~FLAG_SPAWN, UINT64_MAX),
+		PICK("creation", 0, 0x1234, 1, 0xffffffff), PICK("mode", 0, 0666, 0600, 0222, 0777),
+		PICK("admit", 0, 0, 1),), call_node },
+	{ "process", R_PROC, 12, 0, PARAMS(
+		TERM_MAYBE("address", G_BIND), PICK("trap", 0, 1),), call_process },
+	{ "process_of", R_PROC, 12, 0, PARAMS(
+		RES("node", R_NODE), PICK("trap", 0, 1),), call_process_of },
+	{ "socket_raw", R_NODE, 1, SOCK_RAW, PARAMS(
+		FLAGS("flags", SOCK_NONBLOCK, SOCK_CLOEXEC), PICK("protocol", 0, 0, 1, 255),),
+	  call_socket },
+	{ "socket_rdm", R_PROC, 6, SOCK_RDM, PARAMS(
+		FLAGS("flags", SOCK_NONBLOCK, SOCK_CLOEXEC), PICK("protocol", 0, 0, 1, 255),),
+	  call_socket },
+	{ "socket_type", R_FD, 1, 0, PARAMS(RANGE("type", 0, 10),), call_socket_type },
+	{ "bind", 0, 6, 0, PARAMS(
+		RES("socket", R_SOCKET), TERM("address", G_BIND), PICK("family", 0, 0, 1, 2),
+		PICK("off", 0, 0, 0xffffffff, 1, 100, 0xfffffffe),), call_address },
+	{ "connect", 0, 4, 1, PARAMS(
+		RES("socket", R_SOCKET), TERM("address", G_ADDRESS), PICK("family", 0, 0, 1, 2),
+		PICK("off", 0, 0, 0xffffffff, 1, 100, 0xfffffffe),), call_address },
+	/* options of a node */
+	OPTION_U32("set_creation", ERLDIST_CREATION, R_NODE, 1, 0x1234, 0, 0xffffffff),
+	{ "set_flags", 0, 1, ERLDIST_FLAGS, PARAMS(
+		RES("node", R_NODE), PICK("flags", DEFAULT_FLAGS, MANDATORY_FLAGS, 0, UINT64_MAX),),
+	  call_set_u64 },
+	{ "set_cookie", 0, 1, ERLDIST_COOKIE, PARAMS(
+		RES("node", R_NODE), PICK("len", 0, 1, 2, 3, 255, 256),), call_set_cookie },
+	{ "set_ticktime", 0, 2, 0, PARAMS(
+		RES("node", R_NODE), PICK("ticktime", 40, 60000, 0, 1, 1000, 0xffffffff),
+		PICK("intensity", 4, 1000, 3, 1001, 0), PICK("setup", 7000, 20, 0, 1, 0xffffffff),
+		PICK("retry", 1, 0, 50, 5000, 0xffffffff),), call_set_ticktime },
+	{ "set_limits", 0, 4, 0, PARAMS(
+		RES("node", R_NODE), PICK("max_message", SIZES), PICK("mailbox_pool", SIZES),
+		PICK("mailbox", SIZES), PICK("send_queue", SIZES), PICK("stall", 0, 0, 1, 11, 1001),
+		PICK("peers", 0, COUNTS), PICK("handshakes", 0, COUNTS),
+		PICK("processes", 0, COUNTS), PICK("relations", 0, COUNTS),
+		PICK("node_relations", 0, COUNTS), PICK("wanted", 0, COUNTS),
+		PICK("process_wanted", 0, COUNTS), PICK("fragments", 0, 1, 2, 5, 4097, 4098),
+		PICK("reserved", 0, 0, 2),), call_set_limits },
+	OPTION_U32("set_mode", ERLDIST_MODE, R_NODE, 0666, 0222, 0, 0600, 07777),
+	{ "peer_request", 0, 7, 0, PARAMS(
+		RES("node", R_NODE), PEER_PICK("name"),
+		FLAGS("action", 1, 2, 4, 8, 0x10, 0x20), PICK("error", 0, ECONNREFUSED, 4096),
+		PICK("tag", 0, 1, 2, 3), PICK("retry", 0, 1, 100, 3600000, 3600001),
+		RANGE("cookie", 0, 3), PICK("off", 0, 0, 1, 0xffff),), call_peer_request },
+	{ "replay", 0, 1, 0, PARAMS(RES("node", R_NODE),), call_replay },
+	OPTION_U32("set_admit", ERLDIST_ADMIT, R_NODE, 1, 0, 2),
+	/* options of a process */
+	OPTION_TERM("bind_option", 3, ERLDIST_BIND, G_BIND),
+	OPTION_TERM("connect_option", 3, ERLDIST_CONNECT, G_ADDRESS),
+	OPTION_TERM("set_name", 4, ERLDIST_NAME, G_NAME),
+	OPTION_U32("set_trap_exit", ERLDIST_TRAP_EXIT, R_PROC, 1, 0, 2),
+	OPTION_TERM("set_exit_reason", 3, ERLDIST_EXIT_REASON, G_REASON),
+	{ "set_mailbox", 0, 2, 0, PARAMS(
+		RES("process", R_PROC), PICK("local", 0, 1, 100, 5000, 1000000, UINT64_MAX),
+		PICK("hard", 0, 1, 100, 5000, 1000000, UINT64_MAX),), call_set_mailbox },
+	OPTION_U32("set_recvto", ERLDIST_RECVTO, R_PROC, 1, 0),
+	{ "attach", 0, 7, ERLDIST_ATTACH, PARAMS(
+		RES("port", R_PROC), RES("process", R_PROC),), call_set_fd },
+	{ "set_owner", 0, 7, 0, PARAMS(
+		RES("process", R_PROC), RES_MAYBE("child", R_CHILD),
+		PICK("value", 0, 0xffffffff, 1, 2),), call_set_owner },
+	OPTION_U32("set_kill_signal", ERLDIST_KILL_SIGNAL, R_PROC, 15, 9, 0, 1),
+	OPTION_U32("set_spawn_server", ERLDIST_SPAWN_SERVER, R_PROC, 1, 0),
+	/* options of both, and of sockets */
+	{ "set_raw", 0, 3, 0, PARAMS(
+		RES("socket", R_SOCKET), PICK("level", 0, 0, 0, SOL_SOCKET, 6),
+		RANGE("option", 1, 50), TERM("bytes", G_ANY), PICK("len", 0, 0, 1, 2, 5, 9, 0x80000000),),
+	  call_set_raw },
+	{ "get", 0, 6, 0, PARAMS(
+		RES("socket", R_SOCKET), PICK("level", 0, 0, 0, SOL_SOCKET, 6),
+		RANGE("option", 1, 50), PICK("len", 4, 66000, 8, 255, 300, 0, 1, 0xffffffff),),
+	  call_get },
+	/* messages and signals */
+	SIGNAL("send", 14, ERLDIST_SIG_MESSAGE, TERM("to", G_ADDRESS), TERM("message", G_ANY),
+	       SIG_FLAGS(1, 2, 4, 8)),
+	SIGNAL("send_connected", 4, ERLDIST_SIG_MESSAGE, TERM_MAYBE("to", G_ADDRESS),
+	       TERM("message", G_ANY), SIG_FLAGS(1, 2, 4, 8)),
+	SIGNAL("exit2", 5, ERLDIST_SIG_EXIT, TERM("to", G_PID), TERM("reason", G_REASON),
+	       SIG_FLAGS(1)),
+	SIGNAL("link", 6, ERLDIST_SIG_LINK, TERM("to", G_PID), NO_PAYLOAD, SIG_FLAGS(1)),
+	SIGNAL("unlink", 5, ERLDIST_SIG_UNLINK, TERM("from", G_PID), NO_PAYLOAD, SIG_FLAGS(1)),
+	SIGNAL("monitor", 7, ERLDIST_SIG_MONITOR, TERM("to", G_ADDRESS), NO_PAYLOAD,
+	       SIG_FLAGS(1, 4, 8)),
+	SIGNAL("demonitor", 5, ERLDIST_SIG_DEMONITOR, TERM_MAYBE("to", G_SMALL), NO_PAYLOAD,
+	       SIG_FLAGS(0x10)),
+	SIGNAL("alias", 4, ERLDIST_SIG_ALIAS, TERM_MAYBE("to", G_SMALL), NO_PAYLOAD, SIG_FLAGS(8)),
+	SIGNAL("unalias", 3, ERLDIST_SIG_UNALIAS, TERM_MAYBE("to", G_SMALL), NO_PAYLOAD,
+	       SIG_FLAGS(1)),
+	SIGNAL("monitor_node", 5, ERLDIST_SIG_MONITOR_NODE, TERM("node", G_NODE), NO_PAYLOAD,
+	       SIG_FLAGS(1, 0x20)),
+	SIGNAL("monitor_nodes", 4, ERLDIST_SIG_MONITOR_NODES, TERM_MAYBE("to", G_SMALL),
+	       NO_PAYLOAD, SIG_FLAGS(0x20, 0x40, 0x80)),
+	SIGNAL("spawn", 7, ERLDIST_SIG_SPAWN, TERM("node", G_NODE), TERM("request", G_SPAWN),
+	       SIG_FLAGS(1)),
+	SIGNAL("spawn_answer", 5, ERLDIST_SIG_SPAWN_ANSWER, TERM("ref", G_SEEN_REF),
+	       TERM("answer", G_ANSWER), SIG_FLAGS(0x100)),
+	SIGNAL("signal_down", 1, ERLDIST_SIG_DOWN, TERM("to", G_ADDRESS), NO_PAYLOAD,
+	       ALL_SIG_FLAGS),
+	SIGNAL("signal_any", 1, 77, TERM("to", G_ADDRESS), TERM("payload", G_ANY), ALL_SIG_FLAGS),
+	{ "flood", 0, 4, 0, PARAMS(
+		RES("process", R_PROC), TERM("to", G_PID), PICK("count", 3, 30, 200),
+		PICK("size", 10, 1000, 30000, 59000),), call_flood },
+	{ "receive", 0, 12, 0, PARAMS(
+		RES("socket", R_SOCKET), FD_FLAGS, PICK("size", 66000, 4096, 0, 1, 30),
+		PICK("room", 2600, 2600, 0, 16, 40, 100),), call_receive },
+	{ "recvmmsg", 0, 1, 0, PARAMS(RES("socket", R_SOCKET), FD_FLAGS,), call_mmsg },
+	{ "sendmmsg", 0, 1, 1, PARAMS(RES("socket", R_SOCKET), FD_FLAGS,), call_mmsg },
+	/* descriptors */
+	{ "fd", 0, 4, 0, PARAMS(
+		RES("fd", R_ANY_FD), RANGE("how", 0, FD_SELECT_OOB), RES_MAYBE("other", R_FD),),
+	  call_fd },
+	{ "ioctl", 0, 2, 0, PARAMS(
+		RES("socket", R_SOCKET), PICK("request", SIOCINQ, SIOCOUTQ, 0x8906, 0x8907, 0x5411,
+					     0x8904, 0x89e0),), call_ioctl },
+	{ "epoll", R_FD, 2, 0, PARAMS(
+		RES("fd", R_ANY_FD), FLAGS("events", 1, 4, 8, 0x2000, 0x80000000, 0x10000000),),
+	  call_epoll },
+	{ "dup", R_FD, 1, 0, PARAMS(RES("fd", R_ANY_FD),), call_dup },
+	{ "close", 0, 8, 0, PARAMS(RES("fd", R_ANY_FD),), call_close },
+	{ "pass_fd", 0, 1, 0, PARAMS(RES("fd", R_ANY_FD),), call_pass_fd },
+	{ "pipe", R_FD, 1, 0, NO_PARAMS, call_pipe },
+	/* processes, users, namespaces */
+	{ "child", R_CHILD, 3, 0, PARAMS(
+		RANGE("how", 0, CHILD_NAMESPACE), PICK("ms", 5, 50, 0, 255),), call_child },
+	{ "kill", 0, 2, 0, PARAMS(
+		RES("child", R_CHILD), PICK("signal", SIGKILL, SIGTERM, SIGSTOP, SIGCONT),),
+	  call_kill },
+	{ "wait", 0, 1, 0, PARAMS(RES("child", R_CHILD),), call_wait },
+	{ "setuid", 0, 2, 0, PARAMS(PICK("uid", 2000, 2001, 0, 65534),), call_setuid },
+	{ "unshare", 0, 1, 0, PARAMS(
+		PICK("what", CLONE_NEWUSER | CLONE_NEWNET, CLONE_NEWNET, CLONE_NEWUSER,
+		     CLONE_FILES),), call_unshare },
+	{ "die", 0, 2, 0, PARAMS(PICK("how", 0, SIGKILL, 3, SIGSEGV),), call_die },
+	{ "sleep", 0, 4, 0, PARAMS(RANGE("ms", 0, 12),), call_sleep },
+	/* netlink */
+	{ "netlink", R_NL, 2, 0, PARAMS(RANGE("group", 0, 4),), call_netlink },
+	ASK("family_get", ERLDIST_CMD_FAMILY_GET),
+	ASK("node_get", ERLDIST_CMD_NODE_GET),
+	ASK("peer_get", ERLDIST_CMD_PEER_GET),
+	ASK("process_get", ERLDIST_CMD_PROCESS_GET),
+	ASK("peer_disconnect", ERLDIST_CMD_PEER_DISCONNECT),
+	ASK("netlink_any", 0),
+	{ 0 }
+};

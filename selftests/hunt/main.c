@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The run loop. Executors, one for each processor, make programs, run them and keep
+ * those that reached something new. A program is written to the directory before it
+ * runs, because the kernel may end with it.
+ */
+#include <dirent.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include "hunt.h"
+#include "shrink.h"
+
+#define CORPUS_MAX	20000
+#define ARENA		(192UL << 20)
+#define RECENT		32	/* programs of an executor that are kept as text */
+#define EXECUTORS	8
+#define REPORT_MS	10000
+
+struct entry {
+	size_t at;
+	size_t len;
+};
+
+struct hunt {
+	struct coverage all;
+	uint32_t corpus;
+	uint32_t lock;
+	size_t used;
+	struct entry entry[CORPUS_MAX];
+	uint64_t programs, calls, late, kept;
+	uint32_t stop;
+	char finding[1024];
+	uint8_t arena[ARENA];
+};
+
+struct executor {
+	struct hunt *h;
+	struct shared *s;
+	unsigned int number;
+	int log;
+	uint64_t rng;
+	uint64_t seq;
+};
+
+static const char *directory;
+static bool verbose;
+
+static void lock(struct hunt *h)
+{
+	while (__atomic_exchange_n(&h->lock, 1, __ATOMIC_ACQUIRE))
+		sleep_ms(1);
+}
+
+static void unlock(struct hunt *h)
+{
+	__atomic_store_n(&h->lock, 0, __ATOMIC_RELEASE);
+}
+
+/* Calls, without the arguments that are not used */
+static void corpus_add(struct hunt *h, const struct prog *p)
+{
+	size_t head = offsetof(struct prog, call), len = head, at;
+
+	for (unsigned int i = 0; i < p->n_calls; i++)
+		len += offsetof(struct call, arg) + p->call[i].n_args * sizeof(struct arg);
+	lock(h);
+	if (h->corpus < CORPUS_MAX && h->used + len <= ARENA) {
+		at = h->used;
+		memcpy(h->arena + at, p, head);
+		at += head;
+		for (unsigned int i = 0; i < p->n_calls; i++) {
+			size_t n = offsetof(struct call, arg) +
+				   p->call[i].n_args * sizeof(struct arg);
+
+			memcpy(h->arena + at, &p->call[i], n);
+			at += n;
+		}
+		h->entry[h->corpus] = (struct entry){ h->used, len };
+		h->used = at;
+		__atomic_add_fetch(&h->corpus, 1, __ATOMIC_RELEASE);
+	}
+	unlock(h);
+}
+
+static void corpus_get(struct hunt *h, unsigned int i, struct prog *p)
+{
+	const uint8_t *at = h->arena + h->entry[i].at;
+
+	memcpy(p, at, offsetof(struct prog, call));
+	at += offsetof(struct prog, call);
+	for (unsigned int k = 0; k < p->n_calls; k++) {
+		size_t n = offsetof(struct call, arg);
+
+		memcpy(&p->call[k], at, n);
+		n += p->call[k].n_args * sizeof(struct arg);
+		memcpy(&p->call[k], at, n);
+		at += n;
+	}
+}
+
+static char *read_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text = calloc(1, TEXT_MAX + 1);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, TEXT_MAX);
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+int prog_read(struct prog *p, const char *path)
+{
+	char *text = read_file(path);
+	int err = text ? prog_parse(p, text) : -ENOENT;
+
+	free(text);
+	return err;
+}
+
+int prog_write(const struct prog *p, const char *path, const char *head)
+{
+	static char text[TEXT_MAX];
+	char name[600];
+	FILE *f;
+
+	if (prog_print(p, text, sizeof(text)) < 0)
+		return -E2BIG;
+	snprintf(name, sizeof(name), "%s.new", path);
+	f = fopen(name, "we");
+	if (!f)
+		return -errno;
+	fprintf(f, "%s%s", head, text);
+	if (fclose(f))
+		return -EIO;
+	return rename(name, path) ? -errno : 0;
+}
+
+static void load_corpus(struct hunt *h)
+{
+	static struct prog p;
+	char path[600];
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/corpus", directory);
+	mkdir(path, 0755);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		snprintf(path, sizeof(path), "%s/corpus/%s", directory, e->d_name);
+		if (strstr(e->d_name, ".txt") && !strstr(e->d_name, ".new") &&
+		    !prog_read(&p, path))
+			corpus_add(h, &p);
+	}
+	if (d)
+		closedir(d);
+}
+
+static void save_corpus(struct hunt *h, unsigned int from, uint64_t seed)
+{
+	static struct prog p;
+	char path[600];
+
+	for (unsigned int i = from; i < __atomic_load_n(&h->corpus, __ATOMIC_ACQUIRE); i++) {
+		corpus_get(h, i, &p);
+		snprintf(path, sizeof(path), "%s/corpus/%016llx-%u.txt", directory,
+			 (unsigned long long)seed, i);
+		prog_write(&p, path, "");
+	}
+}
+
+static void make_program(struct executor *x)
+{
+	struct hunt *h = x->h;
+	unsigned int n = __atomic_load_n(&h->corpus, __ATOMIC_ACQUIRE), i;
+	struct prog *p = &x->s->prog;
+	static struct prog other;
+
+	if (!n || one_in(&x->rng, n < 50 ? 2 : 10)) {
+		prog_generate(p, &x->rng);
+		return;
+	}
+	i = one_in(&x->rng, 2) && n > 64 ? n - 1 - rnd(&x->rng, 64) : rnd(&x->rng, n);
+	corpus_get(h, i, p);
+	if (one_in(&x->rng, 8)) {
+		corpus_get(h, rnd(&x->rng, n), &other);
+		prog_splice(p, &other, &x->rng);
+	}
+	prog_mutate(p, &x->rng);
+	prog_repair(p);
+}
+
+/* The last programs of an executor, in a ring of places in one file */
+static void log_program(struct executor *x)
+{
+	static char text[TEXT_MAX];
+	int head, n;
+
+	head = snprintf(text, 64, "## %llu %llu\n", (unsigned long long)x->seq,
+			(unsigned long long)now_ms());
+	n = prog_print(&x->s->prog, text + head, sizeof(text) - head);
+	if (n < 0 || x->log < 0)
+		return;
+	if (pwrite(x->log, text, head + n + 1, x->seq % RECENT * TEXT_MAX) < 0)
+		die("cannot write the program");
+}
+
+static void found(struct executor *x, const char *what)
+{
+	char path[600];
+
+	if (__atomic_exchange_n(&x->h->stop, 1, __ATOMIC_ACQ_REL))
+		return;
+	snprintf(x->h->finding, sizeof(x->h->finding), "%s", what);
+	snprintf(path, sizeof(path), "%s/finding.txt", directory);
+	prog_write(&x->s->prog, path, "");
+	printf("FINDING: %s\n", what);
+	fflush(stdout);
+}
+
+static void run_one(struct executor *x)
+{
+	struct hunt *h = x->h;
+	enum verdict v;
+
+	kcov_reset(x->s);
+	x->s->executed = 0;
+	v = run_prog(x->s);
+	x->seq++;
+	__atomic_add_fetch(&h->programs, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&h->calls, x->s->executed, __ATOMIC_RELAXED);
+	if (kcov_collect(x->s, &h->all))
+		corpus_add(h, &x->s->prog);
+	if (v == TIMED_OUT)
+		__atomic_add_fetch(&h->late, 1, __ATOMIC_RELAXED);
+	else if (v == HUNG)
+		found(x, "a program does not end by SIGKILL");
+	else if (v == VIOLATED)
+		found(x, x->s->violation);
+}
+
+static void execute(struct hunt *h, unsigned int number, uint64_t seed, uint64_t end)
+{
+	struct executor x = { .h = h, .number = number, .rng = seed ^ (number + 1) * 0x51ed27ULL };
+	char path[600];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	x.s = shared_new();
+	if (enter_netns())
+		die("network namespace");
+	kcov_setup(x.s, number);
+	snprintf(path, sizeof(path), "%s/recent.%u", directory, number);
+	x.log = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	while (now_ms() < end && !__atomic_load_n(&h->stop, __ATOMIC_ACQUIRE)) {
+		make_program(&x);
+		log_program(&x);
+		run_one(&x);
+	}
+	_exit(0);
+}
+
+static void put_setting(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, value, strlen(value)) < 0)
+		fprintf(stderr, "# %s: errno %d\n", path, errno);
+	close(fd);
+}
+
+/* Allocations that may wait fail, too, and nothing is said about it */
+void fault_settings(void)
+{
+	put_setting("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
+	put_setting("/sys/kernel/debug/failslab/verbose", "0");
+	put_setting("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
+	put_setting("/sys/kernel/debug/fail_page_alloc/verbose", "0");
+	put_setting("/sys/kernel/debug/fail_usercopy/verbose", "0");
+}
+
+static void save_pcs(const struct coverage *all)
+{
+	char path[600];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/pcs", directory);
+	f = fopen(path, "we");
+	if (!f)
+		return;
+	for (uint32_t i = 0; i < PC_BITS; i++)
+		if (all->pcs[i / 64] >> (i & 63) & 1)
+			fprintf(f, "%#x\n", i);
+	fclose(f);
+}
+
+static void report(struct hunt *h, uint64_t since)
+{
+	uint64_t ms = now_ms() - since;
+
+	printf("%4llu s: %llu programs (%llu/s), %llu calls, %u PCs, signal %u, corpus %u, late %llu\n",
+	       (unsigned long long)ms / 1000, (unsigned long long)h->programs,
+	       (unsigned long long)(h->programs * 1000 / (ms + 1)),
+	       (unsigned long long)h->calls, h->all.n_pcs, h->all.n_signal, h->corpus,
+	       (unsigned long long)h->late);
+	fflush(stdout);
+}
+
+static void manage(struct hunt *h, uint64_t seed, uint64_t end, unsigned int saved)
+{
+	uint64_t start = now_ms(), next = start + REPORT_MS;
+
+	while (now_ms() < end && !__atomic_load_n(&h->stop, __ATOMIC_ACQUIRE)) {
+		sleep_ms(500);
+		if (h->corpus > saved) {
+			unsigned int n = h->corpus;
+
+			save_corpus(h, saved, seed);
+			saved = n;
+		}
+		if (now_ms() > next) {
+			report(h, start);
+			save_pcs(&h->all);
+			next += REPORT_MS;
+		}
+	}
+	report(h, start);
+	save_pcs(&h->all);
+}
+
+static int hunt(uint64_t seed, unsigned int seconds, unsigned int executors)
+{
+	struct hunt *h = mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint64_t end = now_ms() + seconds * 1000ULL;
+	unsigned int loaded;
+	pid_t pid[EXECUTORS];
+
+	if (h == MAP_FAILED)
+		die("mmap");
+	fault_settings();
+	load_corpus(h);
+	loaded = h->corpus;
+	printf("seed %#llx, corpus %u, calls described %u\n", (unsigned long long)seed,
+	       loaded, desc_count());
+	fflush(stdout);
+	for (unsigned int i = 0; i < executors; i++) {
+		pid[i] = fork();
+		if (!pid[i])
+			execute(h, i, seed, end);
+	}
+	manage(h, seed, end, loaded);
+	for (unsigned int i = 0; i < executors; i++)
+		waitpid(pid[i], NULL, 0);
+	return h->stop ? 2 : 0;
+}
+
+static int repeat(const char *path, unsigned int times)
+{
+	struct shared *s = shared_new();
+	struct prog *p = &s->prog;
+
+	if (prog_read(p, path)) {
+		fprintf(stderr, "%s: not a program\n", path);
+		return 1;
+	}
+	fault_settings();
+	if (enter_netns())
+		return 1;
+	for (unsigned int i = 0; i < times; i++) {
+		enum verdict v = run_prog(s);
+
+		if (verbose)
+			for (unsigned int k = 0; k < p->n_calls; k++)
+				printf("x%u = %s: %ld\n", k, desc_of(p->call[k].desc)->name,
+				       s->ret[k]);
+		if (v == HUNG || v == VIOLATED) {
+			printf("FINDING: %s\n", v == HUNG ?
+			       "a program does not end by SIGKILL" : s->violation);
+			return 2;
+		}
+	}
+	return 0;
+}
+
+/* Programs that were made, without running them: for a look, and for a test of text */
+static int generate(uint64_t seed, unsigned int n)
+{
+	static struct prog p, q;
+	static char text[TEXT_MAX], again[TEXT_MAX];
+
+	for (unsigned int i = 0; i < n; i++) {
+		prog_generate(&p, &seed);
+		for (unsigned int k = i % 5; k; k--)
+			prog_mutate(&p, &seed);
+		prog_repair(&p);
+		if (prog_print(&p, text, sizeof(text)) < 0 || prog_parse(&q, text) ||
+		    prog_print(&q, again, sizeof(again)) < 0 || strcmp(text, again)) {
+			printf("%s\nis not what is read:\n%s", text, again);
+			return 1;
+		}
+		if (verbose)
+			puts(text);
+	}
+	return 0;
+}
+
+/* The last programs of all executors, the last one first, into files */
+static int recent(unsigned int count)
+{
+	static char text[TEXT_MAX + 1];
+	char path[600];
+
+	for (unsigned int i = 0; i < EXECUTORS; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/recent.%u", directory, i);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		for (unsigned int k = 0; fd >= 0 && k < RECENT; k++) {
+			unsigned long long seq, ms;
+
+			memset(text, 0, sizeof(text));
+			if (pread(fd, text, TEXT_MAX, k * TEXT_MAX) > 0 &&
+			    sscanf(text, "## %llu %llu", &seq, &ms) == 2)
+				printf("%llu %u %u\n", ms, i, k);
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+	return count ? 0 : 1;
+}
+
+static int extract(const char *executor, unsigned int place)
+{
+	static char text[TEXT_MAX + 1];
+	char path[600];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/recent.%s", directory, executor);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || pread(fd, text, TEXT_MAX, place * TEXT_MAX) <= 0)
+		return 1;
+	fputs(text, stdout);
+	return 0;
+}
+
+static int print(const char *path, const char *sources)
+{
+	static struct prog p;
+
+	if (prog_read(&p, path)) {
+		fprintf(stderr, "%s: not a program\n", path);
+		return 1;
+	}
+	return print_c(&p, sources, stdout);
+}
+
+static const char usage[] =
+	"hunt run DIRECTORY SEED SECONDS EXECUTORS\n"
+	"hunt repeat|verbose FILE TIMES\n"
+	"hunt shrink DIRECTORY TIMES\n"
+	"hunt generate|show SEED NUMBER\n"
+	"hunt recent DIRECTORY\n"
+	"hunt extract DIRECTORY EXECUTOR PLACE\n"
+	"hunt print FILE SOURCES\n";
+
+int main(int argc, char **argv)
+{
+	const char *verb = argc > 1 ? argv[1] : "";
+
+	verbose = !strcmp(verb, "verbose") || !strcmp(verb, "show");
+	if (argc > 2)
+		directory = argv[2];
+	if (!strcmp(verb, "pause"))
+		return pause();
+	if (!strcmp(verb, "run") && argc == 6)
+		return hunt(strtoull(argv[3], NULL, 0), atoi(argv[4]), atoi(argv[5]));
+	if ((!strcmp(verb, "repeat") || !strcmp(verb, "verbose")) && argc == 4)
+		return repeat(argv[2], atoi(argv[3]));
+	if (!strcmp(verb, "shrink") && argc == 4)
+		return shrink(argv[2], atoi(argv[3]));
+	if ((!strcmp(verb, "generate") || !strcmp(verb, "show")) && argc == 4)
+		return generate(strtoull(argv[2], NULL, 0), atoi(argv[3]));
+	if (!strcmp(verb, "recent") && argc == 3)
+		return recent(1);
+	if (!strcmp(verb, "extract") && argc == 5)
+		return extract(argv[3], atoi(argv[4]));
+	if (!strcmp(verb, "print") && argc == 4)
+		return print(argv[2], argv[3]);
+	fputs(usage, stderr);
+	return 1;
+}
