@@ -18,6 +18,9 @@ help:
 	@echo '               nothing is shortened: some hours'
 	@echo '  fuzz       - the parsers with random input, for MINUTES (10) in all; SEED=n, TARGET=name'
 	@echo '  coverage   - lines of the parsers that fuzzers and unit tests reach (at least 95 %)'
+	@echo '  hunt       - random programs in a guest (MINUTES=10, KERNEL=debug, SEED=of the day)'
+	@echo '  hunt-proof - put known defects back and look whether the hunt finds them'
+	@echo '               (MINUTES=60, DEFECT= one of selftests/hunt/defects)'
 	@echo '  bench      - measure it beside TIPC, TCP, ei and BEAM nodes, in guests'
 	@echo '               (QUICK=1: in 4 minutes; selftests/bench/run --help: parts of it)'
 	@echo ''
@@ -64,6 +67,13 @@ coverage: deps
 bench: deps
 	@selftests/bench/run $(if $(QUICK),--quick)
 
+hunt: deps
+	@selftests/hunt/run $(if $(MINUTES),--minutes $(MINUTES)) $(if $(KERNEL),--kernel $(KERNEL)) \
+		$(if $(SEED),--seed $(SEED))
+
+hunt-proof: deps
+	@selftests/hunt/proof $(if $(MINUTES),--minutes $(MINUTES)) $(DEFECT)
+
 demo: deps
 	@$(VM)/run --timeout 900 -- selftests/demo
 
@@ -93,6 +103,8 @@ clean:
 	$(MAKE) -C selftests/unit clean
 	$(MAKE) -C selftests/hunt/fuzz clean
 	$(MAKE) -C selftests/bench clean
+	$(MAKE) -C selftests/hunt clean
 	@$(VM)/clean
 
-.PHONY: all help deps module userlib check check-all fuzz coverage bench demo lint ynl ynl-check install clean
+.PHONY: all help deps module userlib check check-all fuzz coverage bench hunt hunt-proof demo lint ynl \
+	ynl-check install clean

@@ -72,7 +72,7 @@ long make_fd(struct cursor *c, int fd, int type)
 	return fd;
 }
 
-static long set(int fd, int option, const void *p, socklen_t len)
+static long set_option(int fd, int option, const void *p, socklen_t len)
 {
 	return setsockopt(fd, SOL_ERLDIST, option, p, len) ? -errno : 0;
 }
@@ -92,12 +92,12 @@ static long call_socket_type(struct cursor *c)
 	return make_fd(c, fd, R_FD);
 }
 
-static long bind_term(struct cursor *c, int fd, const struct buf *b)
+static long bind_to(struct cursor *c, int fd, const struct buf *b)
 {
 	struct sockaddr_erldist a = { .sed_family = hunt_family() };
 
 	if (b->len > sizeof(a.sed_term))
-		return set(fd, ERLDIST_BIND, b->p, b->len);
+		return set_option(fd, ERLDIST_BIND, b->p, b->len);
 	if (b->len)
 		memcpy(a.sed_term, b->p, b->len);
 	return bind(fd, (void *)&a, 2 + b->len) ? -errno : 0;
@@ -121,16 +121,16 @@ static long call_node(struct cursor *c)
 	if (fd < 0)
 		return -errno;
 	if (*cookie)
-		set(fd, ERLDIST_COOKIE, cookie, strlen(cookie));
+		set_option(fd, ERLDIST_COOKIE, cookie, strlen(cookie));
 	if (flags)
-		set(fd, ERLDIST_FLAGS, &flags, sizeof(flags));
+		set_option(fd, ERLDIST_FLAGS, &flags, sizeof(flags));
 	if (creation)
-		set(fd, ERLDIST_CREATION, &creation, sizeof(creation));
+		set_option(fd, ERLDIST_CREATION, &creation, sizeof(creation));
 	if (mode)
-		set(fd, ERLDIST_MODE, &mode, sizeof(mode));
+		set_option(fd, ERLDIST_MODE, &mode, sizeof(mode));
 	if (admit)
-		set(fd, ERLDIST_ADMIT, &admit, sizeof(admit));
-	bind_term(c, fd, fmt(&b, "a", name));
+		set_option(fd, ERLDIST_ADMIT, &admit, sizeof(admit));
+	bind_to(c, fd, fmt(&b, "a", name));
 	return make_fd(c, fd, R_NODE);
 }
 
@@ -143,10 +143,10 @@ static long call_process(struct cursor *c)
 	if (fd < 0)
 		return -errno;
 	if (arg_term(c, &b))
-		bind_term(c, fd, &b);
+		bind_to(c, fd, &b);
 	trap = arg_int(c);
 	if (trap)
-		set(fd, ERLDIST_TRAP_EXIT, &trap, sizeof(trap));
+		set_option(fd, ERLDIST_TRAP_EXIT, &trap, sizeof(trap));
 	return make_fd(c, fd, R_PROC);
 }
 
@@ -164,8 +164,14 @@ static long call_process_of(struct cursor *c)
 	if (node && !getsockname(node->fd, (void *)&a, &len))
 		bind(fd, (void *)&a, len);
 	if (trap)
-		set(fd, ERLDIST_TRAP_EXIT, &trap, sizeof(trap));
+		set_option(fd, ERLDIST_TRAP_EXIT, &trap, sizeof(trap));
 	return make_fd(c, fd, R_PROC);
+}
+
+/* What waits in worker 0 keeps all others waiting */
+static void may_wait(struct cursor *c, int fd)
+{
+	fcntl(fd, F_SETFL, c->worker ? 0 : O_NONBLOCK);
 }
 
 /* op: bind() or connect(), and what the length is off by */
@@ -186,6 +192,7 @@ static long call_address(struct cursor *c)
 	if (len)
 		memcpy((char *)&a + 2, b.p, len);
 	len += 2 + (int)off;
+	may_wait(c, fd);
 	return (c->op ? connect(fd, (void *)&a, len) : bind(fd, (void *)&a, len)) ? -errno : 0;
 }
 
@@ -196,7 +203,9 @@ static long call_set_term(struct cursor *c)
 	DEFINE_BUF(b);
 
 	arg_term(c, &b);
-	return set(fd, c->op, b.p, b.len);
+	if (c->op == ERLDIST_CONNECT)
+		may_wait(c, fd);
+	return set_option(fd, c->op, b.p, b.len);
 }
 
 static long call_set_u32(struct cursor *c)
@@ -204,7 +213,7 @@ static long call_set_u32(struct cursor *c)
 	int fd = arg_fd(c);
 	uint32_t v = arg_int(c);
 
-	return set(fd, c->op, &v, sizeof(v));
+	return set_option(fd, c->op, &v, sizeof(v));
 }
 
 static long call_set_u64(struct cursor *c)
@@ -212,7 +221,7 @@ static long call_set_u64(struct cursor *c)
 	int fd = arg_fd(c);
 	uint64_t v = arg_int(c);
 
-	return set(fd, c->op, &v, sizeof(v));
+	return set_option(fd, c->op, &v, sizeof(v));
 }
 
 static long call_set_cookie(struct cursor *c)
@@ -223,8 +232,8 @@ static long call_set_cookie(struct cursor *c)
 
 	memset(cookie, 'c', sizeof(cookie));
 	if (len < 4)
-		return set(fd, ERLDIST_COOKIE, some_cookie(len), strlen(some_cookie(len)));
-	return set(fd, ERLDIST_COOKIE, cookie, len < sizeof(cookie) ? len : sizeof(cookie));
+		return set_option(fd, ERLDIST_COOKIE, some_cookie(len), strlen(some_cookie(len)));
+	return set_option(fd, ERLDIST_COOKIE, cookie, len < sizeof(cookie) ? len : sizeof(cookie));
 }
 
 static long call_set_ticktime(struct cursor *c)
@@ -236,7 +245,7 @@ static long call_set_ticktime(struct cursor *c)
 	t.intensity = arg_int(c);
 	t.setup = arg_int(c);
 	t.retry = arg_int(c);
-	return set(fd, ERLDIST_TICKTIME, &t, sizeof(t));
+	return set_option(fd, ERLDIST_TICKTIME, &t, sizeof(t));
 }
 
 /* Only what is not 0 is changed */
@@ -262,7 +271,7 @@ static long call_set_limits(struct cursor *c)
 		if (v)
 			*narrow[i] = v - 1;
 	}
-	return set(fd, ERLDIST_LIMITS, &l, sizeof(l));
+	return set_option(fd, ERLDIST_LIMITS, &l, sizeof(l));
 }
 
 static long call_set_mailbox(struct cursor *c)
@@ -272,7 +281,7 @@ static long call_set_mailbox(struct cursor *c)
 
 	l.local = arg_int(c);
 	l.hard = arg_int(c);
-	return set(fd, ERLDIST_MAILBOX, &l, sizeof(l));
+	return set_option(fd, ERLDIST_MAILBOX, &l, sizeof(l));
 }
 
 static long call_set_fd(struct cursor *c)
@@ -280,7 +289,7 @@ static long call_set_fd(struct cursor *c)
 	int fd = arg_fd(c);
 	int32_t other = arg_fd(c);
 
-	return set(fd, c->op, &other, sizeof(other));
+	return set_option(fd, c->op, &other, sizeof(other));
 }
 
 static long call_set_owner(struct cursor *c)
@@ -291,7 +300,7 @@ static long call_set_owner(struct cursor *c)
 
 	if (child)
 		v = child->child;
-	return set(fd, ERLDIST_OWNER, &v, sizeof(v));
+	return set_option(fd, ERLDIST_OWNER, &v, sizeof(v));
 }
 
 static long call_peer_request(struct cursor *c)
@@ -314,12 +323,12 @@ static long call_peer_request(struct cursor *c)
 	buf_add(&b, &h, sizeof(h));
 	buf_add(&b, name, strlen(name));
 	buf_add(&b, cookie, strlen(cookie));
-	return set(fd, ERLDIST_PEER, b.p, b.len);
+	return set_option(fd, ERLDIST_PEER, b.p, b.len);
 }
 
 static long call_replay(struct cursor *c)
 {
-	return set(arg_fd(c), ERLDIST_REPLAY, NULL, 0);
+	return set_option(arg_fd(c), ERLDIST_REPLAY, NULL, 0);
 }
 
 /* Any option with any bytes */
@@ -427,7 +436,6 @@ static long call_send(struct cursor *c)
 	iov[1] = (struct iovec){ message.p + message.len / 2, message.len - message.len / 2 };
 	h.msg_iov = iov;
 	h.msg_iovlen = how & 8 ? 2 : 1;
-	/* one that waits would keep all others waiting */
 	if (!c->worker)
 		flags |= MSG_DONTWAIT;
 	n = sendmsg(r->fd, &h, MSG_NOSIGNAL | flags);

@@ -9,8 +9,9 @@
 
 #include "hunt.h"
 
-#define AREA_WORDS	(64 << 10)
-#define REMOTE_WORDS	(256 << 10)
+/* Small, as a fork copies their page tables */
+#define AREA_WORDS	(16 << 10)
+#define REMOTE_WORDS	(64 << 10)
 
 static uint64_t text_base;
 

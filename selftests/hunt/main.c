@@ -17,6 +17,8 @@
 #define RECENT		32	/* programs of an executor that are kept as text */
 #define EXECUTORS	8
 #define REPORT_MS	10000
+#define LEFT_EVERY	64	/* programs between two looks at what is left */
+#define LEFT_MS		20000
 
 struct entry {
 	size_t at;
@@ -224,6 +226,32 @@ static void found(struct executor *x, const char *what)
 	fflush(stdout);
 }
 
+static void count_node(const struct genl_msg *m, void *arg)
+{
+	unsigned int *n = arg;
+
+	(*n)++;
+}
+
+/* Nodes end with their sockets, and processes with them: none is left, or soon */
+static bool nothing_left(void)
+{
+	uint64_t end = now_ms() + LEFT_MS;
+	unsigned int n;
+	struct genl g;
+
+	if (genl_open(&g, ERLDIST_FAMILY_NAME))
+		return true;
+	do {
+		n = 0;
+		genl_dump(&g, ERLDIST_CMD_NODE_GET, NULL, count_node, &n);
+		if (n)
+			sleep_ms(50);
+	} while (n && now_ms() < end);
+	genl_close(&g);
+	return !n;
+}
+
 static void run_one(struct executor *x)
 {
 	struct hunt *h = x->h;
@@ -243,6 +271,8 @@ static void run_one(struct executor *x)
 		found(x, "a program does not end by SIGKILL");
 	else if (v == VIOLATED)
 		found(x, x->s->violation);
+	else if (x->seq % LEFT_EVERY == 0 && !nothing_left())
+		found(x, "a node is left behind by this program or one shortly before");
 }
 
 static void execute(struct hunt *h, unsigned int number, uint64_t seed, uint64_t end)

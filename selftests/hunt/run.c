@@ -93,13 +93,13 @@ int arg_fd(struct cursor *c)
 	return r ? r->fd : -1;
 }
 
-static void put_bytes(struct buf *b, uint64_t seed, size_t n)
+static void encode_bytes(struct buf *b, uint64_t seed, size_t n)
 {
 	while (n--)
 		buf_u8(b, rnd64(&seed));
 }
 
-static void put_name(struct buf *b, const char *text, unsigned int how)
+static void encode_name(struct buf *b, const char *text, unsigned int how)
 {
 	size_t n = strlen(text);
 
@@ -126,7 +126,7 @@ static void put_name(struct buf *b, const char *text, unsigned int how)
 	buf_add(b, text, n);
 }
 
-static void put_int(struct buf *b, uint64_t v, unsigned int how)
+static void encode_int(struct buf *b, uint64_t v, unsigned int how)
 {
 	switch (how) {
 	case 1:
@@ -270,7 +270,7 @@ static void build_bent(struct cursor *c, const struct arg *a, struct buf *b)
 		b->len = at;
 		break;
 	case 2:
-		put_bytes(b, v, v & 15);
+		encode_bytes(b, v, v & 15);
 		break;
 	case 3:
 		b->p[at] = v;
@@ -316,16 +316,16 @@ static void build(struct cursor *c, struct buf *b)
 		build_many(c, b, 2 * a->n);
 		break;
 	case A_ATOM:
-		put_name(b, name_text(v), a->n);
+		encode_name(b, name_text(v), a->n);
 		break;
 	case A_NUMBER:
-		put_int(b, v, a->n);
+		encode_int(b, v, a->n);
 		break;
 	case A_BIG:
 		buf_u8(b, 110);
 		buf_u8(b, v);
 		buf_u8(b, v & 1);
-		put_bytes(b, v, v & 255);
+		encode_bytes(b, v, v & 255);
 		break;
 	case A_BINARY:
 		v &= 0x1ffff;
@@ -338,7 +338,7 @@ static void build(struct cursor *c, struct buf *b)
 		v &= 0xffff;
 		buf_u8(b, 107);
 		buf_be16(b, v);
-		put_bytes(b, v, v);
+		encode_bytes(b, v, v);
 		break;
 	case A_BITS:
 		buf_u8(b, 77);
@@ -352,12 +352,12 @@ static void build(struct cursor *c, struct buf *b)
 		break;
 	case A_EXPORT:
 		buf_u8(b, 113);
-		put_name(b, "erlang", 0);
-		put_name(b, "self", 0);
-		put_int(b, v, v > 255 ? 0 : 3);
+		encode_name(b, "erlang", 0);
+		encode_name(b, "self", 0);
+		encode_int(b, v, v > 255 ? 0 : 3);
 		break;
 	case A_RAW:
-		put_bytes(b, v, a->n);
+		encode_bytes(b, v, a->n);
 		break;
 	case A_PID ... A_SEEN_REF:
 		term_of_res(c, a, b);
@@ -471,9 +471,9 @@ static void run_call(struct shared *s, unsigned int i, unsigned int worker)
 			    .out = &s->res[i], .worker = worker, .op = d->op };
 	long ret;
 
-	/* a second result in the place of a first one would hide it */
-	if (d->makes && c.out->type)
-		return;
+	/* each round has its own */
+	if (d->makes & ~R_CHILD && c.out->type)
+		close(c.out->fd);
 	if (call->nth)
 		fail_allocation(call->nth);
 	ret = d->run(&c);
