@@ -625,7 +625,7 @@ static void make_call(struct maker *outer, unsigned int desc)
 
 	c.worker = some_worker(p, outer->rng);
 	if (one_in(outer->rng, 40))
-		c.nth = 1 + rnd(outer->rng, 12);
+		c.nth = 1 + rnd(outer->rng, 16);
 	for (const struct param *q = desc_of(desc)->params; q->kind; q++)
 		put_param(&m, q);
 	if (p->n_calls == MAX_CALLS)

@@ -257,7 +257,7 @@ struct shared {
 	uint64_t *area[MAX_WORKERS];
 	int kcov_remote;
 	uint64_t *remote;
-	uint32_t netns;			/* the program changed something for later ones */
+	uint64_t ran_at;		/* when the calls were over, or 0 */
 };
 
 enum verdict { RAN, TIMED_OUT, HUNG, VIOLATED };

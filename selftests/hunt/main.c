@@ -28,10 +28,12 @@ struct entry {
 struct hunt {
 	struct coverage all;
 	uint32_t corpus;
+	uint32_t loaded, replayed;	/* of an earlier hunt: run as they are, first */
 	uint32_t lock;
 	size_t used;
 	struct entry entry[CORPUS_MAX];
-	uint64_t programs, calls, late, kept;
+	uint64_t programs, calls, late;
+	uint64_t run_ms, end_ms;	/* of all programs: until their end, and it */
 	uint32_t stop;
 	char finding[1024];
 	uint8_t arena[ARENA];
@@ -44,6 +46,7 @@ struct executor {
 	int log;
 	uint64_t rng;
 	uint64_t seq;
+	bool as_it_is;		/* the program is the corpus's */
 };
 
 static const char *directory;
@@ -184,6 +187,15 @@ static void make_program(struct executor *x)
 	struct prog *p = &x->s->prog;
 	static struct prog other;
 
+	x->as_it_is = h->replayed < h->loaded;
+	if (x->as_it_is) {
+		i = __atomic_fetch_add(&h->replayed, 1, __ATOMIC_RELAXED);
+		x->as_it_is = i < h->loaded;
+	}
+	if (x->as_it_is) {
+		corpus_get(h, i, p);
+		return;
+	}
 	if (!n || one_in(&x->rng, n < 50 ? 2 : 10)) {
 		prog_generate(p, &x->rng);
 		return;
@@ -255,15 +267,19 @@ static bool nothing_left(void)
 static void run_one(struct executor *x)
 {
 	struct hunt *h = x->h;
+	uint64_t begin = now_ms(), over;
 	enum verdict v;
 
 	kcov_reset(x->s);
 	x->s->executed = 0;
 	v = run_prog(x->s);
+	over = x->s->ran_at ? x->s->ran_at : now_ms();
+	__atomic_add_fetch(&h->run_ms, over - begin, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&h->end_ms, now_ms() - over, __ATOMIC_RELAXED);
 	x->seq++;
 	__atomic_add_fetch(&h->programs, 1, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&h->calls, x->s->executed, __ATOMIC_RELAXED);
-	if (kcov_collect(x->s, &h->all))
+	if (kcov_collect(x->s, &h->all) && !x->as_it_is)
 		corpus_add(h, &x->s->prog);
 	if (v == TIMED_OUT)
 		__atomic_add_fetch(&h->late, 1, __ATOMIC_RELAXED);
@@ -335,11 +351,13 @@ static void report(struct hunt *h, uint64_t since)
 {
 	uint64_t ms = now_ms() - since;
 
-	printf("%4llu s: %llu programs (%llu/s), %llu calls, %u PCs, signal %u, corpus %u, late %llu\n",
+	printf("%4llu s: %llu programs (%llu/s), %llu calls, %u PCs, signal %u, corpus %u, late %llu, ms %llu+%llu\n",
 	       (unsigned long long)ms / 1000, (unsigned long long)h->programs,
 	       (unsigned long long)(h->programs * 1000 / (ms + 1)),
 	       (unsigned long long)h->calls, h->all.n_pcs, h->all.n_signal, h->corpus,
-	       (unsigned long long)h->late);
+	       (unsigned long long)h->late,
+	       (unsigned long long)(h->run_ms / (h->programs + 1)),
+	       (unsigned long long)(h->end_ms / (h->programs + 1)));
 	fflush(stdout);
 }
 
@@ -378,6 +396,7 @@ static int hunt(uint64_t seed, unsigned int seconds, unsigned int executors)
 	fault_settings();
 	load_corpus(h);
 	loaded = h->corpus;
+	h->loaded = loaded;
 	printf("seed %#llx, corpus %u, calls described %u\n", (unsigned long long)seed,
 	       loaded, desc_count());
 	fflush(stdout);

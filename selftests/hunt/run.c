@@ -595,6 +595,7 @@ void run_child(struct shared *s)
 	end = now_ms() + RACE_MS;
 	while ((n = load(&s->finished)) < workers + 1 && now_ms() < end)
 		futex_wait(&s->finished, n, 10);
+	s->ran_at = now_ms();
 	_exit(0);
 }
 
@@ -629,6 +630,7 @@ static void forget(struct shared *s)
 	memset(s->done, 0, sizeof(s->done));
 	memset(s->ret, 0, sizeof(s->ret));
 	s->finished = 0;
+	s->ran_at = 0;
 	s->violation[0] = 0;
 }
 
@@ -681,6 +683,8 @@ enum verdict run_prog(struct shared *s)
 	bool late = false;
 	pid_t pid;
 
+	/* asked for once, and not by every child */
+	hunt_family();
 	forget(s);
 	pid = fork();
 	if (pid < 0)
