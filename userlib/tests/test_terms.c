@@ -401,6 +401,31 @@ static void check_long_map(void)
 	free(b);
 }
 
+/* What has another head, or another text, when it is large */
+static void check_large(void)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	enum { PARTS = 300, BYTES = 4097 };
+	static char tuple[2 * PARTS + 2], big[6 + BYTES];
+	char *text = NULL;
+	int i;
+
+	for (i = 0; i < PARTS; i++)
+		memcpy(tuple + 2 * i, i ? ",1" : "{1", 2);
+	memcpy(tuple + 2 * PARTS, "}", 2);
+	ok(!erldist_parse(&t, tuple, NULL) && !erldist_check(t.term, t.len) &&
+	   erldist_print(&text, t.term, t.len, 0) > 0 && !strcmp(text, tuple),
+	   "a tuple of %d", PARTS);
+	free(text);
+	memset(big, 0xab, sizeof(big));
+	memcpy(big, "o\0\0\x10\1\1", 6);
+	ok(erldist_print(&text, big, sizeof(big), 0) == 4 + 2 * BYTES &&
+	   !strncmp(text, "-16#ABAB", 8) && !erldist_parse(&t, text, NULL) &&
+	   erldist_equal(t.term, t.len, big, sizeof(big)) == 1, "an integer of %d bytes", BYTES);
+	free(text);
+	erldist_term_free(&t);
+}
+
 /* Maps in each other, each of which announces as many pairs as could still follow */
 static void check_announced(void)
 {
@@ -560,6 +585,7 @@ int main(void)
 	check_depth();
 	check_nested_keys();
 	check_long_map();
+	check_large();
 	check_announced();
 	check_twins();
 	check_funs();

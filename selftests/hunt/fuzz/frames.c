@@ -658,7 +658,7 @@ static void receive(const u8 *data, const u8 *stream, size_t len, u8 carrier, u3
 		in.pos = n;
 		in.here = n;
 	}
-	fail_in = stress ? data[2] : 0;
+	fail_in = stress ? data[2] & 15 : 0;
 	fuzz_fail_from(stress && data[2] & 128 ? data[2] & 31 : 0);
 	do {
 		n = in.len - in.here;
@@ -983,7 +983,7 @@ static void gen_fragments(struct gen *g)
 	static u8 body[2][32768];
 	struct gen part;
 	size_t len[2], pos[2] = { 0, 0 }, n;
-	u32 count[2], i, k;
+	u32 count[2], i, k, id = 2 * gen_below(g, 6);
 	u8 *start;
 
 	for (k = 0; k < 2; k++) {
@@ -999,7 +999,8 @@ static void gen_fragments(struct gen *g)
 			continue;
 		start = g->p;
 		gen_u32(g, 0);
-		gen_head(g, pos[k] || i > 1 ? FRAME_FRAG_NEXT : FRAME_FRAG_FIRST, k + 5, count[k]);
+		gen_head(g, pos[k] || i > 1 ? FRAME_FRAG_NEXT : FRAME_FRAG_FIRST, id + k,
+			 count[k]);
 		n = count[k] == 1 ? len[k] - pos[k] : pos[k] ?
 		    gen_below(g, len[k] - pos[k] + 1) : min(len[k], 60UL + gen_below(g, 900));
 		gen_bytes(g, body[k] + pos[k], n);
