@@ -222,9 +222,20 @@ struct open {
 	enum { ELEMENT, TAIL, KEY, VALUE } part;
 };
 
+/*
+ * Tuples of more than 255 parts: their heads have one byte for the number, and get the
+ * four that it takes when all is read, as each change moves what is behind.
+ */
+struct wide {
+	size_t head;
+	uint32_t n;
+};
+
 struct opens {
 	struct open *open;
 	size_t n, size;
+	struct wide *wide;
+	size_t n_wide, wide_size;
 };
 
 static int push(struct opens *o, const struct open *open)
@@ -243,16 +254,49 @@ static int push(struct opens *o, const struct open *open)
 	return 0;
 }
 
-/* A tuple's head has one byte for its arity until there are more than 255 parts */
-static int widen_tuple(struct erldist_term *t, size_t head)
+static int push_wide(struct opens *o, size_t head, uint32_t n)
 {
-	int err = ed_reserve(t, 3);
+	size_t size = o->wide_size ? 2 * o->wide_size : 16;
+	struct wide *mem;
 
+	if (o->n_wide == o->wide_size) {
+		mem = reallocarray(o->wide, size, sizeof(*mem));
+		if (!mem)
+			return -ENOMEM;
+		o->wide = mem;
+		o->wide_size = size;
+	}
+	o->wide[o->n_wide++] = (struct wide){ head, n };
+	return 0;
+}
+
+static int order_wide(const void *a, const void *b)
+{
+	const struct wide *x = a, *y = b;
+
+	return (x->head > y->head) - (x->head < y->head);
+}
+
+/* From the last one on, so that each byte is moved once */
+static int widen_tuples(struct erldist_term *t, struct opens *o)
+{
+	size_t more = 3 * o->n_wide, end = t->len, from;
+	const struct wide *w;
+	int err;
+
+	if (!more)
+		return 0;
+	err = ed_reserve(t, more);
 	if (err)
 		return err;
-	memmove(t->term + head + 5, t->term + head + 2, t->len - head - 2);
-	t->term[head] = ERL_LARGE_TUPLE_EXT;
-	t->len += 3;
+	qsort(o->wide, o->n_wide, sizeof(*o->wide), order_wide);
+	t->len += more;
+	for (w = o->wide + o->n_wide; w-- > o->wide; more -= 3, end = w->head) {
+		from = w->head + 2;
+		memmove(t->term + from + more, t->term + from, end - from);
+		t->term[w->head + more - 3] = ERL_LARGE_TUPLE_EXT;
+		ed_patch_u32(t, w->head + more - 2, w->n);
+	}
 	return 0;
 }
 
@@ -323,8 +367,8 @@ static int parse_first(struct ed_parser *ps, struct erldist_term *t, struct open
 }
 
 /* Behind a part: *more if another one comes, else the container is done */
-static int behind_element(struct ed_parser *ps, struct erldist_term *t, struct open *o,
-			  bool *more)
+static int behind_element(struct ed_parser *ps, struct erldist_term *t, struct opens *opens,
+			  struct open *o, bool *more)
 {
 	bool list = o->close == ']';
 	char c = *ps->p;
@@ -336,17 +380,17 @@ static int behind_element(struct ed_parser *ps, struct erldist_term *t, struct o
 		return ed_syntax(ps, list ? "expected , or | or ] in a list" :
 				     "expected , or } in a tuple");
 	ps->p++;
-	if (!list && o->n == 256)
-		err = widen_tuple(t, o->head);
-	if (!err && !*more && list && o->part == ELEMENT)
+	if (!*more && list && o->part == ELEMENT)
 		err = ed_put_u8(t, ERL_NIL_EXT);
+	else if (!*more && o->n > 255 && !list)
+		err = push_wide(opens, o->head, o->n);
 	if (err)
 		return err;
 	if (c == '|')
 		o->part = TAIL;
 	if (*more && c == ',')
 		return 0;
-	if (list || o->n > 255)
+	if (list)
 		ed_patch_u32(t, o->head + 1, o->n);
 	else
 		t->term[o->head + 1] = (char)o->n;
@@ -385,7 +429,8 @@ static int parse_behind(struct ed_parser *ps, struct erldist_term *t, struct ope
 		open = &o->open[o->n - 1];
 		ed_space(ps);
 		err = open->part == KEY || open->part == VALUE ?
-		      behind_pair(ps, t, open, &more) : behind_element(ps, t, open, &more);
+		      behind_pair(ps, t, open, &more) :
+		      behind_element(ps, t, o, open, &more);
 		if (!more)
 			o->n--;
 	}
@@ -402,7 +447,7 @@ static int refuse_twins(struct ed_parser *ps, const char *term, size_t len)
 
 int ed_parse_value(struct ed_parser *ps, struct erldist_term *t)
 {
-	struct opens o = { NULL, 0, 0 };
+	struct opens o = { 0 };
 	size_t begin = t->len;
 	bool begun;
 	int err;
@@ -413,7 +458,10 @@ int ed_parse_value(struct ed_parser *ps, struct erldist_term *t)
 		if (!err && !begun)
 			err = parse_behind(ps, t, &o);
 	} while (!err && o.n);
+	if (!err)
+		err = widen_tuples(t, &o);
 	free(o.open);
+	free(o.wide);
 	return err ? err : refuse_twins(ps, t->term + begin, t->len - begin);
 }
 

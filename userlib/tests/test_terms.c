@@ -406,7 +406,7 @@ static void check_large(void)
 {
 	struct erldist_term t = ERLDIST_TERM_INIT;
 	enum { PARTS = 300, BYTES = 4097 };
-	static char tuple[2 * PARTS + 2], big[6 + BYTES];
+	static char tuple[2 * PARTS + 2], nested[PARTS * sizeof(tuple) + 2], big[6 + BYTES];
 	char *text = NULL;
 	int i;
 
@@ -416,6 +416,15 @@ static void check_large(void)
 	ok(!erldist_parse(&t, tuple, NULL) && !erldist_check(t.term, t.len) &&
 	   erldist_print(&text, t.term, t.len, 0) > 0 && !strcmp(text, tuple),
 	   "a tuple of %d", PARTS);
+	free(text);
+	for (i = 0; i < PARTS; i++)
+		memcpy(nested + i * (sizeof(tuple)), i ? "," : "{", 1);
+	for (i = 0; i < PARTS; i++)
+		memcpy(nested + i * sizeof(tuple) + 1, tuple, sizeof(tuple) - 1);
+	memcpy(nested + PARTS * sizeof(tuple), "}", 2);
+	ok(!erldist_parse(&t, nested, NULL) && !erldist_check(t.term, t.len) &&
+	   erldist_print(&text, t.term, t.len, 0) > 0 && !strcmp(text, nested),
+	   "%d of them in one", PARTS);
 	free(text);
 	memset(big, 0xab, sizeof(big));
 	memcpy(big, "o\0\0\x10\1\1", 6);
