@@ -9,8 +9,8 @@ NATIVE_PORT=14371
 BEAM_PORT=14372
 # LINK, REG_SEND, MONITOR_P, DEMONITOR_P, PAYLOAD_EXIT2, UNLINK_ID
 BEAM_OPERATIONS=(op-1 op-6 op-19 op-20 op-26 op-35)
-# SEND_SENDER, PAYLOAD_EXIT, PAYLOAD_MONITOR_P_EXIT, ALIAS_SEND, UNLINK_ID_ACK
-NATIVE_OPERATIONS=(op-22 op-24 op-28 op-33 op-36)
+# SEND_SENDER, PAYLOAD_EXIT, PAYLOAD_MONITOR_P_EXIT, UNLINK_ID_ACK
+NATIVE_OPERATIONS=(op-22 op-24 op-28 op-36)
 
 # The capture as lines of number, ports, malformed, summary, and in words. Segments
 # that two processors deliver may change places.
@@ -83,10 +83,16 @@ seen()
 	return "$missing"
 }
 
-# The dissector is older than operations 33 to 36
+# The dissector is older than operations 33 to 37
 all_understood()
 {
-	! grep -E 'unknown header|operation' "$TMP/lines" | grep -v 'operation (3[3-6])'
+	! grep -E 'unknown header|operation' "$TMP/lines" | grep -v 'operation (3[3-7])'
+}
+
+# ALIAS_SEND, or ALTACT_SIG_SEND to a node of OTP 28 or later, which offers it
+alias_operation()
+{
+	[ "$OTP" = 29 ] && echo op-37 || echo op-33
 }
 
 capture()
@@ -110,9 +116,11 @@ capture()
 	check "the Erlang node connects: its frames" seen Dst "$NATIVE_PORT" \
 		SEND_NAME SEND_CHALLENGE_REPLY "${BEAM_OPERATIONS[@]}"
 	check "those of the native node" seen Src "$NATIVE_PORT" \
-		SEND_STATUS SEND_CHALLENGE SEND_CHALLENGE_ACK "${NATIVE_OPERATIONS[@]}"
+		SEND_STATUS SEND_CHALLENGE SEND_CHALLENGE_ACK "${NATIVE_OPERATIONS[@]}" \
+		"$(alias_operation)"
 	check "the native node connects: its frames" seen Dst "$BEAM_PORT" \
-		SEND_NAME SEND_CHALLENGE_REPLY "${NATIVE_OPERATIONS[@]}"
+		SEND_NAME SEND_CHALLENGE_REPLY "${NATIVE_OPERATIONS[@]}" \
+		"$(alias_operation)"
 	check "those of the Erlang node" seen Src "$BEAM_PORT" \
 		SEND_STATUS SEND_CHALLENGE SEND_CHALLENGE_ACK "${BEAM_OPERATIONS[@]}"
 	stop_children
