@@ -33,6 +33,7 @@ struct hunt {
 	size_t used;
 	struct entry entry[CORPUS_MAX];
 	uint64_t programs, calls, late;
+	uint64_t remote;	/* places that works and softirqs told */
 	uint64_t run_ms, end_ms;	/* of all programs: until their end, and it */
 	uint32_t stop;
 	char finding[1024];
@@ -279,6 +280,8 @@ static void run_one(struct executor *x)
 	x->seq++;
 	__atomic_add_fetch(&h->programs, 1, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&h->calls, x->s->executed, __ATOMIC_RELAXED);
+	if (x->s->kcov_remote >= 0)
+		__atomic_add_fetch(&h->remote, x->s->remote[0], __ATOMIC_RELAXED);
 	if (kcov_collect(x->s, &h->all) && !x->as_it_is)
 		corpus_add(h, &x->s->prog);
 	if (v == TIMED_OUT)
@@ -351,13 +354,14 @@ static void report(struct hunt *h, uint64_t since)
 {
 	uint64_t ms = now_ms() - since;
 
-	printf("%4llu s: %llu programs (%llu/s), %llu calls, %u PCs, signal %u, corpus %u, late %llu, ms %llu+%llu\n",
+	printf("%4llu s: %llu programs (%llu/s), %llu calls, %u PCs, signal %u, corpus %u, late %llu, ms %llu+%llu, remote %llu\n",
 	       (unsigned long long)ms / 1000, (unsigned long long)h->programs,
 	       (unsigned long long)(h->programs * 1000 / (ms + 1)),
 	       (unsigned long long)h->calls, h->all.n_pcs, h->all.n_signal, h->corpus,
 	       (unsigned long long)h->late,
 	       (unsigned long long)(h->run_ms / (h->programs + 1)),
-	       (unsigned long long)(h->end_ms / (h->programs + 1)));
+	       (unsigned long long)(h->end_ms / (h->programs + 1)),
+	       (unsigned long long)h->remote);
 	fflush(stdout);
 }
 
@@ -426,7 +430,7 @@ static int repeat(const char *path, unsigned int times)
 	for (unsigned int i = 0; i < times; i++) {
 		enum verdict v = run_prog(s);
 
-		if (verbose)
+		if (verbose && (v != RAN || i == times - 1))
 			for (unsigned int k = 0; k < p->n_calls; k++)
 				printf("x%u = %s: %ld\n", k, desc_of(p->call[k].desc)->name,
 				       s->ret[k]);

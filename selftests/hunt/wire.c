@@ -9,7 +9,7 @@
 
 #include "hunt.h"
 
-#define STEP_MS		80	/* longest wait for a step of a handshake */
+#define STEP_MS		300	/* longest wait for a step of a handshake */
 #define HEADER_FLAGS	(FLAG_FRAGMENTS | 0x2000)
 
 /* syncs of struct wire is not used here: not 0, what was sent was no valid term */
