@@ -529,8 +529,19 @@ held()
 	erldist rpc "$node" erlang disconnect_node "['$(cat "$TMP/own1")']" > /dev/null
 	check "without the connection it ends" wait_for 10 no_nodes
 	exec {first}>&-
+	check "the node that gives the name may be named without its host" \
+		named_by_bare "${node%@*}"
 	ip netns delete same
 	rm -rf /etc/netns/same
+}
+
+# Only a BEAM node gives such a name
+named_by_bare()
+{
+	hold_own "$1" own1 env
+	cat "$TMP/own1"
+	exec {OWN}>&-
+	wait_for 10 no_nodes && grep -q '^[0-9A-Z]*@' "$TMP/own1"
 }
 
 creation_of()

@@ -70,7 +70,7 @@ static const struct command {
 	  "           [--setuptime S] [--mode OCTAL] [--default] [--serve-info] [--background]\n"
 	  "           [--hand-out PATH [--hand-out-mode OCTAL]]",
 	  "make a node and hold it until SIGINT or SIGTERM" },
-	{ "node", "own", node_own, own_opts, 0, 1, MILLISECONDS,
+	{ "node", "own", node_own, own_opts, 0, 1, MILLISECONDS | OF_NODE,
 	  "node own [--timeout MS] [NODE]",
 	  "make a private node, for the program that starts this" },
 	{ "node", "of", node_of, no_opts, 1, 1, 0, "node of PID",

@@ -16,7 +16,7 @@
 
 /* The peer that gave the name, and whether it is still connected */
 struct giver {
-	const char *node;
+	char node[ERLDIST_ATOM_SIZE];	/* empty: no peer gave it */
 	bool gone;
 };
 
@@ -24,7 +24,7 @@ static void on_event(void *user, const struct erldist_keeper_event *e)
 {
 	struct giver *g = user;
 
-	if (e->type == ERLDIST_KEEPER_DOWN && e->peer && g->node && !strcmp(e->peer, g->node))
+	if (e->type == ERLDIST_KEEPER_DOWN && e->peer && !strcmp(e->peer, g->node))
 		g->gone = true;
 }
 
@@ -33,7 +33,7 @@ static int own_host(char *host, size_t size, const char *peer)
 {
 	if (gethostname(host, size - 1))
 		return -errno;
-	if (peer && !strpbrk(peer, ".:"))
+	if (*peer && !strpbrk(peer, ".:"))
 		host[strcspn(host, ".")] = 0;
 	return 0;
 }
@@ -72,7 +72,11 @@ static int make(struct cli *c, struct erldist_keeper **k, struct giver *g)
 	char host[ERLDIST_NAME_MAX + 1] = "";
 	int err;
 
-	g->node = c->argc ? c->argv[0] : NULL;
+	if (c->argc) {
+		err = erldist_node_name(g->node, sizeof(g->node), c->argv[0], NULL);
+		if (err)
+			return err;
+	}
 	err = own_host(host, sizeof(host), g->node);
 	if (err)
 		return err;
@@ -80,14 +84,14 @@ static int make(struct cli *c, struct erldist_keeper **k, struct giver *g)
 	if (strchr(host, '.'))
 		o->options |= ERLDIST_KEEPER_LONG_NAMES;
 	o->mode = 0600 | ERLDIST_MODE_OWN;
-	o->named_by = g->node;
+	o->named_by = *g->node ? g->node : NULL;
 	o->named_within = (uint32_t)c->timeout_ms;
 	o->event = on_event;
 	o->user = g;
 	err = make_named(k, o, host);
 	if (!err && !strncmp(erldist_keeper_node(*k), ERLDIST_OWN_PREFIX,
 			     strlen(ERLDIST_OWN_PREFIX)))
-		g->node = NULL;
+		*g->node = 0;
 	return err;
 }
 

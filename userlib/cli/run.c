@@ -246,6 +246,15 @@ static int go_to_background(struct held *h)
 	return 0;
 }
 
+/* The text says which node it is about, if the text does not begin with its name. */
+static void not_opened(const char *name, const char *text)
+{
+	if (!strncmp(text, name, strlen(name)))
+		complain("%s", text);
+	else
+		complain("%s: %s", name, text);
+}
+
 int node_run(struct cli *c)
 {
 	struct held h = { .waiter = -1 };
@@ -260,7 +269,7 @@ int node_run(struct cli *c)
 	stop_take_hangup();
 	err = erldist_keeper_open(&h.k, &c->setup.keeper);
 	if (err)
-		complain("%s: %s", c->argv[0], erldist_strerror(h.k, err));
+		not_opened(c->argv[0], erldist_strerror(h.k, err));
 	else
 		status = run(c, &h);
 	serve_info_close(h.info);

@@ -38,6 +38,10 @@ told 1 "erldist: ping: there is no place for c@host" ping b@host c@host
 told 1 "erldist: node run: hand-out-mode goes with hand-out" node run svc --hand-out-mode 600
 told 1 "erldist: node is followed by one of: show, run, own, of" node
 told 1 "erldist: no such command: peer shw" peer shw
+long=$(printf '%0300d' 0)
+told 1 "erldist: bad name is no node name: letters, digits, _ and -, then @ and the host, at most 255 characters" node run 'bad name'
+told 1 "erldist: bad name is no node name: NAME or NAME@HOST" node own 'bad name'
+told 1 "erldist: $long is no node name: NAME or NAME@HOST" node own "$long"
 told 0 "erldist 0.1" --version
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." help
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." help ping
