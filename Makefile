@@ -21,6 +21,8 @@ help:
 	@echo '  hunt       - random programs in a guest (MINUTES=10, KERNEL=debug, SEED=of the day)'
 	@echo '  hunt-proof - put known defects back and look whether the hunt finds them'
 	@echo '               (MINUTES=60, DEFECT= one of selftests/hunt/defects)'
+	@echo '  failnth    - C selftests on the debug kernel while memory fails, call by call'
+	@echo '               and in works (TEST=name, MINUTES=20, SEED=n)'
 	@echo '  bench      - measure it beside TIPC, TCP, ei and BEAM nodes, in guests'
 	@echo '               (QUICK=1: in 4 minutes; selftests/bench/run --help: parts of it)'
 	@echo ''
@@ -64,6 +66,10 @@ fuzz: deps
 coverage: deps
 	@selftests/hunt/fuzz/coverage
 
+failnth: deps
+	@selftests/hunt/failnth $(addprefix --test ,$(TEST)) $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(SEED),--seed $(SEED))
+
 bench: deps
 	@selftests/bench/run $(if $(QUICK),--quick)
 
@@ -106,5 +112,5 @@ clean:
 	$(MAKE) -C selftests/hunt clean
 	@$(VM)/clean
 
-.PHONY: all help deps module userlib check check-all fuzz coverage bench hunt hunt-proof demo lint ynl \
-	ynl-check install clean
+.PHONY: all help deps module userlib check check-all fuzz coverage failnth bench hunt hunt-proof demo lint \
+	ynl ynl-check install clean
