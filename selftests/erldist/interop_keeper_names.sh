@@ -207,8 +207,29 @@ programs()
 	waits_for_node waits "one that asked to wait for a path" \
 		env "ERLDIST_NODE=unix:$TMP/svc.sock" "$puppet" --wait waits
 	waits_for_node echo "the example echo" "$path"
-	check "which has said for what" says "echo: waiting for a node" cat "$TMP/waiter"
+	check "which has said for what" \
+		says "echo: waiting for a node: there is no node in this" cat "$TMP/waiter"
+	not_let_in "$path"
 	private_node "$puppet"
+}
+
+# echo: it says that it waits only where there is no node that its user may use
+not_let_in()
+{
+	start_node svc && start_program echo "$1" || return
+	check "echo with a node does not say that it waits" says 0 grep -c waiting "$TMP/echo.log"
+	end_child "$PROGRAM_PID"
+	chmod 711 "$TMP"
+	setpriv --reuid "$OTHER_UID" --regid "$OTHER_UID" --clear-groups "$1" \
+		> "$TMP/waiter" 2>&1 < /dev/null &
+	children+=("$!")
+	check "a mode that excludes the user is named" \
+		logged "waiting for a node: the mode of svc@$HOST does not let" "$TMP/waiter"
+	check "with what to do" says "or start the node with --mode 0666" cat "$TMP/waiter"
+	end_child "$NODE_PID"
+	start_node svc --mode 0666 || return
+	check "echo is there with a node that lets it in" wait_for 10 registered echo
+	stop_children
 }
 
 # puppet: a node for the program alone, while it runs, where it asks for that

@@ -9,20 +9,20 @@ int main(void)
 	struct erldist_slice x;
 	struct erldist *p;
 	erlang_pid self, from;
-	ssize_t err = fprintf(stderr, "echo: waiting for a node\n");
+	ssize_t err = erldist_open(&p, "echo", NULL, 0);
 
-	err = erldist_open(&p, "echo", NULL, ERLDIST_OPEN_WAIT);
+	if (err == -EADDRNOTAVAIL || err == -ENOENT || err == -ECONNREFUSED) {
+		fprintf(stderr, "echo: waiting for a node: %s\n", erldist_strerror(p, (int)err));
+		erldist_close(p);
+		err = erldist_open(&p, "echo", NULL, ERLDIST_OPEN_WAIT);
+	}
 	if (!err && !erldist_self(p, &self))
 		fprintf(stderr, "echo: I am {echo, '%s'}\n", self.node);
-	while (!err && (err = erldist_recv(p, &m, -1)) >= 0) {
-		err = 0;
-		if (m.type == ERLDIST_CALL)
-			err = erldist_reply(p, &m, m.term, m.len);
-		else if (!erldist_match(m.term, m.len, "{~p,~t}", &from, &x))
-			err = erldist_send_pid(p, &from, x.term, x.len);
-		if (err == -EHOSTUNREACH)	/* who asked is gone */
-			err = 0;
-	}
+	/* -EHOSTUNREACH: the sender is gone */
+	while ((!err || err == -EHOSTUNREACH) && (err = erldist_recv(p, &m, -1)) >= 0)
+		err = m.type == ERLDIST_CALL ? erldist_reply(p, &m, m.term, m.len) :
+		      erldist_match(m.term, m.len, "{~p,~t}", &from, &x) ? 0 :
+		      erldist_send_pid(p, &from, x.term, x.len);
 	fprintf(stderr, "echo: %s\n", erldist_strerror(p, (int)err));
 	erldist_msg_free(&m);
 	erldist_close(p);

@@ -162,16 +162,26 @@ void ed_own_named_by(struct ed_own *own, const char *dest, int timeout_ms)
 	erldist_term_free(&t);
 }
 
+/* A node that is no program's own, and that did not let us in */
+struct others_node {
+	char name[ED_NODE_SIZE];
+	uint32_t uid;
+	bool by_admin;
+};
+
 static int first_node(void *user, const struct erldist_node_info *info)
 {
+	struct others_node *node = user;
+
 	if (ed_own_info(info))
 		return 0;
-	snprintf(user, ED_NODE_SIZE, "%s", info->name);
+	snprintf(node->name, sizeof(node->name), "%s", info->name);
+	node->uid = info->uid;
+	node->by_admin = info->by_admin;
 	return 1;
 }
 
-/* A node that is no program's own, and that we were not let in */
-static bool others_node(char node[ED_NODE_SIZE])
+static bool find_others(struct others_node *node)
 {
 	struct erldist_observer *o = NULL;
 	bool found = !erldist_observer_open(&o, 0) && erldist_nodes(o, first_node, node) > 0;
@@ -184,14 +194,20 @@ static bool others_node(char node[ED_NODE_SIZE])
 int ed_no_node(struct ed_error *e, const char *private_failed)
 {
 	const char *also = *private_failed ? "; a node of its own could not be made: " : "";
-	char node[ED_NODE_SIZE];
+	struct others_node node;
 
-	if (others_node(node))
-		return ed_fail(e, -EADDRNOTAVAIL, "the mode of %s does not let this user have "
-			       "processes; 'erldist status' shows mode and owner%s%s", node, also,
+	if (!find_others(&node))
+		return ed_fail(e, -EADDRNOTAVAIL, "there is no node in this network namespace; "
+			       "start one with 'erldist node run NAME' or erldistd%s%s", also,
 			       private_failed);
-	return ed_fail(e, -EADDRNOTAVAIL, "there is no node in this network namespace; start one "
-		       "with 'erldist node run NAME' or erldistd%s%s", also, private_failed);
+	/* As in the kernel's choice: such a node is used only by its name. */
+	if (!node.by_admin && node.uid != geteuid())
+		return ed_fail(e, -EADDRNOTAVAIL, "%s is a node of another user, uid %u: to use "
+			       "it all the same, name it with --node or ERLDIST_NODE%s%s", node.name,
+			       node.uid, also, private_failed);
+	return ed_fail(e, -EADDRNOTAVAIL, "the mode of %s does not let this user have processes: "
+		       "run this as its owner, uid %u, or start the node with --mode 0666 (for "
+		       "all users)%s%s", node.name, node.uid, also, private_failed);
 }
 
 /* Makes one; node receives its name. On error nothing is left of it */
