@@ -73,6 +73,11 @@ unsigned int scaled(unsigned int n)
 	return v < 1 ? 1 : v;
 }
 
+unsigned int whole(unsigned int n)
+{
+	return getenv("ERLDIST_FULL") ? n : scaled(n / 10);
+}
+
 #define AWAY_MS		100	/* how long a processor is watched */
 #define AWAY_TRIES	5
 

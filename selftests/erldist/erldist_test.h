@@ -75,6 +75,8 @@ bool module_loaded(void);
 
 /* n * $ERLDIST_SCALE, at least 1: for counts that nothing prescribes */
 unsigned int scaled(unsigned int n);
+/* n where nothing is to be shortened ($ERLDIST_FULL), else a tenth, scaled */
+unsigned int whole(unsigned int n);
 /*
  * Percent of the time for which the busiest of that many processors was not there: a
  * host had something else to run. The least of some tries; 100 where there are fewer.
@@ -89,6 +91,20 @@ int processors_away(int number);
 		if (away > 10)						\
 			SKIP(return, "needs %d idle processors: away for %d%% of the time", \
 			     number, away);				\
+	} while (0)
+
+/*
+ * What must hold and is known not to. The test is an expected failure with this reason,
+ * or an unexpected success; an EXPECT that fails beside it is a failure as ever.
+ */
+#define EXPECT_FAILS_TODAY(holds, ...)						\
+	do {									\
+		int code = (holds) ? KSFT_XPASS : KSFT_XFAIL;			\
+										\
+		snprintf(_metadata->results->reason,				\
+			 sizeof(_metadata->results->reason), __VA_ARGS__);	\
+		if (_metadata->exit_code != KSFT_FAIL)				\
+			_metadata->exit_code = code;				\
 	} while (0)
 
 uint64_t now_ms(void);
@@ -254,5 +270,7 @@ int node_info(const char *name, struct node_info *i);
 /* Nothing is held for mailboxes any more, or soon: what is dropped or read is counted later */
 bool pool_is_empty(const char *node);
 int peer_get(const char *node, const char *name, struct peer_info *i);
+/* Bytes of the machine that are neither free nor kept free by a processor */
+long memory_used(void);
 
 #endif /* ERLDIST_TEST_H */

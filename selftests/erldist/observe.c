@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What netlink tells about nodes and peers, as structures. */
+/* What netlink tells about nodes and peers, as structures; and memory in use. */
 #include "erldist_test.h"
 
 void peer_info(struct peer_info *i, const struct genl_msg *m)
@@ -92,4 +92,28 @@ int peer_get(const char *node, const char *name, struct peer_info *i)
 	if (!err)
 		peer_info(i, &m);
 	return err;
+}
+
+/* Of all lines of a file that begin so, blanks apart */
+static long sum_of(const char *path, const char *begin)
+{
+	FILE *f = fopen(path, "r");
+	char line[256], *p;
+	long sum = 0;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		p = line + strspn(line, " ");
+		if (!strncmp(p, begin, strlen(begin)))
+			sum += strtol(p + strlen(begin), NULL, 10);
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+long memory_used(void)
+{
+	long kb = sum_of("/proc/meminfo", "MemTotal:") - sum_of("/proc/meminfo", "MemFree:");
+
+	return (kb << 10) - sum_of("/proc/zoneinfo", "count:") * sysconf(_SC_PAGESIZE);
 }

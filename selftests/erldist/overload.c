@@ -325,31 +325,6 @@ TEST_F_TIMEOUT(overload, large_ones_and_a_slow_reader, 60)
 	EXPECT_TRUE(pool_is_empty("k@h"));
 }
 
-/* Of all lines of a file that begin so, blanks apart */
-static long sum_of(const char *path, const char *begin)
-{
-	FILE *f = fopen(path, "r");
-	char line[256], *p;
-	long sum = 0;
-
-	while (f && fgets(line, sizeof(line), f)) {
-		p = line + strspn(line, " ");
-		if (!strncmp(p, begin, strlen(begin)))
-			sum += strtol(p + strlen(begin), NULL, 10);
-	}
-	if (f)
-		fclose(f);
-	return sum;
-}
-
-/* Bytes that are neither free nor kept free by a processor */
-static long memory_used(void)
-{
-	long kb = sum_of("/proc/meminfo", "MemTotal:") - sum_of("/proc/meminfo", "MemFree:");
-
-	return (kb << 10) - sum_of("/proc/zoneinfo", "count:") * sysconf(_SC_PAGESIZE);
-}
-
 #define PAGES	1000
 #define PAGE	4096
 

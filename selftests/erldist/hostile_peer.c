@@ -1,0 +1,901 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Hostile peers, beside a process and a peer that must not notice. What must follow, and what
+ * it may cost, is in Documentation/hostile.md; so are the cases that other tests show.
+ */
+#include "kselftest_harness.h"
+#include "wire_peer.h"
+
+#define OTHERS_MS	2000	/* in which others are served during an attack */
+#define MB		(1 << 20)
+
+/* A node, and a process and a peer that an attack must not disturb */
+struct scene {
+	int node;
+	int svc;
+	struct epid pid;	/* of svc */
+	struct wire good;
+	uint64_t connection;	/* of good */
+};
+
+static void scene_begin(struct scene *s)
+{
+	struct peer_info i;
+
+	s->node = node("k@h");
+	s->svc = proc("svc", NULL);
+	proc_self(s->svc, &s->pid);
+	if (wire_up_as(&s->good, s->node, "good@h") || peer_get("k@h", "good@h", &i))
+		die("the good peer");
+	s->connection = i.connection;
+}
+
+/* A message of the other peer arrives in time, and its connection is the same as before. */
+static bool undisturbed(struct scene *s)
+{
+	uint64_t begin = now_ms(), took;
+	struct peer_info i;
+	static int n;
+	DEFINE_BUF(b);
+
+	if (wire_reg_send(&s->good, "svc", term(&b, "{ai}", "still", ++n)) ||
+	    !proc_expect(s->svc, &b) || peer_get("k@h", "good@h", &i))
+		return false;
+	took = now_ms() - begin;
+	if (took > OTHERS_MS)
+		fprintf(stderr, "# others waited %llu ms\n", (unsigned long long)took);
+	return took <= OTHERS_MS && i.state == ERLDIST_PEER_STATE_UP &&
+	       i.connection == s->connection;
+}
+
+static struct buf *binary(struct buf *b, size_t size)
+{
+	b->len = 0;
+	buf_u8(b, 109);
+	buf_be32(b, size);
+	memset(buf_grow(b, size), 'x', size);
+	return b;
+}
+
+static int set_times(int node, uint32_t ticktime, uint32_t setup)
+{
+	struct erldist_ticktime t = { .ticktime = ticktime, .intensity = 4, .setup = setup };
+
+	return setsockopt(node, SOL_ERLDIST, ERLDIST_TICKTIME, &t, sizeof(t)) ? -errno : 0;
+}
+
+static int set_pool(int node, size_t pool, size_t message, uint32_t stall)
+{
+	struct erldist_limits l;
+	int err = node_limits(node, &l);
+
+	l.mailbox_pool = pool;
+	l.max_message = message;
+	l.stall = stall;
+	return err ? err : node_set_limits(node, &l);
+}
+
+/* Bytes in the pool, once they are so many, or after a wait */
+static uint64_t pool_of(const char *node, uint64_t at_least)
+{
+	uint64_t end = now_ms() + 3000;
+	struct node_info i;
+
+	do {
+		if (node_info(node, &i))
+			return ~0ULL;
+		sleep_ms(10);
+	} while (i.pool_used < at_least && now_ms() < end);
+	return i.pool_used;
+}
+
+/* Wait until the stream of w ends and the peer is down: the reason, or -1 */
+static int down_reason(int node, struct wire *w)
+{
+	struct peer_info i;
+
+	if (!wire_ends(w, WAIT_MS))
+		return -1;
+	close(w->fd);
+	w->fd = -1;
+	do {
+		if (node_wait(node, ERLDIST_PENDING_DOWN, &i))
+			return -1;
+	} while (strcmp(i.name, w->name));
+	return i.reason;
+}
+
+/* The keeper reads all events. */
+static void drain(int node)
+{
+	struct peer_info i;
+
+	while (!node_event(node, &i, 0))
+		;
+}
+
+/* Close the stream of w, and wait until the peer is down */
+static int drop(int node, struct wire *w)
+{
+	struct peer_info i;
+
+	wire_close(w);
+	do {
+		if (node_wait(node, ERLDIST_PENDING_DOWN, &i))
+			return -1;
+	} while (strcmp(i.name, w->name));
+	return 0;
+}
+
+/* Peers without the cookie */
+
+FIXTURE(stranger) {
+	struct scene s;
+	struct node_info before;
+};
+
+FIXTURE_SETUP(stranger)
+{
+	SETUP_ERLDIST();
+	scene_begin(&self->s);
+	ASSERT_EQ(0, node_info("k@h", &self->before));
+}
+
+FIXTURE_TEARDOWN(stranger)
+{
+}
+
+static bool all_failed(uint64_t count)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+	struct node_info i;
+
+	do {
+		if (node_info("k@h", &i))
+			return false;
+		sleep_ms(5);
+	} while ((i.handshakes || i.handshakes_failed < count) && now_ms() < end);
+	return !i.handshakes && i.handshakes_failed == count;
+}
+
+/* w dials k@h and tells its name; b is the status that it gets */
+static int dial(int node, struct wire *w, struct buf *b)
+{
+	int sv[2], err;
+
+	stream_pair(CARRIER_TCP4, sv);
+	w->fd = sv[1];
+	err = node_accept(node, sv[0], 1);
+	close(sv[0]);
+	b->len = 0;
+	hs_name(w, b);
+	if (!err)
+		err = hs_send(w, b);
+	return err ? err : hs_recv(w, b, WAIT_MS);
+}
+
+/* A handshake under a name of its own that ends after the status */
+static int introduce(int node, int n)
+{
+	struct wire w;
+	char name[256];
+	DEFINE_BUF(b);
+	int err;
+
+	memset(name, 'n', sizeof(name));
+	snprintf(name + 200, 50, "%d@h", n);
+	wire_init(&w, -1, name);
+	err = dial(node, &w, &b);
+	if (!err && !hs_is_status(&b, "ok"))
+		err = -EPROTO;
+	close(w.fd);
+	return err;
+}
+
+/* Each under another name: the node forgets them. */
+TEST_F_TIMEOUT(stranger, names, 120)
+{
+	int count = whole(1000);
+	uint64_t end;
+	struct node_info i;
+
+	for (int n = 0; n < count; n++) {
+		ASSERT_EQ(0, introduce(self->s.node, n));
+		drain(self->s.node);
+	}
+	EXPECT_TRUE(all_failed(self->before.handshakes_failed + count));
+	drain(self->s.node);
+	end = now_ms() + WAIT_MS;
+	do {
+		ASSERT_EQ(0, node_info("k@h", &i));
+	} while (i.peers > self->before.peers && now_ms() < end);
+	EXPECT_EQ(self->before.peers, i.peers);
+	EXPECT_TRUE(undisturbed(&self->s));
+}
+
+#define PLACES	16
+
+/* Strangers' names for all places of peers; the keeper reads each event. */
+TEST_F(stranger, names_beside_others)
+{
+	struct erldist_limits l;
+	struct wire w;
+	int err;
+
+	ASSERT_EQ(0, node_limits(self->s.node, &l));
+	l.peers = PLACES;
+	ASSERT_EQ(0, node_set_limits(self->s.node, &l));
+	for (int n = 0; n < 2 * PLACES && !introduce(self->s.node, n); n++)
+		drain(self->s.node);
+	err = wire_up_as(&w, self->s.node, "w@h");
+	EXPECT_FAILS_TODAY(!err, "names of strangers take all places of peers for a retry time");
+	EXPECT_TRUE(undisturbed(&self->s));
+	/* The places are free again later. */
+	for (uint64_t end = now_ms() + WAIT_MS; err && now_ms() < end; sleep_ms(50)) {
+		drain(self->s.node);
+		err = wire_up_as(&w, self->s.node, "w@h");
+	}
+	EXPECT_EQ(0, err);
+}
+
+/* A proof of the cookie holds for one challenge only. */
+TEST_F(stranger, replay)
+{
+	struct node_info i;
+	struct wire w;
+	DEFINE_BUF(reply);
+	DEFINE_BUF(b);
+
+	wire_init(&w, -1, "w@h");
+	ASSERT_EQ(0, dial(self->s.node, &w, &b));
+	ASSERT_EQ(0, hs_recv(&w, &b, WAIT_MS));
+	ASSERT_TRUE(hs_take_challenge(&w, &b));
+	hs_reply(&w, &reply);
+	ASSERT_EQ(0, hs_send(&w, &reply));
+	ASSERT_EQ(0, hs_recv(&w, &b, WAIT_MS));
+	EXPECT_TRUE(hs_take_ack(&w, &b));
+	ASSERT_EQ(0, node_wait(self->s.node, ERLDIST_PENDING_UP, NULL));
+	ASSERT_EQ(0, drop(self->s.node, &w));
+	for (int n = 1; n <= 10; n++) {
+		ASSERT_EQ(0, dial(self->s.node, &w, &b));
+		ASSERT_EQ(0, hs_recv(&w, &b, WAIT_MS));
+		ASSERT_EQ(0, hs_send(&w, &reply));
+		EXPECT_EQ(-EPIPE, hs_recv(&w, &b, WAIT_MS));
+		close(w.fd);
+		EXPECT_TRUE(all_failed(self->before.handshakes_failed + n));
+		ASSERT_EQ(0, node_info("k@h", &i));
+		EXPECT_EQ(ERLDIST_REASON_BAD_DIGEST, i.last_reason);
+	}
+	EXPECT_TRUE(undisturbed(&self->s));
+}
+
+/* Peers with the cookie */
+
+FIXTURE(peer) {
+	struct scene s;
+	struct wire w;
+	struct epid from;	/* a process of w */
+};
+
+FIXTURE_SETUP(peer)
+{
+	SETUP_ERLDIST();
+	scene_begin(&self->s);
+	ASSERT_EQ(0, wire_up(&self->w, self->s.node));
+	self->from = wire_pid(&self->w, 9);
+}
+
+FIXTURE_TEARDOWN(peer)
+{
+}
+
+/* Frames */
+
+static const char part[3][4] = { "\x6d\0", "\0\0\4", "abcd" };
+static const int part_len[3] = { 2, 3, 4 };
+
+/* The part of that number, 0 to 2, of sequence seq */
+static void put_part(struct buf *b, uint64_t seq, const struct buf *ctl, int n)
+{
+	wire_fragment(b, n ? 70 : 69, seq, 3 - n, n ? NULL : ctl, part[n], part_len[n]);
+}
+
+TEST_F_TIMEOUT(peer, fragments_in_every_order, 120)
+{
+	DEFINE_BUF(ctl);
+
+	fmt(&ctl, "{ipaa}", OP_REG_SEND, &self->from, "", "svc");
+	for (int n = 0; n < 27; n++) {
+		int order[3] = { n / 9, n / 3 % 3, n % 3 }, reason;
+		bool right = order[0] == 0 && order[1] == 1 && order[2] == 2;
+		DEFINE_BUF(b);
+
+		for (int i = 0; i < 3; i++)
+			put_part(&b, 7, &ctl, order[i]);
+		ASSERT_EQ(0, wire_write(&self->w, b.p, b.len));
+		if (right) {
+			b.len = 0;
+			EXPECT_TRUE(proc_expect(self->s.svc, fmt(&b, "b", "abcd")));
+		} else {
+			reason = down_reason(self->s.node, &self->w);
+			EXPECT_EQ(ERLDIST_REASON_BAD_FRAGMENT, reason) {
+				TH_LOG("parts %d, %d, %d", order[0], order[1], order[2]);
+			}
+			EXPECT_TRUE(pool_is_empty("k@h"));
+			ASSERT_EQ(0, wire_up(&self->w, self->s.node));
+		}
+		ASSERT_TRUE(undisturbed(&self->s));
+	}
+}
+
+TEST_F_TIMEOUT(peer, fragments_in_every_mix, 60)
+{
+	int mixes = 0;
+	DEFINE_BUF(ctl);
+
+	fmt(&ctl, "{ipaa}", OP_REG_SEND, &self->from, "", "svc");
+	for (int mask = 0; mask < 64; mask++) {
+		int at[2] = { 0, 0 };
+		DEFINE_BUF(b);
+		DEFINE_BUF(msg);
+
+		if (__builtin_popcount(mask) != 3)
+			continue;
+		for (int i = 0; i < 6; i++) {
+			int which = mask >> i & 1;
+
+			put_part(&b, 1 + which, &ctl, at[which]++);
+		}
+		ASSERT_EQ(0, wire_write(&self->w, b.p, b.len));
+		fmt(&msg, "b", "abcd");
+		EXPECT_TRUE(proc_expect(self->s.svc, &msg));
+		EXPECT_TRUE(proc_expect(self->s.svc, &msg));
+		mixes++;
+	}
+	EXPECT_EQ(20, mixes);
+	EXPECT_TRUE(undisturbed(&self->s));
+	EXPECT_TRUE(pool_is_empty("k@h"));
+}
+
+/* Frames that stop in the length, the head, the tuple, the payload */
+TEST_F_TIMEOUT(peer, half_a_frame, 60)
+{
+	static const int cuts[] = { 1, 3, 5, 12, 60, 5000, 99990 };
+	struct wire w[ARRAY_SIZE(cuts)];
+	uint64_t begin = now_ms();
+	int left = ARRAY_SIZE(cuts);
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(b);
+	DEFINE_BUF(msg);
+
+	ASSERT_EQ(0, set_times(self->s.node, 5000, 0));
+	ASSERT_EQ(0, drop(self->s.node, &self->w));
+	fmt(&ctl, "{ipp}", OP_SEND_SENDER, &self->from, &self->s.pid);
+	for (size_t i = 0; i < ARRAY_SIZE(cuts); i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "cut%d@h", cuts[i]);
+		ASSERT_EQ(0, wire_up_as(&w[i], self->s.node, name));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(cuts); i++) {
+		b.len = 0;
+		wire_frame(&w[i], &b, &ctl, binary(&msg, 100000));
+		ASSERT_LT(cuts[i], b.len);
+		ASSERT_EQ(0, wire_write(&w[i], b.p, cuts[i]));
+	}
+	while (left && now_ms() - begin < WAIT_MS) {
+		struct peer_info i;
+
+		EXPECT_TRUE(undisturbed(&self->s));
+		if (node_event(self->s.node, &i, 200))
+			continue;
+		EXPECT_EQ(ERLDIST_REASON_NET_TICK_TIMEOUT, i.reason) {
+			TH_LOG("%s", i.name);
+		}
+		left--;
+	}
+	EXPECT_EQ(0, left);
+	EXPECT_TRUE(undisturbed(&self->s));
+	EXPECT_TRUE(pool_is_empty("k@h"));
+}
+
+/* A node answers at most one tick between two of its own. */
+TEST_F_TIMEOUT(peer, ticks, 60)
+{
+	int count = scaled(100000);
+	uint8_t zeros[4000] = { 0 };
+
+	for (int n = 0; n < count; n += sizeof(zeros) / 4)
+		ASSERT_EQ(0, wire_write(&self->w, zeros, sizeof(zeros)));
+	EXPECT_TRUE(undisturbed(&self->s));
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_GE(2, self->w.ticks);
+}
+
+/* Memory beyond the pool */
+
+#define POOL		(2 * MB)
+#define LONG		1000000
+
+/* So many first fragments, of so many bytes, of an exit/2 to nobody */
+static int incomplete_reasons(struct wire *w, const struct epid *from, int count,
+			      size_t size)
+{
+	struct epid to = { .id = 0xffffff };
+	int err = 0;
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(msg);
+	DEFINE_BUF(out);
+
+	snprintf(to.node, sizeof(to.node), "%s", w->peer_name);
+	to.creation = w->peer_creation;
+	fmt(&ctl, "{ipp}", OP_PAYLOAD_EXIT2, from, &to);
+	binary(&msg, size);
+	for (int s = 1; s <= count && !err; s++) {
+		out.len = 0;
+		wire_fragment(&out, 69, s, 2, &ctl, msg.p, size);
+		err = wire_write(w, out.p, out.len);
+	}
+	return err;
+}
+
+TEST_F_TIMEOUT(peer, incomplete_reasons, 60)
+{
+	uint64_t used;
+
+	ASSERT_EQ(0, set_pool(self->s.node, POOL, MB, 1000));
+	incomplete_reasons(&self->w, &self->from, 20, LONG);
+	used = pool_of("k@h", 20 * LONG);
+	EXPECT_FAILS_TODAY(used <= POOL + MB,
+			   "incomplete signals held %llu bytes with a pool of %d",
+			   (unsigned long long)used, POOL);
+	EXPECT_TRUE(undisturbed(&self->s));
+	close(self->w.fd);
+	EXPECT_TRUE(pool_is_empty("k@h"));
+}
+
+#define HALVES	16
+
+TEST_F_TIMEOUT(peer, half_frames_of_many, 60)
+{
+	struct wire w[HALVES];
+	uint64_t used;
+	DEFINE_BUF(msg);
+
+	ASSERT_EQ(0, set_pool(self->s.node, POOL, MB, 1000));
+	binary(&msg, LONG);
+	for (int i = 0; i < HALVES; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "w%d@h", i);
+		ASSERT_EQ(0, wire_up_as(&w[i], self->s.node, name));
+		snprintf(name, sizeof(name), "p%d", i);
+		proc(name, NULL);
+	}
+	/* the beginning of each frame, then all but a byte */
+	for (int half = 0; half < 2; half++) {
+		for (int i = 0; i < HALVES; i++) {
+			struct epid from = wire_pid(&w[i], 1);
+			size_t at = half ? 1000 : 0, to;
+			char name[16];
+			DEFINE_BUF(ctl);
+			DEFINE_BUF(out);
+
+			snprintf(name, sizeof(name), "p%d", i);
+			fmt(&ctl, "{ipaa}", OP_REG_SEND, &from, "", name);
+			wire_frame(&w[i], &out, &ctl, &msg);
+			to = half ? out.len - 1 : 1000;
+			ASSERT_EQ(0, wire_write(&w[i], out.p + at, to - at));
+		}
+		sleep_ms(300);
+	}
+	used = pool_of("k@h", HALVES / 2 * LONG);
+	EXPECT_FAILS_TODAY(used <= POOL + MB, "half frames held %llu bytes with a pool of %d",
+			   (unsigned long long)used, POOL);
+	EXPECT_TRUE(undisturbed(&self->s));
+}
+
+/* Signals */
+
+enum kind { TO_NAME, TO_ALIAS, TO_OLD_PID, UNLINK, UNLINK_ACK, DEMONITOR, LINK, MONITOR, SPAWN,
+	    SAME_LINK, SAME_MONITOR };
+
+struct flood {
+	const char *what;
+	enum kind kind;
+	int answer;		/* operation; 0: none */
+	bool nobody;		/* counted in no-receiver */
+	unsigned int relations;	/* that are left */
+};
+
+/* One request of this kind, its frame into b */
+static void put_request(struct wire *w, struct buf *b, enum kind kind, uint32_t n,
+			const struct epid *target)
+{
+	struct epid from = wire_pid(w, 9), nobody = *target;
+	struct eref ref = wire_ref(w, n + 1), alias;
+	bool payload = kind <= TO_OLD_PID || kind == SPAWN;
+	char name[32];
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(msg);
+
+	nobody.id = 0xffffff;
+	fmt(&msg, "[i]", 1);
+	switch (kind) {
+	case TO_NAME:
+		snprintf(name, sizeof(name), "nobody%u", n);
+		fmt(&ctl, "{ipaa}", OP_REG_SEND, &from, "", name);
+		break;
+	case TO_ALIAS:
+		alias = (struct eref){ .creation = target->creation, .n = 3,
+				       .word = { n, 0, target->id } };
+		snprintf(alias.node, sizeof(alias.node), "k@h");
+		fmt(&ctl, "{ipr}", OP_ALIAS_SEND, &from, &alias);
+		break;
+	case TO_OLD_PID:
+		nobody = *target;
+		nobody.creation--;
+		fmt(&ctl, "{ipp}", OP_SEND_SENDER, &from, &nobody);
+		break;
+	case UNLINK:
+	case UNLINK_ACK:
+		fmt(&ctl, "{iupp}", kind == UNLINK ? OP_UNLINK_ID : OP_UNLINK_ID_ACK,
+		    (uint64_t)n + 1, &from, kind == UNLINK ? &nobody : target);
+		break;
+	case DEMONITOR:
+		fmt(&ctl, "{ippr}", OP_DEMONITOR_P, &from, target, &ref);
+		break;
+	case LINK:
+		fmt(&ctl, "{ipp}", OP_LINK, &from, &nobody);
+		break;
+	case MONITOR:
+		fmt(&ctl, "{ippr}", OP_MONITOR_P, &from, &nobody, &ref);
+		break;
+	case SPAWN:
+		fmt(&ctl, "{irpp{aai}[]}", OP_SPAWN_REQUEST, &ref, &from, &from, "m", "f", 1);
+		break;
+	case SAME_LINK:
+		fmt(&ctl, "{ipp}", OP_LINK, &from, target);
+		break;
+	case SAME_MONITOR:
+		ref = wire_ref(w, 1);
+		fmt(&ctl, "{ippr}", OP_MONITOR_P, &from, target, &ref);
+		break;
+	}
+	wire_frame(w, b, &ctl, payload ? &msg : NULL);
+}
+
+/* So many frames of this operation and no other: 0 or a negative errno */
+static int read_answers(struct wire *w, int count, int op)
+{
+	uint8_t p[512];
+	int err = 0;
+
+	while (count && !err) {
+		uint32_t len;
+
+		err = wire_read(w, p, 4, WAIT_MS);
+		len = get32(p);
+		if (err || !len)
+			continue;
+		if (len > sizeof(p))
+			return -EMSGSIZE;
+		err = wire_read(w, p, len, WAIT_MS);
+		/* version, type, no atoms; a tuple, its arity, an integer */
+		if (!err && (len < 7 || p[3] != 104 || p[5] != 97 || p[6] != op))
+			err = -EPROTO;
+		count--;
+	}
+	return err;
+}
+
+#define BATCH	200
+
+static int flood(struct wire *w, const struct flood *f, int count, const struct epid *target)
+{
+	int err = 0;
+
+	for (int n = 0; n < count && !err; n += BATCH) {
+		DEFINE_BUF(b);
+
+		for (int i = n; i < n + BATCH; i++)
+			put_request(w, &b, f->kind, i, target);
+		err = wire_write(w, b.p, b.len);
+		if (!err && f->answer)
+			err = read_answers(w, BATCH, f->answer);
+	}
+	return err ? err : wire_sync(w);
+}
+
+TEST_F_TIMEOUT(peer, floods, 300)
+{
+	static const struct flood rows[] = {
+		{ "names", TO_NAME, .nobody = true },
+		{ "aliases", TO_ALIAS, .nobody = true },
+		{ "pids of an old creation", TO_OLD_PID, .nobody = true },
+		{ "unlinks", UNLINK, .answer = OP_UNLINK_ID_ACK },
+		{ "acknowledgements", UNLINK_ACK },
+		{ "demonitors", DEMONITOR },
+		{ "links", LINK, .answer = OP_PAYLOAD_EXIT },
+		{ "monitors", MONITOR, .answer = OP_PAYLOAD_MONITOR_P_EXIT },
+		{ "spawn requests", SPAWN, .answer = OP_SPAWN_REPLY },
+		{ "the same link", SAME_LINK, .relations = 1 },
+		{ "the same monitor", SAME_MONITOR, .relations = 1 },
+	};
+	int count = (whole(10000) + BATCH - 1) / BATCH * BATCH;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int t = proc("target", NULL);
+		struct node_info before, after;
+		uint64_t begin = now_ms();
+		struct peer_info peer;
+		struct epid target;
+
+		proc_trap_exit(t, true);
+		proc_self(t, &target);
+		ASSERT_EQ(0, node_info("k@h", &before));
+		ASSERT_EQ(0, flood(&self->w, &rows[i], count, &target)) {
+			TH_LOG("%s", rows[i].what);
+		}
+		TH_LOG("%d %s: %llu ms", count, rows[i].what,
+		       (unsigned long long)(now_ms() - begin));
+		ASSERT_TRUE(undisturbed(&self->s));
+		ASSERT_EQ(0, node_info("k@h", &after));
+		EXPECT_EQ(before.no_receiver + (rows[i].nobody ? count : 0), after.no_receiver) {
+			TH_LOG("%s", rows[i].what);
+		}
+		EXPECT_TRUE(pool_is_empty("k@h"));
+		ASSERT_EQ(0, peer_get("k@h", "w@h", &peer));
+		EXPECT_EQ(rows[i].relations, peer.relations) {
+			TH_LOG("%s", rows[i].what);
+		}
+		EXPECT_EQ(ERLDIST_PEER_STATE_UP, peer.state);
+		ASSERT_EQ(0, drop(self->s.node, &self->w));
+		close(t);
+		ASSERT_EQ(0, wire_up(&self->w, self->s.node));
+	}
+}
+
+#define RELATIONS	100
+
+static int set_relations(int node, uint32_t process, uint32_t all)
+{
+	struct erldist_limits l;
+	int err = node_limits(node, &l);
+
+	l.relations = process;
+	l.node_relations = all;
+	return err ? err : node_set_limits(node, &l);
+}
+
+/* A peer's links fill the number of a process, which then links by itself. */
+TEST_F(peer, links_beside_others)
+{
+	struct to link = { .op = ERLDIST_SIG_LINK };
+	int other = proc(NULL, NULL), err;
+	struct epid pid;
+	DEFINE_BUF(dest);
+
+	proc_self(other, &pid);
+	ASSERT_EQ(0, set_relations(self->s.node, RELATIONS, 10000));
+	for (int n = 0; n < RELATIONS; n++) {
+		struct epid from = wire_pid(&self->w, n + 1);
+		DEFINE_BUF(ctl);
+
+		ASSERT_EQ(0, wire_send(&self->w, fmt(&ctl, "{ipp}", OP_LINK, &from,
+						     &self->s.pid), NULL));
+	}
+	ASSERT_EQ(0, wire_sync(&self->w));
+	link.dest = fmt(&dest, "p", &pid);
+	err = proc_ask(self->s.svc, &link);
+	EXPECT_FAILS_TODAY(!err, "links of a peer took all relations of a process: %s",
+			   strerror(-err));
+	/* Another process has a number of its own. */
+	dest.len = 0;
+	fmt(&dest, "p", &self->from);
+	EXPECT_EQ(0, proc_ask(other, &link));
+}
+
+TEST_F_TIMEOUT(peer, spawn_requests_unread, 60)
+{
+	int server = proc("server", NULL), on = 1, count = 10 * RELATIONS;
+	struct peer_info i;
+
+	ASSERT_EQ(0, set_relations(self->s.node, RELATIONS, 10000));
+	ASSERT_EQ(0, setsockopt(server, SOL_ERLDIST, ERLDIST_SPAWN_SERVER, &on, sizeof(on)));
+	for (int n = 0; n < count; n++) {
+		DEFINE_BUF(b);
+
+		put_request(&self->w, &b, SPAWN, n, &self->s.pid);
+		ASSERT_EQ(0, wire_write(&self->w, b.p, b.len));
+	}
+	/* system_limit */
+	ASSERT_EQ(0, read_answers(&self->w, count - RELATIONS, OP_SPAWN_REPLY));
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(undisturbed(&self->s));
+	close(server);
+	/* notsup */
+	ASSERT_EQ(0, read_answers(&self->w, RELATIONS, OP_SPAWN_REPLY));
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(pool_is_empty("k@h"));
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	EXPECT_EQ(0, i.relations);
+}
+
+#define LARGE	(16 * MB)
+
+/* exit/2 to a process that traps exits and does not read */
+TEST_F_TIMEOUT(peer, reasons_unread, 120)
+{
+	int p = proc("sleeper", NULL);
+	struct node_info i;
+	struct epid to;
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(reason);
+	DEFINE_BUF(want);
+
+	proc_trap_exit(p, true);
+	proc_self(p, &to);
+	ASSERT_EQ(0, set_pool(self->s.node, 4 * LARGE, LARGE + MB, 500));
+	fmt(&ctl, "{ipp}", OP_PAYLOAD_EXIT2, &self->from, &to);
+	binary(&reason, LARGE);
+	for (int n = 0; n < 8 && !(poll_now(p) & POLLHUP); n++) {
+		ASSERT_EQ(0, wire_send(&self->w, &ctl, &reason));
+		ASSERT_EQ(0, node_info("k@h", &i));
+		EXPECT_GE(5 * LARGE + MB, i.pool_used);
+		EXPECT_TRUE(undisturbed(&self->s));
+	}
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_NE(0, poll_now(p) & POLLHUP);
+	ASSERT_EQ(0, proc_term(p, ERLDIST_EXIT_STATUS, &reason));
+	EXPECT_TRUE(buf_eq(&reason, fmt(&want, "a", "mailbox_overflow")));
+	ASSERT_EQ(0, node_info("k@h", &i));
+	EXPECT_EQ(1, i.overflows);
+	EXPECT_TRUE(pool_is_empty("k@h"));
+	EXPECT_TRUE(undisturbed(&self->s));
+}
+
+/* Names that are not its own */
+
+TEST_F_TIMEOUT(peer, senders_of_our_own, 60)
+{
+	static const int ops[] = { OP_LINK, OP_UNLINK_ID, OP_UNLINK_ID_ACK, OP_PAYLOAD_EXIT,
+				   OP_PAYLOAD_EXIT2, OP_MONITOR_P, OP_DEMONITOR_P,
+				   OP_SPAWN_REQUEST };
+	int victim = proc("victim", NULL);
+	struct epid ours;
+	DEFINE_BUF(kill);
+
+	proc_self(victim, &ours);
+	fmt(&kill, "a", "kill");
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		struct eref ref = wire_ref(&self->w, 1);
+		int op = ops[i];
+		bool payload = true;
+		DEFINE_BUF(ctl);
+
+		if (op == OP_SPAWN_REQUEST)
+			fmt(&ctl, "{irpp{aai}[]}", op, &ref, &ours, &ours, "m", "f", 1);
+		else if (op == OP_PAYLOAD_EXIT || op == OP_PAYLOAD_EXIT2)
+			fmt(&ctl, "{ipp}", op, &ours, &self->s.pid);
+		else
+			payload = false;
+		if (op == OP_LINK)
+			fmt(&ctl, "{ipp}", op, &ours, &self->s.pid);
+		else if (op == OP_UNLINK_ID || op == OP_UNLINK_ID_ACK)
+			fmt(&ctl, "{iipp}", op, 1, &ours, &self->s.pid);
+		else if (op == OP_MONITOR_P || op == OP_DEMONITOR_P)
+			fmt(&ctl, "{ippr}", op, &ours, &self->s.pid, &ref);
+		ASSERT_EQ(0, wire_send(&self->w, &ctl, payload ? &kill : NULL));
+		EXPECT_EQ(ERLDIST_REASON_FOREIGN_SENDER,
+			  down_reason(self->s.node, &self->w)) {
+			TH_LOG("operation %d", op);
+		}
+		ASSERT_EQ(0, wire_up(&self->w, self->s.node));
+		ASSERT_TRUE(undisturbed(&self->s));
+	}
+	EXPECT_EQ(0, poll_now(victim) & (POLLIN | POLLHUP));
+}
+
+/* As in BEAM, From informs and proves nothing. */
+TEST_F(peer, messages_of_others)
+{
+	struct epid from[3] = { wire_pid(&self->s.good, 5), self->s.pid,
+				{ .node = "third@h", .id = 1, .creation = 77 } };
+	int p = proc("p", NULL);
+	struct epid to;
+
+	proc_self(p, &to);
+	for (size_t i = 0; i < ARRAY_SIZE(from); i++) {
+		DEFINE_BUF(ctl);
+		DEFINE_BUF(msg);
+		DEFINE_BUF(want);
+		DEFINE_MSG(m);
+
+		fmt(&ctl, "{ipp}", OP_SEND_SENDER, &from[i], &to);
+		ASSERT_EQ(0, wire_send(&self->w, &ctl, fmt(&msg, "a", "hello")));
+		ASSERT_EQ(0, proc_recv(p, &m, WAIT_MS));
+		EXPECT_TRUE(buf_eq(&m.term, &msg));
+		EXPECT_TRUE(buf_eq(&m.from, fmt(&want, "p", &from[i])));
+		EXPECT_EQ(0, m.flags & ERLDIST_MSG_SIGNAL);
+	}
+	EXPECT_EQ(0, wire_sync(&self->w));
+	EXPECT_TRUE(undisturbed(&self->s));
+}
+
+/* Pids of another creation are other pids, the peer's and ours. */
+TEST_F(peer, creations)
+{
+	struct epid first = self->from, second = self->from, to, old;
+	int p = proc("p", NULL);
+	struct peer_info i;
+	DEFINE_BUF(bye);
+	DEFINE_BUF(want);
+	DEFINE_BUF(ctl);
+	DEFINE_FRAME(f);
+	DEFINE_MSG(m);
+
+	proc_trap_exit(p, true);
+	proc_self(p, &to);
+	old = to;
+	old.creation--;
+	second.creation++;
+	fmt(&bye, "a", "bye");
+	ASSERT_EQ(0, wire_send(&self->w, term(&ctl, "{ipp}", OP_LINK, &first, &to), NULL));
+	/* Signals of the second pid do not touch the link of the first. */
+	ASSERT_EQ(0, wire_send(&self->w, term(&ctl, "{iipp}", OP_UNLINK_ID, 77, &second, &to),
+			       NULL));
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	EXPECT_EQ(OP_UNLINK_ID_ACK, frame_op(&f));
+	ASSERT_EQ(0, wire_send(&self->w, term(&ctl, "{ipp}", OP_PAYLOAD_EXIT, &second, &to),
+			       &bye));
+	ASSERT_EQ(0, wire_send(&self->w, term(&ctl, "{ipp}", OP_LINK, &second, &to), NULL));
+	ASSERT_EQ(0, wire_sync(&self->w));
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	EXPECT_EQ(2, i.relations);
+	EXPECT_EQ(-ETIMEDOUT, proc_recv(p, &m, 0));
+	ASSERT_EQ(0, wire_send(&self->w, term(&ctl, "{ipp}", OP_PAYLOAD_EXIT, &first, &to),
+			       &bye));
+	EXPECT_TRUE(proc_expect(p, term(&want, "{apa}", "EXIT", &first, "bye")));
+	/* a pid of our node's earlier creation */
+	ASSERT_EQ(0, wire_send(&self->w, term(&ctl, "{ipp}", OP_LINK, &first, &old), NULL));
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	EXPECT_EQ(OP_PAYLOAD_EXIT, frame_op(&f));
+	EXPECT_TRUE(buf_eq(&f.msg, term(&want, "a", "noproc")));
+	ASSERT_EQ(0, wire_send(&self->w, term(&ctl, "{ipp}", OP_PAYLOAD_EXIT2, &first, &old),
+			       &bye));
+	ASSERT_EQ(0, wire_sync(&self->w));
+	EXPECT_EQ(-ETIMEDOUT, proc_recv(p, &m, 0));
+	/* The second link ends with the connection. */
+	wire_close(&self->w);
+	EXPECT_TRUE(proc_expect(p, term(&want, "{apa}", "EXIT", &second, "noconnection")));
+	EXPECT_TRUE(undisturbed(&self->s));
+}
+
+/* The peer sends our frames back unchanged. */
+TEST_F(peer, reflects)
+{
+	struct node_info before, after;
+	int p = proc(NULL, NULL);
+	struct to link = { .op = ERLDIST_SIG_LINK };
+	DEFINE_BUF(dest);
+	DEFINE_BUF(msg);
+	DEFINE_FRAME(f);
+
+	fmt(&dest, "p", &self->from);
+	ASSERT_LT(0, proc_send(p, &dest, fmt(&msg, "a", "hello")));
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	ASSERT_EQ(0, node_info("k@h", &before));
+	ASSERT_EQ(0, wire_send(&self->w, &f.ctl, &f.msg));
+	ASSERT_EQ(0, wire_sync(&self->w));
+	ASSERT_EQ(0, node_info("k@h", &after));
+	EXPECT_EQ(before.no_receiver + 1, after.no_receiver);
+	link.dest = &dest;
+	ASSERT_EQ(0, proc_ask(p, &link));
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	ASSERT_EQ(0, wire_send(&self->w, &f.ctl, NULL));
+	EXPECT_EQ(ERLDIST_REASON_FOREIGN_SENDER, down_reason(self->s.node, &self->w));
+	EXPECT_TRUE(undisturbed(&self->s));
+}
+
+TEST_HARNESS_MAIN
