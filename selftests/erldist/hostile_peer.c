@@ -145,6 +145,48 @@ FIXTURE_TEARDOWN(stranger)
 {
 }
 
+#define HANDSHAKES	64	/* limit of a node that sets none */
+
+/* Three ways to be half open: silent, a whole name, a part of a name */
+static int half_open(int node, int n)
+{
+	struct linger reset = { .l_onoff = 1 };
+	struct wire w;
+	char name[32];
+	int sv[2], err;
+	DEFINE_BUF(b);
+
+	snprintf(name, sizeof(name), "n%d@h", n);
+	stream_pair(CARRIER_TCP4, sv);
+	wire_init(&w, sv[1], name);
+	hs_name(&w, &b);
+	if (n % 3 == 1)
+		hs_send(&w, &b);
+	else if (n % 3 == 2)
+		wire_write(&w, "\0\x13N", 3);
+	err = node_accept(node, sv[0], n);
+	close(sv[0]);
+	setsockopt(sv[1], SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	if (!err)
+		return sv[1];
+	close(sv[1]);
+	return err;
+}
+
+/* Close the streams that have ended; returns how many are left */
+static int sift(int *fd, int n)
+{
+	int left = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (poll_for(fd[i], POLLRDHUP, 0))
+			close(fd[i]);
+		else
+			fd[left++] = fd[i];
+	}
+	return left;
+}
+
 static bool all_failed(uint64_t count)
 {
 	uint64_t end = now_ms() + WAIT_MS;
@@ -156,6 +198,52 @@ static bool all_failed(uint64_t count)
 		sleep_ms(5);
 	} while ((i.handshakes || i.handshakes_failed < count) && now_ms() < end);
 	return !i.handshakes && i.handshakes_failed == count;
+}
+
+TEST_F_TIMEOUT(stranger, half_open_connections, 300)
+{
+	int far[4 * HANDSHAKES], n, open = 0, count = whole(10000), refused = 0;
+	struct node_info i;
+	struct wire w;
+	long used = 0;
+
+	ASSERT_EQ(0, set_times(self->s.node, 60000, 5 * WAIT_MS));
+	for (n = 0; n < count; n++) {
+		int fd = half_open(self->s.node, n);
+
+		/* Twice the limit are open or about to end. */
+		if (fd == -EUSERS) {
+			refused++;
+			sleep_ms(1);
+			continue;
+		}
+		ASSERT_LE(0, fd);
+		far[open++] = fd;
+		if (n % HANDSHAKES && open < ARRAY_SIZE(far))
+			continue;
+		open = sift(far, open);
+		ASSERT_GT(ARRAY_SIZE(far), open);
+		ASSERT_EQ(0, node_info("k@h", &i));
+		ASSERT_GE(2 * HANDSHAKES, i.handshakes);
+		drain(self->s.node);
+		if (!used && n >= 4 * HANDSHAKES)
+			used = memory_used();
+		if (n % (16 * HANDSHAKES) == 0)
+			ASSERT_TRUE(undisturbed(&self->s));
+	}
+	EXPECT_GT(8 * MB, memory_used() - used) {
+		TH_LOG("%ld kB more", (memory_used() - used) >> 10);
+	}
+	/* A peer with the cookie connects. */
+	drain(self->s.node);
+	ASSERT_EQ(0, wire_up_as(&w, self->s.node, "w@h"));
+	ASSERT_EQ(0, node_info("k@h", &i));
+	EXPECT_EQ(ERLDIST_REASON_LIMIT, i.last_reason);
+	TH_LOG("%d handed over, %d refused, %d open", count - refused, refused, i.handshakes);
+	while (open)
+		close(far[--open]);
+	EXPECT_TRUE(all_failed(self->before.handshakes_failed + count - refused));
+	EXPECT_TRUE(undisturbed(&self->s));
 }
 
 /* w dials k@h and tells its name; b is the status that it gets */
@@ -416,6 +504,7 @@ TEST_F_TIMEOUT(peer, ticks, 60)
 
 #define POOL		(2 * MB)
 #define LONG		1000000
+#define ALMOST		1040000		/* two of these leave no room for 50,000 more */
 
 /* So many first fragments, of so many bytes, of an exit/2 to nobody */
 static int incomplete_reasons(struct wire *w, const struct epid *from, int count,
@@ -452,6 +541,36 @@ TEST_F_TIMEOUT(peer, incomplete_reasons, 60)
 	EXPECT_TRUE(undisturbed(&self->s));
 	close(self->w.fd);
 	EXPECT_TRUE(pool_is_empty("k@h"));
+}
+
+TEST_F_TIMEOUT(peer, incomplete_reasons_beside_others, 60)
+{
+	int other[8], reader = proc("reader", NULL), ended = 0;
+	DEFINE_BUF(msg);
+
+	ASSERT_EQ(0, set_pool(self->s.node, POOL, MB, 1000));
+	for (int i = 0; i < 8; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "other%d", i);
+		other[i] = proc(name, NULL);
+		/* unread */
+		ASSERT_EQ(0, wire_reg_send(&self->s.good, name, term(&msg, "i", i)));
+	}
+	incomplete_reasons(&self->w, &self->from, 2, ALMOST);
+	pool_of("k@h", 2 * ALMOST);
+	/* This process reads at once. */
+	for (int i = 0; i < 7; i++) {
+		DEFINE_MSG(m);
+
+		ASSERT_EQ(0, wire_reg_send(&self->s.good, "reader", binary(&msg, 50000)));
+		proc_recv(reader, &m, 3000);
+	}
+	for (int i = 0; i < 8; i++)
+		ended += !!(poll_now(other[i]) & POLLHUP);
+	ended += !!(poll_now(reader) & POLLHUP);
+	EXPECT_FAILS_TODAY(!ended, "%d of 9 other processes ended for incomplete signals of a peer",
+			   ended);
 }
 
 #define HALVES	16
@@ -755,6 +874,52 @@ TEST_F_TIMEOUT(peer, reasons_unread, 120)
 	EXPECT_TRUE(undisturbed(&self->s));
 }
 
+/* Monitored processes end, each with a long reason; the DOWNs are not read. */
+TEST_F_TIMEOUT(peer, downs_unread, 120)
+{
+	int p = proc("watcher", NULL), count = 12, n;
+	uint64_t refs = proc_refs(p);
+	struct epid self_pid;
+	struct node_info i;
+	long used;
+	DEFINE_BUF(reason);
+	DEFINE_BUF(want);
+
+	proc_self(p, &self_pid);
+	ASSERT_EQ(0, set_pool(self->s.node, 4 * LARGE, LARGE + MB, 500));
+	binary(&reason, LARGE);
+	for (n = 0; n < count; n++) {
+		struct epid pid = wire_pid(&self->w, 100 + n);
+		struct to monitor = { .op = ERLDIST_SIG_MONITOR, .ref = refs + n };
+		DEFINE_BUF(dest);
+		DEFINE_FRAME(f);
+
+		monitor.dest = fmt(&dest, "p", &pid);
+		ASSERT_EQ(0, proc_ask(p, &monitor));
+		ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+		ASSERT_EQ(OP_MONITOR_P, frame_op(&f));
+	}
+	used = memory_used();
+	for (n = 0; n < count && !(poll_now(p) & POLLHUP); n++) {
+		struct epid pid = wire_pid(&self->w, 100 + n);
+		struct eref ref = proc_ref(p, refs + n);
+		DEFINE_BUF(ctl);
+
+		fmt(&ctl, "{ippr}", OP_PAYLOAD_MONITOR_P_EXIT, &pid, &self_pid, &ref);
+		ASSERT_EQ(0, wire_send(&self->w, &ctl, &reason));
+		/* the pool, one message more, and its copy on the way */
+		EXPECT_GT(6L * LARGE, memory_used() - used);
+		EXPECT_TRUE(undisturbed(&self->s));
+	}
+	EXPECT_TRUE(poll_for(p, POLLHUP, WAIT_MS));
+	ASSERT_EQ(0, proc_term(p, ERLDIST_EXIT_STATUS, &reason));
+	EXPECT_TRUE(buf_eq(&reason, fmt(&want, "a", "mailbox_overflow")));
+	ASSERT_EQ(0, node_info("k@h", &i));
+	EXPECT_EQ(1, i.overflows);
+	EXPECT_TRUE(pool_is_empty("k@h"));
+	EXPECT_TRUE(undisturbed(&self->s));
+}
+
 /* Names that are not its own */
 
 TEST_F_TIMEOUT(peer, senders_of_our_own, 60)
@@ -870,6 +1035,39 @@ TEST_F(peer, creations)
 	wire_close(&self->w);
 	EXPECT_TRUE(proc_expect(p, term(&want, "{apa}", "EXIT", &second, "noconnection")));
 	EXPECT_TRUE(undisturbed(&self->s));
+}
+
+/* A peer with the cookie replaces its own connection again and again. */
+TEST_F_TIMEOUT(peer, replaces_itself, 120)
+{
+	int p = proc("p", NULL), rounds = scaled(50);
+	uint64_t connection = 0;
+	struct peer_info i;
+	struct epid to;
+	struct wire w;
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(want);
+
+	proc_trap_exit(p, true);
+	proc_self(p, &to);
+	fmt(&want, "{apa}", "EXIT", &self->from, "noconnection");
+	fmt(&ctl, "{ipp}", OP_LINK, &self->from, &to);
+	for (int n = 0; n < rounds; n++) {
+		ASSERT_EQ(0, wire_send(&self->w, &ctl, NULL));
+		ASSERT_EQ(0, wire_sync(&self->w));
+		ASSERT_EQ(0, wire_up(&w, self->s.node));
+		EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
+		EXPECT_TRUE(proc_expect(p, &want));
+		wire_close(&self->w);
+		self->w = w;
+		ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+		EXPECT_EQ(ERLDIST_PEER_STATE_UP, i.state);
+		EXPECT_LT(connection, i.connection);
+		connection = i.connection;
+		EXPECT_EQ(0, i.relations);
+		ASSERT_TRUE(undisturbed(&self->s));
+	}
+	EXPECT_EQ(0, wire_sync(&self->w));
 }
 
 /* The peer sends our frames back unchanged. */

@@ -23,6 +23,7 @@ struct attempt {
 	int keep;		/* a descriptor it was given, or -1 */
 	int number;		/* a descriptor that it was not given */
 	pid_t program;
+	uint64_t ref;
 	struct epid pid;
 	int told;		/* a socket to the test */
 	bool confined;		/* to GROUP */
@@ -318,6 +319,61 @@ static int steal(struct attempt *a)
 	return syscall(SYS_pidfd_getfd, pidfd, a->number, 0) < 0 ? errno : 0;
 }
 
+/*
+ * An alias by a number that was given to another process: the reference has the id of
+ * its own process in it, so it is another one. ETIMEDOUT when nothing comes to it.
+ */
+static int alias_of_another(struct attempt *a)
+{
+	struct to to = { .op = ERLDIST_SIG_ALIAS, .ref = a->ref };
+	int fd = proc_open(NULL, "open@h"), err;
+	DEFINE_MSG(m);
+
+	if (fd < 0)
+		return -fd;
+	err = proc_ask(fd, &to);
+	if (err)
+		return -err;
+	if (write(a->told, "x", 1) != 1)
+		return NO_RESULT;
+	return -proc_recv(fd, &m, 5 * QUIET_MS);
+}
+
+static int send_to_alias(int from, int to, uint64_t n)
+{
+	struct to alias = { .op = ERLDIST_SIG_ALIAS, .ref = n };
+	struct eref ref = proc_ref(to, n);
+	DEFINE_BUF(dest);
+	DEFINE_BUF(msg);
+	int err = proc_ask(to, &alias);
+
+	if (err)
+		return err;
+	if (proc_send(from, fmt(&dest, "r", &ref), fmt(&msg, "a", "hello")) < 0)
+		return -EIO;
+	return proc_expect(to, &msg) ? 0 : -ENOMSG;
+}
+
+/* The attacker has its alias while another process makes one of the same number. */
+static int beside_alias(struct attempt *a, int from, int to)
+{
+	int pair[2], err = 0;
+	pid_t pid;
+	char c;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+		die("socketpair");
+	a->told = pair[1];
+	a->try = alias_of_another;
+	pid = spawn(attacker, a);
+	close(pair[1]);
+	if (read(pair[0], &c, 1) == 1)
+		err = send_to_alias(from, to, a->ref);
+	close(pair[0]);
+	a->told = -1;
+	return err ? err : reap(pid);
+}
+
 /* The message is the sender's own pid. */
 static int say_who(struct attempt *a)
 {
@@ -341,9 +397,12 @@ TEST_F(user, speaks_as_another)
 
 	self->a.number = self->taken;
 	self->a.program = getpid();
+	self->a.ref = proc_refs(self->taken);
 	proc_self(self->taken, &self->a.pid);
 	EXPECT_EQ(EBADF, ATTEMPT(attach));
 	EXPECT_EQ(EPERM, ATTEMPT(steal));
+	EXPECT_EQ(there ?: ETIMEDOUT,
+		  beside_alias(&self->a, proc(NULL, "open@h"), self->taken));
 	EXPECT_EQ(there, ATTEMPT(say_who));
 	if (there)
 		return;
@@ -822,6 +881,49 @@ TEST_F_TIMEOUT(share, own_mailbox, 60)
 	EXPECT_EQ(0, send_now(self->owner, "svc", 1000));
 	kill(self->pid, SIGKILL);
 	reap(self->pid);
+}
+
+#define LARGE	(16L << 20)
+#define DOWNS	12
+
+/* A process of this node ends with a long reason; the owner monitors it. */
+static int end_with(int watcher, uint64_t ref, const struct buf *reason)
+{
+	struct to monitor = { .op = ERLDIST_SIG_MONITOR, .ref = ref };
+	struct to bye = { .op = ERLDIST_SIG_EXIT };
+	int p = proc(NULL, NULL), err;
+	struct epid pid;
+	DEFINE_BUF(dest);
+
+	proc_self(p, &pid);
+	fmt(&dest, "p", &pid);
+	monitor.dest = &dest;
+	bye.dest = &dest;
+	err = proc_ask(watcher, &monitor);
+	if (!err)
+		err = proc_sendto(p, &bye, reason) < 0 ? -EIO : 0;
+	close(p);
+	return err;
+}
+
+TEST_F_TIMEOUT(share, reasons, 60)
+{
+	uint64_t refs = proc_refs(self->owner);
+	long used, more;
+	DEFINE_BUF(reason);
+
+	self->l.mailbox_pool = 4 * LARGE;
+	self->l.max_message = 2 * LARGE;
+	ASSERT_EQ(0, node_set_limits(self->node, &self->l));
+	buf_u8(&reason, 109);
+	buf_be32(&reason, LARGE);
+	memset(buf_grow(&reason, LARGE), 'x', LARGE);
+	used = memory_used();
+	for (int n = 0; n < DOWNS; n++)
+		ASSERT_EQ(0, end_with(self->owner, refs + n, &reason));
+	more = memory_used() - used;
+	EXPECT_FAILS_TODAY(more <= 6 * LARGE, "unread DOWNs hold %ld MB with a pool of %ld",
+			   more >> 20, 4 * LARGE >> 20);
 }
 
 static long slab(void)
