@@ -209,14 +209,49 @@ int poll_now(int fd)
 	((struct bpf_insn){ .code = op, .dst_reg = dst, .src_reg = src,		\
 			    .off = jump, .imm = value })
 
-/* A program that asks what time it is, 100000 times */
+#define DELAY_NS	50000000
+#define DELAY_ROUNDS	1000	/* the verifier follows each, which takes it long */
+#define DELAY_BYTES	(1 << 19)	/* copied in each */
+
+/* A place for as many bytes */
+static int delay_map(void)
+{
+	union bpf_attr a = {
+		.map_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = 4,
+		.value_size = DELAY_BYTES,
+		.max_entries = 1,
+	};
+
+	return syscall(SYS_bpf, BPF_MAP_CREATE, &a, sizeof(a));
+}
+
+/* A program that copies bytes until DELAY_NS have passed */
 static int delay_program(void)
 {
+	int map = delay_map(), program;
 	const struct bpf_insn insns[] = {
-		BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_6, 0, 0, 100000),
 		BPF_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_ktime_get_ns),
+		BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_7, BPF_REG_0, 0, 0),
+		BPF_INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_7, 0, 0, DELAY_NS),
+		BPF_INSN(BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, -4, 0),
+		BPF_INSN(BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, map),
+		BPF_INSN(0, 0, 0, 0, 0),
+		BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_2, BPF_REG_10, 0, 0),
+		BPF_INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_2, 0, 0, -4),
+		BPF_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem),
+		BPF_INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 10, 0),
+		BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_8, BPF_REG_0, 0, 0),
+		BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_6, 0, 0, DELAY_ROUNDS),
+		/* a round */
+		BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_8, 0, 0),
+		BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, DELAY_BYTES),
+		BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_8, 0, 0),
+		BPF_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_probe_read_kernel),
+		BPF_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_ktime_get_ns),
+		BPF_INSN(BPF_JMP | BPF_JGT | BPF_X, BPF_REG_0, BPF_REG_7, 2, 0),
 		BPF_INSN(BPF_ALU64 | BPF_SUB | BPF_K, BPF_REG_6, 0, 0, 1),
-		BPF_INSN(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_6, 0, -3, 0),
+		BPF_INSN(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_6, 0, -8, 0),
 		BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0),
 		BPF_INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
 	};
@@ -227,7 +262,11 @@ static int delay_program(void)
 		.license = (uintptr_t)"GPL",
 	};
 
-	return syscall(SYS_bpf, BPF_PROG_LOAD, &a, sizeof(a));
+	if (map < 0)
+		return -1;
+	program = syscall(SYS_bpf, BPF_PROG_LOAD, &a, sizeof(a));
+	close(map);
+	return program;
 }
 
 static int kprobe(const char *function)

@@ -118,9 +118,9 @@ bool poll_for(int fd, int events, int timeout_ms);
 int poll_now(int fd);
 
 /*
- * From now on each call of this function of the kernel begins some 10 ms late (2 ms
- * to 100 ms), until the descriptor is closed: a race is won every time. A negative
- * errno where the kernel cannot do that.
+ * From now on each call of this function of the kernel begins 50 ms late (on a
+ * fast machine 20 ms), until the descriptor is closed: a race is won every time. A
+ * negative errno where the kernel cannot do that.
  */
 int delay_calls(const char *function);
 
