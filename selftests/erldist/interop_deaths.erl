@@ -9,8 +9,8 @@ main() ->
     Node = list_to_atom(interop:node_arg(1)),
     interop:main([{"a program ends: " ++ atom_to_list(element(1, Way)), fun() -> way(Node, Way) end}
                   || Way <- ways()] ++
-                 [{"500 deaths in a row, while links and monitors rain", fun() -> storm(Node, 500) end}
-                  || _ <- lists:seq(1, max(1, deaths() div 500))] ++
+                 [{"hundreds of deaths in a row, while links and monitors rain",
+                   fun() -> storm(Node, Deaths) end} || Deaths <- storms(deaths())] ++
                  [{Text, fun() -> Fun(Node) end} || {Text, Fun} <- tests()]).
 
 tests() ->
@@ -115,11 +115,16 @@ make(Node, Request) ->
 
 deaths() ->
     case os:getenv("ERLDIST_DEATHS") of
-        false -> round(1000 * scale(os:getenv("ERLDIST_SCALE", "1")));
+        false -> round(1000 * scale());
         N -> list_to_integer(N)
     end.
 
-scale(Text) ->
+%% How many in each storm: 500 at most
+storms(Deaths) when Deaths > 500 -> [500 | storms(Deaths - 500)];
+storms(Deaths) -> [Deaths].
+
+scale() ->
+    Text = os:getenv("ERLDIST_SCALE", "1"),
     try list_to_float(Text) catch error:badarg -> list_to_integer(Text) end.
 
 storm(Node, Deaths) ->
@@ -271,7 +276,7 @@ call(Server, Request, Value) ->
 %%
 
 numbers() ->
-    [100, 1000, 10000].
+    [max(10, round(N * scale())) || N <- [100, 1000, 10000]].
 
 %% Fun(N) returns how long it took; of ten times as many not a hundred times as long.
 %% A pause of the machine is in one measurement, not in three.
