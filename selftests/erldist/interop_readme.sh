@@ -10,7 +10,6 @@ README=$HERE/../../README.md
 SOON=$((15 * SLOW))	# seconds: a silent host may take 7
 BOB_PORT=9131
 OTHER_UID=65534
-KO=${ERLDIST_KO:-$ERLDIST_MODULE}
 
 CALC=$HERE/../../userlib/build/readme/calc	# its C program
 
@@ -329,48 +328,6 @@ readme()
 	not_root
 }
 
-unload()
-{
-	rmmod erldist
-}
-
-load()
-{
-	if [ -n "$KO" ]; then
-		insmod "$KO"
-	else
-		modprobe erldist
-	fi
-}
-
-# By its alias for the netlink family. Nothing of it is left
-loads_by_itself()
-{
-	local place status=0
-	place=/lib/modules/$(uname -r)/updates
-
-	mkdir -p "$place" && cp "$KO" "$place/erldist.ko" && depmod || return 1
-	says "there is no node" erldist status && grep -q . /sys/module/erldist/version || status=1
-	rm "$place/erldist.ko"
-	depmod
-	wait_for 10 unload
-	return "$status"
-}
-
-no_module()
-{
-	local what="the kernel module erldist is not loaded (modprobe erldist)"
-
-	wait_for 10 unload
-	check "no module: node run" fails "$what" erldist node run svc --cookie "$COOKIE"
-	check "no module: ping" fails "$what" erldist ping bob
-	check "no module: send" fails "$what" erldist send "x@bob@$HOST" hello
-	check "no module: status" fails "$what" erldist status
-	check "no module: monitor" fails "$what" erldist monitor
-	[ -z "$KO" ] || check "looking for it loads an installed one" loads_by_itself
-	check "loaded again" load
-}
-
 if [ ! -e "$README" ] || [ ! -x "$CALC" ]; then
 	skip "not in the tree that README.md is of"
 fi
@@ -389,4 +346,4 @@ with_shell()
 	readme
 }
 
-interop with_shell no_module
+interop with_shell
