@@ -4,8 +4,9 @@
  */
 #include <linux/cred.h>
 #include <linux/file.h>
-#include <linux/jhash.h>
 #include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/wait_bit.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -816,55 +817,86 @@ static bool channel_is_stranger(const struct erldist_channel *ch)
 	       !test_bit(CHANNEL_CLOSING, &ch->flags);
 }
 
-/* Places for the addresses that strangers come from */
-#define ORIGINS		128
-
-static u32 origin_hash(const struct erldist_channel *ch, u32 seed)
+static int origin_cmp(const void *a, const void *b)
 {
-	return jhash_2words(ch->origin, ch->origin >> 32, seed) % ORIGINS;
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
 }
 
-/*
- * End a random one of the strangers whose address has most of them. Addresses
- * that share a place are one, with another seed each time.
- */
-static void channel_evict_locked(struct erldist_node *node)
+/* The address that most strangers have; a random one of several */
+static u64 origin_of_most(u64 *origins, u32 n)
 {
-	u32 count[ORIGINS] = {}, seed = get_random_u32(), most = 0, left, h;
-	struct erldist_channel *ch;
+	u32 i, run = 0, most = 0, ties = 0;
+	u64 origin = 0;
 
-	list_for_each_entry(ch, &node->channels, list) {
-		if (!channel_is_stranger(ch))
+	sort(origins, n, sizeof(*origins), origin_cmp, NULL);
+	for (i = 0; i < n; i++) {
+		run = i && origins[i] == origins[i - 1] ? run + 1 : 1;
+		if (i + 1 < n && origins[i] == origins[i + 1])
 			continue;
-		h = origin_hash(ch, seed);
-		if (++count[h] > count[most])
-			most = h;
-	}
-	left = reciprocal_scale(get_random_u32(), count[most]);
-	list_for_each_entry(ch, &node->channels, list) {
-		if (!channel_is_stranger(ch) || origin_hash(ch, seed) != most)
+		if (run > most)
+			ties = 0;
+		if (run < most || reciprocal_scale(get_random_u32(), ++ties))
 			continue;
-		if (!left--) {
-			erldist_channel_abort(ch, ERLDIST_REASON_LIMIT, 0);
-			return;
-		}
+		most = run;
+		origin = origins[i];
 	}
+	return origin;
+}
+
+static u32 origins_copy(struct erldist_node *node, u64 *origins, u32 max)
+{
+	struct erldist_channel *ch;
+	u32 n = 0;
+
+	spin_lock_bh(&node->channel_lock);
+	list_for_each_entry(ch, &node->channels, list) {
+		if (n == max)
+			break;
+		if (channel_is_stranger(ch))
+			origins[n++] = ch->origin;
+	}
+	spin_unlock_bh(&node->channel_lock);
+	return n;
+}
+
+/* End a random one of the strangers, of those from this address if it is given */
+static void channel_evict(struct erldist_node *node, const u64 *origin)
+{
+	struct erldist_channel *ch, *out = NULL;
+	u32 n = 0;
+
+	spin_lock_bh(&node->channel_lock);
+	list_for_each_entry(ch, &node->channels, list) {
+		if (!channel_is_stranger(ch) || (origin && ch->origin != *origin))
+			continue;
+		if (!reciprocal_scale(get_random_u32(), ++n))
+			out = ch;
+	}
+	if (out)
+		erldist_channel_abort(out, ERLDIST_REASON_LIMIT, 0);
+	spin_unlock_bh(&node->channel_lock);
 }
 
 /*
  * At the limit a handshake that has proven nothing ends: connections that say
- * nothing must not shut out a node that needs a place for some milliseconds.
+ * nothing must not shut out a node that needs a place for some milliseconds. It is
+ * one of the address that has most; of any without memory to find that.
  */
 static void channel_make_room(struct erldist_channel *ch)
 {
 	struct erldist_node *node = ch->node;
+	u32 max = atomic_read(&node->n_handshakes);
+	u64 *origins, origin;
 
-	if (!ch->counted || atomic_read(&node->n_handshakes) <=
-			    READ_ONCE(node->limits.handshakes))
+	if (!ch->counted || max <= READ_ONCE(node->limits.handshakes))
 		return;
-	spin_lock_bh(&node->channel_lock);
-	channel_evict_locked(node);
-	spin_unlock_bh(&node->channel_lock);
+	origins = kvmalloc_array(max, sizeof(*origins), GFP_KERNEL_ACCOUNT);
+	if (origins)
+		origin = origin_of_most(origins, origins_copy(node, origins, max));
+	channel_evict(node, origins ? &origin : NULL);
+	kvfree(origins);
 }
 
 static int channel_socket(struct erldist_channel *ch, int fd)
