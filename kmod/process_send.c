@@ -218,7 +218,7 @@ static struct erldist_msg *send_build(struct send_op *op)
 	u32 front, room;
 	int err;
 
-	if (op->len > READ_ONCE(op->from->node->limits.max_message))
+	if (op->len > erldist_limit(&op->from->node->limits.max_message))
 		return ERR_PTR(-EMSGSIZE);
 	/* What is sent to a name, or asks for a process, may be read here. */
 	front = op->dest->kind != CTL_NAME && !op->sig.op ?

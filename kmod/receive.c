@@ -273,7 +273,7 @@ static unsigned long stall_left(struct erldist_channel *ch)
 static bool pool_full(struct erldist_node *node, size_t bytes)
 {
 	return (u64)atomic_long_read(&node->pool_used) + bytes >
-	       READ_ONCE(node->limits.mailbox_pool);
+	       erldist_limit(&node->limits.mailbox_pool);
 }
 
 static void stall_begin(struct rx_run *run, unsigned long left)
@@ -325,7 +325,7 @@ void erldist_rx_stall_over(struct work_struct *work)
 static bool pool_may_drain(struct erldist_node *node)
 {
 	return atomic_long_read(&node->pool_ready) >=
-	       READ_ONCE(node->limits.mailbox_pool) / 4;
+	       erldist_limit(&node->limits.mailbox_pool) / 4;
 }
 
 /* Incomplete messages of processes that ended hold memory for nothing. */
@@ -410,7 +410,7 @@ static struct erldist_seq *seq_new(struct rx_run *run, u64 id)
 static bool rx_begin_sequence(struct rx_run *run, u64 id, u64 frag)
 {
 	struct erldist_channel *ch = run->ch;
-	u64 most = div_u64(READ_ONCE(ch->node->limits.max_message), 1024) + 2;
+	u64 most = div_u64(erldist_limit(&ch->node->limits.max_message), 1024) + 2;
 
 	if (!frag || frag > most || seq_find(ch, id)) {
 		rx_fail(run, ERLDIST_REASON_BAD_FRAGMENT);
@@ -437,7 +437,7 @@ static bool rx_admit_next(struct rx_run *run)
 {
 	struct erldist_node *node = run->ch->node;
 	struct erldist_rx *rx = &run->ch->rx;
-	u64 most = READ_ONCE(node->limits.max_message) + ERLDIST_PIECE_SIZE;
+	u64 most = erldist_limit(&node->limits.max_message) + ERLDIST_PIECE_SIZE;
 	bool dead = rx->to && !erldist_process_alive(rx->to);
 	bool too_long = rx->msg && (u64)rx->msg->charged + rx->left > most;
 
@@ -509,7 +509,7 @@ static bool rx_room(struct rx_run *run)
 /* What a frame will hold: one that is too long will not be kept. */
 static size_t rx_worth(const struct rx_run *run)
 {
-	u64 most = READ_ONCE(run->ch->node->limits.max_message);
+	u64 most = erldist_limit(&run->ch->node->limits.max_message);
 	u32 left = run->ch->rx.left;
 
 	return left > most + ERLDIST_PIECE_SIZE ? ERLDIST_PIECE_SIZE : left;
@@ -665,7 +665,7 @@ static bool rx_payload(struct rx_run *run, struct etf_cursor *c)
 static void rx_charge_front(struct rx_run *run)
 {
 	struct erldist_rx *rx = &run->ch->rx;
-	u64 most = READ_ONCE(run->ch->node->limits.max_message) +
+	u64 most = erldist_limit(&run->ch->node->limits.max_message) +
 		   ERLDIST_PIECE_SIZE;
 
 	if (rx_announced(rx) <= most)

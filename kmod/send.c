@@ -593,7 +593,7 @@ static struct erldist_out *tx_next(struct erldist_channel *ch, bool *shared)
 static void tx_room(struct erldist_peer *peer)
 {
 	if (wq_has_sleeper(&peer->wait) &&
-	    READ_ONCE(peer->queued) <= READ_ONCE(peer->node->limits.send_queue) / 2)
+	    READ_ONCE(peer->queued) <= erldist_limit(&peer->node->limits.send_queue) / 2)
 		wake_up_all(&peer->wait);
 }
 
@@ -982,7 +982,7 @@ void erldist_send_raw(struct erldist_channel *ch, u64 key,
 	if (queued) {
 		flow_append(peer, &msg->out);
 		full = peer->queued_raw >
-		       READ_ONCE(peer->node->limits.send_queue);
+		       erldist_limit(&peer->node->limits.send_queue);
 	}
 	spin_unlock_bh(&peer->lock);
 	if (queued)
@@ -1004,7 +1004,7 @@ bool erldist_send_room(const struct erldist_peer *peer, size_t bytes)
 {
 	return !READ_ONCE(peer->n_queued) ||
 	       (u64)READ_ONCE(peer->queued) + bytes + ITEM_OVERHEAD <=
-	       READ_ONCE(peer->node->limits.send_queue);
+	       erldist_limit(&peer->node->limits.send_queue);
 }
 
 /* Returns 1 when the message is to be dropped, as to a node that is not there. */

@@ -286,6 +286,11 @@ struct erldist_node {
 	atomic64_t overflows;
 };
 
+static inline u64 erldist_limit(const u64 *limit)
+{
+	return *limit;
+}
+
 struct erldist_process {
 	struct erldist_node *node;
 	int ref;
