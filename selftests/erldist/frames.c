@@ -629,4 +629,26 @@ TEST(device_memory)
 	EXPECT_EQ(0, run("rmmod erldist_test_unreadable", 0));
 }
 
+/* Nor is a reason to close a connection an errno, whatever its value. */
+TEST(reason_with_the_value_of_an_errno)
+{
+	struct peer_info peer;
+	struct epid from, to;
+	struct wire w;
+	int n;
+	DEFINE_BUF(ctl);
+
+	SETUP_ERLDIST();
+	n = node("k@h");
+	proc_self(proc("svc", NULL), &to);
+	ASSERT_EQ(0, wire_up(&w, n));
+	from = wire_pid(&w, 1);
+	if (run("modprobe -q erldist_test_reason value=%u", EAGAIN))
+		SKIP(return, "no module erldist_test_reason for this kernel");
+	EXPECT_EQ(0, wire_send(&w, term(&ctl, "{ipp}", OP_LINK, &from, &to), NULL));
+	EXPECT_EQ(0, node_wait(n, ERLDIST_PENDING_DOWN, &peer));
+	EXPECT_EQ(EAGAIN, peer.reason);
+	EXPECT_EQ(0, run("rmmod erldist_test_reason", 0));
+}
+
 TEST_HARNESS_MAIN
