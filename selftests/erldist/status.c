@@ -581,6 +581,28 @@ TEST_F(status, strangers_do_not_change_what_is_remembered)
 	EXPECT_EQ(-ENETUNREACH, proc_connect(p, &d));
 }
 
+/*
+ * The keeper tries the peer, a stranger's handshake fails meanwhile, and the keeper
+ * tells when it tries again: what is refused until then is our own attempts' failure
+ * alone, and there was none.
+ */
+TEST_F(status, a_later_try_does_not_extend_a_strangers_failure)
+{
+	int p = proc("svc", NULL);
+	struct peer_info i;
+	DEFINE_BUF(d);
+	DEFINE_BUF(b);
+
+	ASSERT_EQ(0, node_retry(self->node, 0, "w@h", 0, 0));
+	ASSERT_EQ(0, dial(self->node, &self->w2, 1, &b));
+	close(self->w2.fd);
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_FAILED, &i));
+	ASSERT_EQ(ERLDIST_PEER_STATE_DOWN, i.state);
+	ASSERT_EQ(0, node_retry(self->node, 0, "w@h", 0, 60000));
+	ASSERT_LT(0, proc_send(p, fmt(&d, "{aa}", "x", "w@h"), term(&b, "i", 7)));
+	EXPECT_EQ(0, node_wait(self->node, ERLDIST_PENDING_WANTED, &i));
+}
+
 /* Our own attempt: the peer's last message follows the one before it after @ms */
 static int proven_after(int node, struct wire *w, unsigned int ms)
 {
