@@ -1,7 +1,7 @@
 %% SPDX-License-Identifier: GPL-2.0-only
 %% Traffic with a process of a native node, until a file appears.
 -module(interop_daemon).
--export([main/0]).
+-export([main/0, flood/2]).
 
 -define(PIPELINE, 10).
 -define(LIMIT, 1200000).
@@ -43,3 +43,8 @@ loop(Node, Stop, Going, N) ->
         true -> N + ?PIPELINE;
         false -> timer:sleep(10), loop(Node, Stop, Going, N + ?PIPELINE)
     end.
+
+%% So many MiB to one process, which need not read them
+flood(To, MiB) ->
+    Piece = binary:copy(<<"x">>, 1 bsl 20),
+    lists:foreach(fun(_) -> To ! Piece end, lists:seq(1, MiB)).

@@ -133,6 +133,22 @@ kill_server()
 		wait_for 10 grep -q "two@$HOST: serve-info: .* it is opened again" "$TMP/erldistd.log"
 }
 
+# Node two keeps at most 256 MiB of unread messages
+flood_server()
+{
+	local before status=0
+
+	before=$(wc -l < "$TMP/erldistd.log")
+	kill -STOP "$DAEMON"
+	erldist rpc --node "one@$HOST" --timeout $((120000 * SLOW)) "b@$HOST" \
+		interop_daemon flood "[{rex,'two@$HOST'}, 300]" || status=$?
+	kill -CONT "$DAEMON"
+	[ "$status" -eq 0 ] || return
+	wait_for 10 said_since "$before" "two@$HOST: serve-info: " && kill -0 "$DAEMON" && return
+	tail -n "+$((before + 1))" "$TMP/erldistd.log"
+	return 1
+}
+
 accepted()
 {
 	local first=$1
@@ -163,6 +179,8 @@ accepted()
 	check "it is" is_served
 	check "the server can be killed" kill_server
 	check "and it is served again" wait_for 10 is_served
+	check "its mailbox can overflow" flood_server
+	check "and it is served again then, too" wait_for 10 is_served
 	check "the connection stayed up all the while" is_connection one b "$first"
 }
 
