@@ -211,6 +211,7 @@ programs()
 		says "echo: waiting for a node: there is no node in this" cat "$TMP/waiter"
 	not_let_in "$path"
 	private_node "$puppet"
+	others_node "$puppet"
 }
 
 # echo: it says that it waits only where there is no node that its user may use
@@ -244,6 +245,39 @@ private_node()
 		"$1" --private <<< "call 20000 net_kernel@$dest {is_auth,'x@y'}"
 	check "which is hidden, and ends with it" wait_for 10 unknown_to "$dest"
 	rm -f "$HOME/.erlang.cookie"
+}
+
+# puppet: where root has a private node only, another user's node is not used instead
+others_node()
+{
+	local unprivileged=/sys/module/erldist/parameters/unprivileged was
+
+	was=$(cat "$unprivileged")
+	echo 1 > "$unprivileged"
+	put_cookie "$HOME/.erlang.cookie" "$COOKIE"
+	"$1" --private > "$TMP/private" 2>&1 < <(echo self && exec sleep 1000) &
+	children+=("$!")
+	check "a program has a private node" wait_for 10 grep -q "^pid <" "$TMP/private"
+	setpriv --reuid "$OTHER_UID" --regid "$OTHER_UID" --clear-groups erldist node run theirs \
+		--mode 0666 --no-epmd --cookie theirs > "$TMP/theirs" 2>&1 &
+	children+=("$!")
+	check "and another user a node for all" wait_for 10 grep -q "is running" "$TMP/theirs"
+	check "which is not the default of root's programs" lands_nowhere "$1"
+	check "but can be named" says "theirs@$HOST" env "ERLDIST_NODE=theirs@$HOST" "$1" \
+		<<< self
+	stop_children
+	rm -f "$HOME/.erlang.cookie"
+	echo "$was" > "$unprivileged"
+}
+
+# puppet: without a node that it may choose it ends with an error, and had no pid
+lands_nowhere()
+{
+	local output status=0
+
+	output=$(timeout 20 "$1" <<< self 2>&1) || status=$?
+	echo "$status: $output"
+	[ "$status" -eq 1 ] && [[ $output != *"pid <"* ]]
 }
 
 unknown_to()
