@@ -401,6 +401,14 @@ static void channel_up(struct erldist_channel *ch)
 				      max(tick_interval(ch->node), 1UL));
 }
 
+/* Under the lock: channel_evict_locked() counts and chooses before this or after. */
+static void channel_set_proven(struct erldist_channel *ch)
+{
+	spin_lock_bh(&ch->node->channel_lock);
+	set_bit(CHANNEL_PROVEN, &ch->flags);
+	spin_unlock_bh(&ch->node->channel_lock);
+}
+
 /*
  * The cookie is proven, both ways where we are the initiator. An acceptor's
  * last word comes when the connection is the peer's own.
@@ -409,6 +417,7 @@ static int channel_finish(struct erldist_channel *ch)
 {
 	int err;
 
+	channel_set_proven(ch);
 	ch->peer_flags = ch->hs->peer_flags;
 	ch->dflags = ch->hs->flags & ch->peer_flags;
 	ch->header_mode = ch->dflags & DFLAG_HEADER_MODE;
@@ -814,6 +823,7 @@ static bool channel_is_stranger(const struct erldist_channel *ch)
 {
 	return ch->role == ERLDIST_ROLE_ACCEPTOR &&
 	       READ_ONCE(ch->state) == CHANNEL_HANDSHAKE &&
+	       !test_bit(CHANNEL_PROVEN, &ch->flags) &&
 	       !test_bit(CHANNEL_CLOSING, &ch->flags);
 }
 

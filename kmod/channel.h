@@ -36,6 +36,7 @@ enum {
 	CHANNEL_SWEEP,		/* drop what comes for ended processes */
 	CHANNEL_DENIED,		/* answers to asks */
 	CHANNEL_ALLOWED,
+	CHANNEL_PROVEN,		/* the peer knows the cookie */
 };
 
 enum erldist_rx_state {

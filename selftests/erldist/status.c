@@ -1374,6 +1374,49 @@ TEST_F(status, handshakes_at_a_time)
 	EXPECT_TRUE(usable(&self->w, proc("svc", NULL)));
 }
 
+/* One that comes by itself, whose cookie is proven while strangers of its address come */
+static bool survives_strangers(int node, struct wire *w, int far[2 * HANDSHAKES])
+{
+	DEFINE_BUF(b);
+
+	wire_init(w, -1, "v@h");
+	if (dial(node, w, 1, &b) || hs_recv(w, &b, WAIT_MS) || !hs_take_challenge(w, &b))
+		return false;
+	b.len = 0;
+	hs_reply(w, &b);
+	hs_send(w, &b);
+	/* it is proven now, and is being adopted */
+	sleep_ms(40);
+	for (int n = HANDSHAKES - 1; n < 2 * HANDSHAKES; n++)
+		far[n] = silent(node, CARRIER_TCP4);
+	return !hs_recv(w, &b, WAIT_MS) && hs_take_ack(w, &b);
+}
+
+/* A handshake whose cookie is proven is not ended for one that has proven nothing */
+TEST_F_TIMEOUT(status, proven_among_strangers, 120)
+{
+	int adopt = delay_calls("erldist_peer_adopt"), watch = delay_calls("erldist_watch_up");
+	int far[2 * HANDSHAKES], survived = 0;
+
+	if (adopt < 0 || watch < 0)
+		SKIP(return, "no kprobes here");
+	ASSERT_EQ(0, set_setup(self->node, 5 * WAIT_MS));
+	for (int round = 0; round < 8; round++) {
+		for (int n = 0; n < HANDSHAKES - 1; n++)
+			far[n] = silent(self->node, CARRIER_TCP4);
+		ASSERT_TRUE(handshakes_are(HANDSHAKES - 1));
+		survived += survives_strangers(self->node, &self->w, far);
+		for (int n = 0; n < 2 * HANDSHAKES; n++)
+			close(far[n]);
+		close(self->w.fd);
+		ASSERT_TRUE(handshakes_are(0));
+	}
+	/* on a slow host one or two are ended before they are proven */
+	EXPECT_LE(6, survived);
+	close(adopt);
+	close(watch);
+}
+
 /* Strangers of one address end each other, and none of another address */
 TEST_F(status, handshakes_of_another_address)
 {
