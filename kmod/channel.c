@@ -1021,6 +1021,8 @@ static void channel_undo(struct erldist_channel *ch, int err)
  * On success the channel goes on by itself, and tells of its end through the
  * node socket; the caller's descriptor stays his to close. After an error the
  * socket is as it was, but for options; after -EALREADY it may be taken for good.
+ * An error after the peer was found ends the attempt to connect it: what waits for
+ * the peer gets the error.
  *
  * Context: process context.
  * Return: 0; -EBADF, -ENOTSOCK, -EPROTONOSUPPORT, -ENOTCONN, -EBUSY, -EINVAL

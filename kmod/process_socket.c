@@ -452,37 +452,37 @@ static int recv_take(struct sock *sk, size_t room, int flags,
 	return err;
 }
 
-static void recv_name(struct msghdr *mh, const u8 *from, size_t len)
+static int recv_name(struct msghdr *mh, const u8 *from, size_t len)
 {
 	int n = -EOVERFLOW;
 
 	if (mh->msg_name && len)
 		n = put_addr(mh->msg_name, from, len);
 	mh->msg_namelen = max(n, 0);
-	if (n == -EOVERFLOW && len)
-		put_cmsg(mh, SOL_ERLDIST, ERLDIST_FROM, len, (void *)from);
+	if (n != -EOVERFLOW || !len)
+		return 0;
+	return put_cmsg(mh, SOL_ERLDIST, ERLDIST_FROM, len, (void *)from);
 }
 
-static noinline_for_stack void recv_local(struct msghdr *mh,
-					  const struct erldist_process *proc,
-					  const struct erldist_msg *msg)
+static noinline_for_stack int recv_local(struct msghdr *mh,
+					 const struct erldist_process *proc,
+					 const struct erldist_msg *msg)
 {
 	u8 self[ERLDIST_SELF_MAX];
 
-	recv_name(mh, self, erldist_put_self(self, proc, msg->from_id,
-					     msg->from_serial));
+	return recv_name(mh, self, erldist_put_self(self, proc, msg->from_id,
+						    msg->from_serial));
 }
 
-static void recv_from(struct msghdr *mh, const struct erldist_process *proc,
-		      const struct erldist_msg *msg)
+static int recv_from(struct msghdr *mh, const struct erldist_process *proc,
+		     const struct erldist_msg *msg)
 {
 	/* The caller does not ask. */
 	if (!mh->msg_name && !mh->msg_controllen)
-		return;
+		return 0;
 	if (msg->local_from)
-		recv_local(mh, proc, msg);
-	else
-		recv_name(mh, msg->data + msg->from, msg->from_len);
+		return recv_local(mh, proc, msg);
+	return recv_name(mh, msg->data + msg->from, msg->from_len);
 }
 
 /* The name, the alias or the pid that a message was sent to */
@@ -503,21 +503,22 @@ static size_t put_to(u8 *term, const struct erldist_process *proc,
 	}
 }
 
-static void recv_to(struct msghdr *mh, const struct erldist_process *proc,
-		    const struct erldist_msg *msg)
+static int recv_to(struct msghdr *mh, const struct erldist_process *proc,
+		   const struct erldist_msg *msg)
 {
 	/* A node's name is ASCII, a process's need not be. */
 	u8 *term = kmalloc(ETF_ATOM_SIZE, GFP_KERNEL);
+	int err;
 
-	if (!term) {
-		mh->msg_flags |= MSG_CTRUNC;
-		return;
-	}
-	put_cmsg(mh, SOL_ERLDIST, ERLDIST_TO, put_to(term, proc, msg), term);
+	if (!term)
+		return -ENOMEM;
+	err = put_cmsg(mh, SOL_ERLDIST, ERLDIST_TO, put_to(term, proc, msg),
+		       term);
 	kfree(term);
+	return err;
 }
 
-static void recv_signal(struct msghdr *mh, const struct erldist_msg *msg)
+static int recv_signal(struct msghdr *mh, const struct erldist_msg *msg)
 {
 	struct erldist_signal sig = {
 		.op = msg->op,
@@ -527,17 +528,20 @@ static void recv_signal(struct msghdr *mh, const struct erldist_msg *msg)
 
 	if (msg->op != ERLDIST_SIG_MESSAGE)
 		mh->msg_flags |= ERLDIST_MSG_SIGNAL;
-	put_cmsg(mh, SOL_ERLDIST, ERLDIST_SIGNAL, sizeof(sig), &sig);
+	return put_cmsg(mh, SOL_ERLDIST, ERLDIST_SIGNAL, sizeof(sig), &sig);
 }
 
-static void recv_describe(struct erldist_sock *es, struct msghdr *mh,
-			  const struct erldist_msg *msg)
+/* An error leaves the message in the mailbox: without its sender, it is no use. */
+static int recv_describe(struct erldist_sock *es, struct msghdr *mh,
+			 const struct erldist_msg *msg)
 {
-	recv_from(mh, es->process, msg);
-	if (msg->op != ERLDIST_SIG_MESSAGE || msg->sequence)
-		recv_signal(mh, msg);
-	if (msg->op == ERLDIST_SIG_MESSAGE && READ_ONCE(es->recvto))
-		recv_to(mh, es->process, msg);
+	int err = recv_from(mh, es->process, msg);
+
+	if (!err && (msg->op != ERLDIST_SIG_MESSAGE || msg->sequence))
+		err = recv_signal(mh, msg);
+	if (!err && msg->op == ERLDIST_SIG_MESSAGE && READ_ONCE(es->recvto))
+		err = recv_to(mh, es->process, msg);
+	return err;
 }
 
 static int process_recvmsg(struct socket *sock, struct msghdr *mh, size_t len,
@@ -561,10 +565,11 @@ static int process_recvmsg(struct socket *sock, struct msghdr *mh, size_t len,
 		return err;
 	n = min(len, msg->len);
 	err = erldist_msg_to_user(msg, mh, n);
+	if (!err)
+		err = recv_describe(es, mh, msg);
 	if (!err) {
 		if (n < msg->len)
 			mh->msg_flags |= MSG_TRUNC;
-		recv_describe(es, mh, msg);
 		err = flags & MSG_TRUNC ? min_t(size_t, msg->len, INT_MAX) : n;
 	}
 	if (flags & MSG_PEEK)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Sending and receiving: every destination, every way to wait, every size. */
 #include <pthread.h>
+#include <sys/mman.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
@@ -300,6 +301,43 @@ TEST_F(message, peek_size_and_short_buffers)
 	EXPECT_EQ(two.len, recv(self->p, buf, sizeof(buf), 0));
 	EXPECT_EQ(0, ioctl(self->p, FIONREAD, &size));
 	EXPECT_EQ(0, size);
+}
+
+/* What is received and what describes it go together. */
+TEST_F(message, a_buffer_that_cannot_be_written)
+{
+	void *bad = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char data[64], control[256];
+	struct iovec iov = { data, sizeof(data) };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = bad,
+			    .msg_controllen = 256 };
+	DEFINE_BUF(dest);
+	DEFINE_BUF(message);
+
+	ASSERT_NE(MAP_FAILED, bad);
+	fmt(&dest, "p", &self->p_pid);
+	/* whom it was sent to is told in a control message, its sender as an address */
+	ASSERT_EQ(0, setsockopt(self->p, SOL_ERLDIST, ERLDIST_RECVTO, &(int){ 1 }, sizeof(int)));
+	ASSERT_LE(0, proc_send(self->q, &dest, fmt(&message, "a", "hello")));
+	EXPECT_EQ(-1, recvmsg(self->p, &h, MSG_DONTWAIT));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(-1, recvmsg(self->p, &h, MSG_DONTWAIT | MSG_PEEK));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_TRUE(proc_expect(self->p, &message));
+	ASSERT_LE(0, proc_send(self->r, &dest, &message));
+	ASSERT_TRUE(poll_for(self->p, POLLIN, WAIT_MS));
+	EXPECT_EQ(-1, recvmsg(self->p, &h, MSG_DONTWAIT));
+	EXPECT_EQ(EFAULT, errno);
+	h.msg_control = control;
+	iov.iov_base = bad;
+	EXPECT_EQ(-1, recvmsg(self->p, &h, MSG_DONTWAIT));
+	EXPECT_EQ(EFAULT, errno);
+	iov.iov_base = data;
+	h.msg_controllen = sizeof(control);
+	EXPECT_EQ(message.len, recvmsg(self->p, &h, MSG_DONTWAIT));
+	EXPECT_EQ(0, h.msg_flags & MSG_CTRUNC);
+	EXPECT_LT(0, h.msg_controllen);
+	munmap(bad, 4096);
 }
 
 TEST_F(message, gather_and_scatter)
