@@ -346,8 +346,8 @@ static long call_set_raw(struct cursor *c)
 
 static long call_get(struct cursor *c)
 {
-	int fd = arg_fd(c), level = arg_int(c), option = arg_int(c);
 	static __thread uint8_t out[70000];
+	int fd = arg_fd(c), level = arg_int(c), option = arg_int(c);
 	socklen_t len = arg_int(c);
 
 	if (len > sizeof(out) && (int)len > 0)
@@ -468,9 +468,9 @@ static long call_flood(struct cursor *c)
 
 static long call_receive(struct cursor *c)
 {
+	static __thread uint8_t out[66000];
 	struct result *r = arg_res(c);
 	uint64_t flags = arg_int(c), size = arg_int(c), room = arg_int(c);
-	static __thread uint8_t out[66000];
 	struct sockaddr_storage a;
 	char control[2600] __aligned(8);
 	struct iovec iov = { out, size < sizeof(out) ? size : sizeof(out) };
@@ -494,8 +494,8 @@ static long call_receive(struct cursor *c)
 
 static long call_mmsg(struct cursor *c)
 {
-	int fd = arg_fd(c), flags = arg_int(c) | MSG_DONTWAIT;
 	static __thread uint8_t out[4][300];
+	int fd = arg_fd(c), flags = arg_int(c) | MSG_DONTWAIT;
 	struct mmsghdr h[4] = { 0 };
 	struct iovec iov[4];
 	int n;
@@ -770,12 +770,12 @@ static uint16_t netlink_family(void)
 /* op: the command. Attributes: of which set depends on it */
 static long call_netlink_ask(struct cursor *c)
 {
+	static __thread uint8_t out[16384];
 	int fd = arg_fd(c), dump = arg_int(c);
 	uint64_t node = arg_int(c), name = arg_int(c), id = arg_int(c), bend = arg_int(c);
 	struct nlmsghdr n = { .nlmsg_type = netlink_family(),
 			      .nlmsg_flags = NLM_F_REQUEST | (dump ? NLM_F_DUMP : NLM_F_ACK) };
 	struct genlmsghdr g = { .cmd = c->op ? c->op : bend, .version = 1 };
-	static __thread uint8_t out[16384];
 	DEFINE_BUF(b);
 	ssize_t len;
 

@@ -63,9 +63,9 @@ int print_c(const struct prog *p, const char *sources, FILE *out)
 
 	if (prog_print(p, text, sizeof(text)) < 0)
 		return 1;
-	fputs("// SPDX-License-Identifier: GPL-2.0-only\n"
+	fputs("// SPDX-License-" "Identifier: GPL-2.0-only\n"
 	      "// A program that the hunt found. Build and run it as root, its module loaded:\n"
-	      "//   gcc -std=gnu11 -O2 -pthread -I uapi -o found found.c && ./found TIMES\n"
+	      "//   gcc -std=gnu11 -O2 -pthread -I uapi -o found ./found.c && ./found TIMES\n"
 	      "#define _GNU_SOURCE\n", out);
 	put_string(text, out);
 	for (unsigned int i = 0; i < ARRAY_SIZE(parts); i++)

@@ -117,6 +117,7 @@ static long call_hand_over_fd(struct cursor *c)
 static long call_ready(struct cursor *c)
 {
 	struct peer_end e = { .node = arg_fd(c), .channel.role = ERLDIST_ROLE_READY };
+	socklen_t len = sizeof(c->out->wire.peer_creation);
 	long err;
 
 	e.carrier = arg_int(c);
@@ -124,7 +125,6 @@ static long call_ready(struct cursor *c)
 	e.channel.flags = arg_int(c);
 	e.channel.creation = arg_int(c);
 	err = hand_over(c, &e, e.channel.peer);
-	socklen_t len = sizeof(c->out->wire.peer_creation);
 	getsockopt(e.node, SOL_ERLDIST, ERLDIST_CREATION, &c->out->wire.peer_creation, &len);
 	return err;
 }
@@ -569,8 +569,8 @@ static void look_at_frame(struct cursor *c, struct result *r, const uint8_t *p, 
 /* Reads what came, and looks at the frames that are whole and not too long */
 static long call_drain(struct cursor *c)
 {
-	struct result *r = arg_res(c);
 	static __thread uint8_t b[70000];
+	struct result *r = arg_res(c);
 	uint32_t held;
 	size_t at = 0, len;
 	ssize_t n;

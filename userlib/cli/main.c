@@ -135,9 +135,9 @@ static void print_short(const struct command *cmd)
 	size_t n = 0;
 
 	while (*p && n < sizeof(text) - 1) {
-		if (strchr(" \n", *p) && strchr(" \n", p[1])) {
+		if (strchr("\n ", *p) && strchr("\n ", p[1])) {
 			p++;
-		} else if (strchr(" \n", *p) && p[1] == '[' && p[2] == '-') {
+		} else if (strchr("\n ", *p) && p[1] == '[' && p[2] == '-') {
 			int depth = 0;
 
 			do {
