@@ -401,7 +401,7 @@ static void channel_up(struct erldist_channel *ch)
 				      max(tick_interval(ch->node), 1UL));
 }
 
-/* Under the lock: channel_evict_locked() counts and chooses before this or after. */
+/* Under the lock: channel_evict() has chosen before this, or leaves it alone. */
 static void channel_set_proven(struct erldist_channel *ch)
 {
 	spin_lock_bh(&ch->node->channel_lock);

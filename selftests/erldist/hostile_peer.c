@@ -509,7 +509,7 @@ TEST_F_TIMEOUT(peer, ticks, 60)
 #define LONG		1000000
 #define ALMOST		1040000		/* two of these leave no room for 50,000 more */
 
-/* So many first fragments, of so many bytes, of an exit/2 to nobody */
+/* Sends @count first fragments, each of @size bytes, of exit/2 to a process that does not exist */
 static int incomplete_reasons(struct wire *w, const struct epid *from, int count,
 			      size_t size)
 {
