@@ -3,6 +3,8 @@
  * Connecting on first reference: who sends to a node that is not connected
  * makes it wanted, and the node socket's holder answers.
  */
+#include <sys/prctl.h>
+
 #include "kselftest_harness.h"
 #include "wire_peer.h"
 
@@ -1195,6 +1197,86 @@ TEST_F(forgotten, connect)
 			;
 		wait_about(round);
 	}
+}
+
+#define SLOW_MS		20	/* more than it takes to forget a peer */
+
+/* This thread is held up where it enters a function */
+static bool slow_at(const char *function, const char *parameter)
+{
+	prctl(PR_SET_NAME, "slow");
+	return !run_command("modprobe -q erldist_test_delay ms=%u function=%s %s", SLOW_MS,
+			    function, parameter);
+}
+
+static int no_longer_slow(void)
+{
+	prctl(PR_SET_NAME, "connect");
+	return run_command("rmmod erldist_test_delay");
+}
+
+/* The peer is forgotten between the lookup and the use of what was found. */
+TEST_F(forgotten, found_and_gone)
+{
+	struct wire w;
+	int sv[2];
+	DEFINE_BUF(b);
+
+	if (!slow_at("erldist_peer_connect", "times=1"))
+		SKIP(return, "no module erldist_test_delay for this kernel");
+	EXPECT_EQ(-EINPROGRESS, connect_to(self->p, "w@h"));
+	EXPECT_EQ(0, no_longer_slow());
+	stream_pair(CARRIER_TCP4, sv);
+	wire_init(&w, sv[1], "v@h");
+	ASSERT_TRUE(slow_at("erldist_peer_attempt", "times=1"));
+	EXPECT_EQ(0, node_dial(self->node, sv[0], "v@h", 0));
+	EXPECT_EQ(0, no_longer_slow());
+	EXPECT_EQ(0, hs_recv(&w, &b, WAIT_MS));
+}
+
+struct other {
+	int node;
+	int start[2];
+};
+
+/* Makes the peer just before the slow thread does, which looked for it in vain. */
+static int make_before(void *arg)
+{
+	struct other *o = arg;
+	char byte;
+
+	prctl(PR_SET_NAME, "other");
+	for (int round = 0; read(o->start[0], &byte, 1) == 1; round++) {
+		sleep_ms(SLOW_MS - 1 - round % 5);
+		if (set_cookie(o->node, 0, ""))
+			return 1;
+	}
+	return 2;
+}
+
+/*
+ * The lookup finds no peer, the insertion finds one that another thread has made, and
+ * that one is forgotten before a reference is taken.
+ */
+TEST_F(forgotten, found_without_references)
+{
+	struct other o = { .node = self->node };
+	int err = 0;
+	pid_t child;
+
+	if (!slow_at("__rcu_read_unlock", "caller=erldist_peer_"))
+		SKIP(return, "no module erldist_test_delay for this kernel");
+	ASSERT_EQ(0, pipe(o.start));
+	child = spawn(make_before, &o);
+	for (int round = 0; !err && round < 20; round++) {
+		ASSERT_EQ(1, write(o.start[1], "x", 1));
+		err = set_cookie(self->node, 0, "");
+		sleep_ms(2 * SLOW_MS);
+	}
+	EXPECT_EQ(0, err);
+	EXPECT_EQ(0, no_longer_slow());
+	kill(child, SIGKILL);
+	EXPECT_EQ(256 + SIGKILL, reap(child));
 }
 
 TEST_HARNESS_MAIN

@@ -191,6 +191,17 @@ int reap(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
 }
 
+int run_command(const char *f, ...)
+{
+	char command[200];
+	va_list args;
+
+	va_start(args, f);
+	vsnprintf(command, sizeof(command), f, args);
+	va_end(args);
+	return system(command);
+}
+
 bool poll_for(int fd, int events, int timeout_ms)
 {
 	struct pollfd p = { .fd = fd, .events = events };

@@ -113,6 +113,8 @@ void sleep_ms(unsigned int ms);
 pid_t spawn(int (*fn)(void *), void *arg);
 /* Exit status of a child, or 256 + the signal */
 int reap(pid_t pid);
+/* Status of a command line, as system(3) returns it */
+int run_command(const char *f, ...) __attribute__((format(printf, 1, 2)));
 /* True when events come within the time */
 bool poll_for(int fd, int events, int timeout_ms);
 int poll_now(int fd);

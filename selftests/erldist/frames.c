@@ -596,15 +596,6 @@ TEST_F(frames, older_operations)
 	EXPECT_TRUE(buf_eq(&f.ctl, &d));
 }
 
-/* modprobe MODULE port=PORT, or rmmod */
-static int run(const char *f, unsigned int port)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), f, port);
-	return system(command);
-}
-
 /* Fragments in a device's memory are not read: the connection ends. */
 TEST(device_memory)
 {
@@ -620,13 +611,13 @@ TEST(device_memory)
 	svc = proc("svc", NULL);
 	ASSERT_EQ(0, wire_up(&w, n));
 	ASSERT_EQ(0, getpeername(w.fd, (struct sockaddr *)&in, &len));
-	if (run("modprobe -q erldist_test_unreadable port=%u", ntohs(in.sin_port)))
+	if (run_command("modprobe -q erldist_test_unreadable port=%u", ntohs(in.sin_port)))
 		SKIP(return, "no module erldist_test_unreadable for this kernel");
 	EXPECT_EQ(0, wire_reg_send(&w, "svc", pattern(&msg, 1, 5000)));
 	EXPECT_EQ(0, node_wait(n, ERLDIST_PENDING_DOWN, &peer));
 	EXPECT_EQ(ERLDIST_REASON_RECEIVE_ERROR, peer.reason);
 	EXPECT_EQ(0, poll_now(svc) & POLLIN);
-	EXPECT_EQ(0, run("rmmod erldist_test_unreadable", 0));
+	EXPECT_EQ(0, run_command("rmmod erldist_test_unreadable"));
 }
 
 /* Nor is a reason to close a connection an errno, whatever its value. */
@@ -643,12 +634,12 @@ TEST(reason_with_the_value_of_an_errno)
 	proc_self(proc("svc", NULL), &to);
 	ASSERT_EQ(0, wire_up(&w, n));
 	from = wire_pid(&w, 1);
-	if (run("modprobe -q erldist_test_reason value=%u", EAGAIN))
+	if (run_command("modprobe -q erldist_test_reason value=%u", EAGAIN))
 		SKIP(return, "no module erldist_test_reason for this kernel");
 	EXPECT_EQ(0, wire_send(&w, term(&ctl, "{ipp}", OP_LINK, &from, &to), NULL));
 	EXPECT_EQ(0, node_wait(n, ERLDIST_PENDING_DOWN, &peer));
 	EXPECT_EQ(EAGAIN, peer.reason);
-	EXPECT_EQ(0, run("rmmod erldist_test_reason", 0));
+	EXPECT_EQ(0, run_command("rmmod erldist_test_reason"));
 }
 
 TEST_HARNESS_MAIN
