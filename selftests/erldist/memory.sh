@@ -44,6 +44,9 @@ run_rounds() # TEST
 
 # What the first time fills caches with is the same as what is measured, if tests run
 # at once.
+#
+# What leaks grows each time. A cache can grow in the second round, too: Linux 7 keeps
+# free objects for each processor. So growth is looked at once more.
 returns() # TEST
 {
 	local before after
@@ -53,11 +56,15 @@ returns() # TEST
 	else
 		run "$1" || return
 	fi
-	before=$(memory)
-	run_rounds "$1" || return
 	after=$(memory)
-	echo "# $1: $before KiB, $after KiB after $ROUNDS times more"
-	as_before "$before" "$after"
+	for _ in 1 2; do
+		before=$after
+		run_rounds "$1" || return
+		after=$(memory)
+		echo "# $1: $before KiB, $after KiB after $ROUNDS times more"
+		as_before "$before" "$after" && return
+	done
+	return 1
 }
 
 if [ "$(id -u)" -ne 0 ]; then
