@@ -35,7 +35,7 @@ static double number_in(const char *path, const char *name)
 	return value;
 }
 
-static double memory_used(void)
+static double memory_not_free(void)
 {
 	return 1024 * (number_in("/proc/meminfo", "MemTotal") -
 		       number_in("/proc/meminfo", "MemFree"));
@@ -107,9 +107,9 @@ static void memory(void (*make)(void))
 	char name[80];
 
 	n = caches(before, ARRAY_SIZE(before));
-	used = memory_used();
+	used = memory_not_free();
 	make();
-	used = (memory_used() - used) / number;
+	used = (memory_not_free() - used) / number;
 	m = caches(after, ARRAY_SIZE(after));
 	result("bytes", used);
 	result("more", used + 8192);

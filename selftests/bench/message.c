@@ -84,7 +84,7 @@ static void own_processor(bool far)
 }
 
 /* Rounded up to whole batches, so that the last message is waited for */
-static unsigned int whole(const struct bench *b, unsigned int n)
+static unsigned int whole_batches(const struct bench *b, unsigned int n)
 {
 	return stream ? (n + b->batch - 1) / b->batch * b->batch : n;
 }
@@ -140,10 +140,10 @@ static int run_end(void *arg)
 	}
 	join(e);
 	ready(e);
-	part(e, message, in, whole(e->bench, e->bench->warm));
+	part(e, message, in, whole_batches(e->bench, e->bench->warm));
 	be_ready(e);
 	ns[0] = e->far ? 0 : clock_start();
-	part(e, message, in, whole(e->bench, e->bench->count));
+	part(e, message, in, whole_batches(e->bench, e->bench->count));
 	ns[1] = e->far ? 0 : clock_stop();
 	ready(e);
 	if (!e->far && write(RESULT_FD, ns, sizeof(ns)) != sizeof(ns))
@@ -191,7 +191,7 @@ static double collect(const struct bench *b, int fd)
 		first = ns[0] < first ? ns[0] : first;
 		last = ns[1] > last ? ns[1] : last;
 	}
-	return (double)(last - first) / whole(b, b->count) / b->pairs;
+	return (double)(last - first) / whole_batches(b, b->count) / b->pairs;
 }
 
 static void choose(const char *name, const char *what)
