@@ -10,30 +10,6 @@
 
 #include "message.h"
 
-/* Small messages that each CPU keeps, as net/core does heads of skbs */
-#define STASH_MAX	128
-#define STASH_MOVED	(STASH_MAX / 2)
-/* And that they keep together, as often one makes what another frees */
-#define DEPOT_MAX	(8 * STASH_MOVED)
-
-/*
- * Small messages that are free. Its CPU alone uses it, with softirqs off, as they
- * are for who takes what comes.
- */
-struct stash {
-	unsigned int n;
-	void *msg[STASH_MAX];
-};
-
-static DEFINE_PER_CPU(struct stash, stashes);
-
-/* What has become too many for one CPU, for others */
-static struct {
-	spinlock_t lock;	/* guards the rest; softirqs are off */
-	unsigned int n;		/* a multiple of STASH_MOVED */
-	void *msg[DEPOT_MAX];
-} depot = { .lock = __SPIN_LOCK_UNLOCKED(depot.lock) };
-
 static struct kmem_cache *small_cache;
 
 /**
@@ -97,27 +73,12 @@ static int __init known_make(void)
 	return 0;
 }
 
-static void stashes_empty(void)
-{
-	struct stash *stash;
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		stash = per_cpu_ptr(&stashes, cpu);
-		if (stash->n)
-			kmem_cache_free_bulk(small_cache, stash->n, stash->msg);
-	}
-	if (depot.n)
-		kmem_cache_free_bulk(small_cache, depot.n, depot.msg);
-}
-
 /**
  * erldist_messages_exit() - after the last message
  */
 void erldist_messages_exit(void)
 {
 	known_free();
-	stashes_empty();
 	kmem_cache_destroy(small_cache);
 }
 
@@ -163,117 +124,21 @@ void erldist_blob_put(struct erldist_blob *blob)
 		kvfree(blob);
 }
 
-/*
- * Not what KASAN watches, or is to be cleared when it is free; nor where softirqs
- * off does not mean alone.
- */
-static bool stash_used(void)
-{
-	return !IS_ENABLED(CONFIG_KASAN) && !IS_ENABLED(CONFIG_PREEMPT_RT) &&
-	       !want_init_on_free();
-}
-
-/* Half of a CPU's are put there, unless there are too many already */
-static bool depot_put(void **msg)
-{
-	bool put;
-
-	spin_lock(&depot.lock);
-	put = depot.n < DEPOT_MAX;
-	if (put) {
-		memcpy(depot.msg + depot.n, msg, STASH_MOVED * sizeof(*msg));
-		depot.n += STASH_MOVED;
-	}
-	spin_unlock(&depot.lock);
-	return put;
-}
-
-static bool depot_take(void **msg)
-{
-	bool taken;
-
-	spin_lock(&depot.lock);
-	taken = depot.n;
-	if (taken) {
-		depot.n -= STASH_MOVED;
-		memcpy(msg, depot.msg + depot.n, STASH_MOVED * sizeof(*msg));
-	}
-	spin_unlock(&depot.lock);
-	return taken;
-}
-
-/* All or nothing, whichever way a kernel says it */
-static void stash_fill(struct stash *stash, gfp_t gfp)
-{
-	if (depot_take(stash->msg)) {
-		stash->n = STASH_MOVED;
-		return;
-	}
-	gfp = GFP_NOWAIT | __GFP_NOWARN | (gfp & __GFP_NOMEMALLOC);
-	if (kmem_cache_alloc_bulk(small_cache, gfp, STASH_MOVED, stash->msg))
-		stash->n = STASH_MOVED;
-}
-
-static void *stash_pop(gfp_t gfp)
-{
-	struct stash *stash = this_cpu_ptr(&stashes);
-
-	if (!stash->n)
-		stash_fill(stash, gfp);
-	return stash->n ? stash->msg[--stash->n] : NULL;
-}
-
-static void *small_alloc(gfp_t gfp)
-{
-	void *msg;
-
-	if (!stash_used())
-		return kmem_cache_alloc(small_cache, gfp);
-	if (in_softirq()) {
-		msg = stash_pop(gfp);
-	} else {
-		local_bh_disable();
-		msg = stash_pop(gfp);
-		local_bh_enable();
-	}
-	return msg ?: kmem_cache_alloc(small_cache, gfp);
-}
-
-static void small_free(void *msg)
-{
-	struct stash *stash;
-
-	if (!stash_used()) {
-		kmem_cache_free(small_cache, msg);
-		return;
-	}
-	local_bh_disable();
-	stash = this_cpu_ptr(&stashes);
-	if (stash->n == STASH_MAX) {
-		stash->n -= STASH_MOVED;
-		if (!depot_put(stash->msg + stash->n))
-			kmem_cache_free_bulk(small_cache, STASH_MOVED,
-					     stash->msg + stash->n);
-	}
-	stash->msg[stash->n++] = msg;
-	local_bh_enable();
-}
-
 /**
  * erldist_msg_alloc() - a message with room for bytes in one piece
  * @room: bytes of data
- * @gfp: flags of the allocation; a small message that is not to be accounted
- *	(__GFP_ACCOUNT) comes from those that the CPU keeps
+ * @gfp: flags of the allocation; __GFP_ACCOUNT: charged to the caller's cgroup
  *
  * Return: an empty message, one reference, or NULL.
  */
 struct erldist_msg *erldist_msg_alloc(u32 room, gfp_t gfp)
 {
-	bool small = room <= ERLDIST_SMALL_ROOM && !(gfp & __GFP_ACCOUNT);
+	bool small = room <= ERLDIST_SMALL_ROOM;
 	struct erldist_msg *msg;
 
 	gfp |= __GFP_NOWARN;
-	msg = small ? small_alloc(gfp) : kmalloc(struct_size(msg, data, room), gfp);
+	msg = small ? kmem_cache_alloc(small_cache, gfp) :
+		      kmalloc(struct_size(msg, data, room), gfp);
 	if (!msg)
 		return NULL;
 	/* What is before is the queue's, and data is read when it was written. */
@@ -481,7 +346,7 @@ static void msg_free(struct erldist_msg *msg, bool resched)
 	}
 	erldist_blob_put(msg->reason);
 	if (msg->small)
-		small_free(msg);
+		kmem_cache_free(small_cache, msg);
 	else
 		kfree(msg);
 }

@@ -127,7 +127,7 @@ struct erldist_msg {
 	bool remote;		/* of a peer: counts in the node's pool */
 	bool local_from;	/* from_id and from_serial, no term */
 	bool to_latin1;
-	bool small;		/* of the CPUs' stashes */
+	bool small;		/* from the cache of small messages */
 	u32 room;		/* size of data */
 	u32 used;
 	u32 from, from_len;	/* term of the sender */

@@ -224,9 +224,7 @@ static struct erldist_msg *send_build(struct send_op *op)
 	front = op->dest->kind != CTL_NAME && !op->sig.op ?
 		name + min_t(size_t, op->len, 2) : ERLDIST_FRONT;
 	room = erldist_msg_room(front, op->len + name);
-	/* What is small and waits for a peer is bounded by the peer's queue. */
-	msg = erldist_msg_alloc(room, op->dest->local || room > ERLDIST_SMALL_ROOM ?
-				      GFP_KERNEL_ACCOUNT : GFP_KERNEL);
+	msg = erldist_msg_alloc(room, GFP_KERNEL_ACCOUNT);
 	if (!msg)
 		return ERR_PTR(-ENOMEM);
 	send_address(op, msg);
