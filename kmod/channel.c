@@ -229,7 +229,7 @@ static void channel_close(struct work_struct *work)
 	wait_var_event(&ch->pushing, !smp_load_acquire(&ch->pushing));
 	if (cancel_delayed_work_sync(&ch->retry_work))
 		erldist_channel_put(ch);
-	ch->state = CHANNEL_CLOSED;
+	WRITE_ONCE(ch->state, CHANNEL_CLOSED);
 	erldist_rx_free(ch);
 	erldist_tx_free(ch);
 	erldist_node_quiet(ch->node);
@@ -246,7 +246,7 @@ static unsigned long tick_interval(const struct erldist_node *node)
 static void channel_arm_step(struct erldist_channel *ch)
 {
 	erldist_channel_queue_delayed(ch, &ch->timer,
-				      msecs_to_jiffies(ch->node->tick.setup));
+				      msecs_to_jiffies(READ_ONCE(ch->node->tick.setup)));
 }
 
 /* A user may have changed the socket so that data no longer announces itself. */
@@ -267,7 +267,7 @@ static void tick_look_for_data(struct erldist_channel *ch)
  */
 static void channel_tick(struct erldist_channel *ch)
 {
-	unsigned long ticktime = msecs_to_jiffies(ch->node->tick.ticktime);
+	unsigned long ticktime = msecs_to_jiffies(READ_ONCE(ch->node->tick.ticktime));
 	unsigned long interval = max(tick_interval(ch->node), 1UL);
 	unsigned long silent;
 	u64 rx = atomic64_read(&ch->rx_bytes), tx = atomic64_read(&ch->tx_bytes);
@@ -295,12 +295,15 @@ static void channel_timer(struct work_struct *work)
 	struct erldist_channel *ch = container_of(to_delayed_work(work),
 						  struct erldist_channel,
 						  timer);
+	u8 state;
 
 	erldist_kcov_work_start(ch->node);
 	if (!test_bit(CHANNEL_DEAD, &ch->flags)) {
-		if (READ_ONCE(ch->state) == CHANNEL_UP)
+		/* Pairs with channel_up(): the timer's fields are set. */
+		state = smp_load_acquire(&ch->state);
+		if (state == CHANNEL_UP)
 			channel_tick(ch);
-		else if (ch->state == CHANNEL_HANDSHAKE)
+		else if (state == CHANNEL_HANDSHAKE)
 			erldist_channel_abort(ch, ERLDIST_REASON_SETUP_TIMEOUT,
 					      0);
 	}
@@ -387,11 +390,12 @@ u8 erldist_hs_end_reason(const struct erldist_channel *ch, int err)
 static void channel_up(struct erldist_channel *ch)
 {
 	channel_uncount(ch);
-	ch->last_rx = jiffies;
+	WRITE_ONCE(ch->last_rx, jiffies);
 	ch->ticked_rx = atomic64_read(&ch->rx_bytes);
 	ch->ticked_data = atomic64_read(&ch->tx_bytes);
 	atomic64_set(&ch->ticked_tx, ch->ticked_data);
-	WRITE_ONCE(ch->state, CHANNEL_UP);
+	/* Pairs with channel_timer(), which can be on its way for the handshake. */
+	smp_store_release(&ch->state, CHANNEL_UP);
 	kfree_sensitive(ch->hs);
 	ch->hs = NULL;
 	kfree_sensitive(ch->cookie);
@@ -526,7 +530,11 @@ static int channel_decide(struct erldist_channel *ch)
 		return channel_refuse(ch, PTR_ERR(peer) == -EINVAL ?
 				      ERLDIST_REASON_BAD_NAME :
 				      ERLDIST_REASON_LIMIT);
-	WRITE_ONCE(ch->peer, peer);
+	/*
+	 * Pairs with READ_ONCE() in erldist_channel_answer(), which reads the peer's
+	 * name, in channel_ask_over() and in tx_try(), which takes its lock.
+	 */
+	smp_store_release(&ch->peer, peer);
 	if (!READ_ONCE(ch->node->admit))
 		return channel_decided(ch);
 	erldist_peer_ask(peer, ch);

@@ -118,9 +118,13 @@ struct erldist_tx {
  * then by the last reference.
  *
  * state belongs to close_work and rx_work in turn: rx_work is cancelled before
- * close_work changes it. flags are atomic bits. challenge and origin are set before
- * the channel is in node->channels, and do not change then. So is peer, but that of
- * an acceptor, which rx_work sets once; channel_ask_over() reads it meanwhile.
+ * close_work changes it. Walks of node->channels read it meanwhile
+ * (channel_ask_over(), erldist_channel_answer(), challenge_is_ours(),
+ * channel_is_stranger()), and so does channel_timer(), with smp_load_acquire(), as
+ * channel_up() sets the timer's fields first. flags are atomic bits. challenge and
+ * origin are set before the channel is in node->channels, and do not change then.
+ * So is peer, but that of an acceptor, which rx_work sets once; channel_ask_over(),
+ * erldist_channel_answer() and tx_try() read it meanwhile.
  */
 struct erldist_channel {
 	refcount_t ref;

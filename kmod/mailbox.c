@@ -87,7 +87,7 @@ static void empty_queue_locked(struct erldist_mailbox *mb,
 {
 	list_splice_tail_init(&queue->list, to);
 	queue->downs = RB_ROOT;
-	mb->n -= queue->n;
+	WRITE_ONCE(mb->n, mb->n - queue->n);
 	queue->n = 0;
 }
 
@@ -152,7 +152,7 @@ static void enqueue(struct erldist_mailbox *mb, struct erldist_queue *queue,
 	if (msg->op == ERLDIST_SIG_DOWN)
 		rb_add(&msg->down, &queue->downs, down_less);
 	queue->n++;
-	mb->n++;
+	WRITE_ONCE(mb->n, mb->n + 1);
 }
 
 static void dequeue(struct erldist_mailbox *mb, struct erldist_queue *queue,
@@ -162,7 +162,7 @@ static void dequeue(struct erldist_mailbox *mb, struct erldist_queue *queue,
 	if (msg->op == ERLDIST_SIG_DOWN)
 		rb_erase(&msg->down, &queue->downs);
 	queue->n--;
-	mb->n--;
+	WRITE_ONCE(mb->n, mb->n - 1);
 }
 
 /* To an eighth, so that a process that takes much moves rarely */
@@ -364,7 +364,7 @@ static int put_local_locked(struct erldist_process *proc,
 		return -ENOBUFS;
 	if (once && !erldist_relation_take(once))
 		return -ESRCH;
-	mb->local_bytes += msg->charged;
+	WRITE_ONCE(mb->local_bytes, mb->local_bytes + msg->charged);
 	enqueue(mb, queue, msg);
 	return 0;
 }
@@ -417,7 +417,7 @@ static int put_remote_locked(struct erldist_process *proc,
 		return -ENOBUFS;
 	if (once && !erldist_relation_take(once))
 		return -ESRCH;
-	mb->remote_bytes += more;
+	WRITE_ONCE(mb->remote_bytes, mb->remote_bytes + more);
 	rank_locked(proc);
 	msg->charged = all;
 	atomic_long_add(more, &proc->node->pool_used);
@@ -500,7 +500,7 @@ int erldist_mailbox_charge(struct erldist_process *proc, size_t bytes)
 	else if (above_hard_limit(mb, bytes))
 		err = -ENOBUFS;
 	else
-		mb->remote_bytes += bytes;
+		WRITE_ONCE(mb->remote_bytes, mb->remote_bytes + bytes);
 	rank_locked(proc);
 	spin_unlock_bh(&mb->lock);
 	if (!err)
@@ -520,7 +520,7 @@ void erldist_mailbox_uncharge(struct erldist_process *proc, size_t bytes)
 	struct erldist_mailbox *mb = &proc->mailbox;
 
 	spin_lock_bh(&mb->lock);
-	mb->remote_bytes -= bytes;
+	WRITE_ONCE(mb->remote_bytes, mb->remote_bytes - bytes);
 	rank_locked(proc);
 	spin_unlock_bh(&mb->lock);
 	erldist_pool_sub(proc->node, bytes);
@@ -631,12 +631,12 @@ static void release_locked(struct erldist_process *proc,
 	struct erldist_mailbox *mb = &proc->mailbox;
 
 	if (msg->remote) {
-		mb->remote_bytes -= msg->charged;
+		WRITE_ONCE(mb->remote_bytes, mb->remote_bytes - msg->charged);
 		rank_locked(proc);
 		atomic_long_sub(msg->charged, &proc->node->pool_used);
 		atomic_long_sub(msg->charged, &proc->node->pool_ready);
 	} else {
-		mb->local_bytes -= msg->charged;
+		WRITE_ONCE(mb->local_bytes, mb->local_bytes - msg->charged);
 	}
 }
 
@@ -657,7 +657,7 @@ void erldist_mailbox_read(struct erldist_process *proc, struct erldist_msg *msg)
 	if (msg->remote)
 		erldist_pool_freed(proc->node);
 	else if (wq_has_sleeper(&mb->wait) &&
-		 READ_ONCE(mb->local_bytes) <= mb->local_limit / 2)
+		 READ_ONCE(mb->local_bytes) <= READ_ONCE(mb->local_limit) / 2)
 		wake_up_all(&mb->wait);
 	erldist_msg_put_resched(msg);
 }

@@ -207,7 +207,7 @@ int erldist_node_publish(struct erldist_node *node)
 		err = -EADDRINUSE;
 	else
 		list_add_tail_rcu(&node->list, &en->nodes);
-	en->generation++;
+	WRITE_ONCE(en->generation, en->generation + 1);
 	mutex_unlock(&en->lock);
 	if (!err)
 		erldist_netlink_node(node, ERLDIST_CMD_NODE_NEW_NTF);
@@ -243,7 +243,7 @@ void erldist_node_close(struct erldist_node *node)
 	mutex_lock(&en->lock);
 	WRITE_ONCE(node->dead, true);
 	list_del_rcu(&node->list);
-	en->generation++;
+	WRITE_ONCE(en->generation, en->generation + 1);
 	mutex_unlock(&en->lock);
 	/* Who found the node before now sees it dead, or is seen below. */
 	synchronize_rcu();

@@ -52,8 +52,9 @@ struct erldist_cookie {
  * memory goes with the last reference, after a grace period; the namespace is
  * held until then.
  *
- * Guarded by conf_lock: cookie, spawn_server, tick, limits (also read without it, field by
- * field), mode. By event_lock, a leaf: events and every peer's pending and
+ * Guarded by conf_lock: cookie, spawn_server, tick and limits (these two are also read
+ * without it, field by field). By the lock of the node socket: mode and admit, which
+ * are read without it. By event_lock, a leaf: events and every peer's pending and
  * event. By reap_lock, a leaf: reaped. By holder_lock, a leaf that is taken under
  * mailboxes' locks: holders. The rest does not change after bind, or
  * is atomic, or has locks of its own (xarray, rhashtables).
@@ -153,6 +154,18 @@ void erldist_limits_default(struct erldist_limits *limits);
 static inline u64 erldist_limit(const u64 *limit)
 {
 	return __READ_ONCE(*limit);
+}
+
+/**
+ * erldist_limit_set() - change a limit of bytes that is read without a lock
+ * @limit: a limit of a published node
+ * @bytes: its new value, at most ERLDIST_BYTES_MAX
+ *
+ * The other side of erldist_limit(), for the same reason.
+ */
+static inline void erldist_limit_set(u64 *limit, u64 bytes)
+{
+	__WRITE_ONCE(*limit, bytes);
 }
 
 static inline void erldist_node_get(struct erldist_node *node)

@@ -125,6 +125,34 @@ static void set_limits(struct erldist_limits *limits,
 						      limits->mailbox_pool / 2);
 }
 
+/* They are read without conf_lock, field by field. */
+static void publish_tick(struct erldist_ticktime *to,
+			 const struct erldist_ticktime *from)
+{
+	WRITE_ONCE(to->ticktime, from->ticktime);
+	WRITE_ONCE(to->intensity, from->intensity);
+	WRITE_ONCE(to->setup, from->setup);
+	WRITE_ONCE(to->retry, from->retry);
+}
+
+static void publish_limits(struct erldist_limits *to,
+			   const struct erldist_limits *from)
+{
+	erldist_limit_set(&to->mailbox_pool, from->mailbox_pool);
+	erldist_limit_set(&to->mailbox, from->mailbox);
+	erldist_limit_set(&to->send_queue, from->send_queue);
+	erldist_limit_set(&to->max_message, from->max_message);
+	WRITE_ONCE(to->stall, from->stall);
+	WRITE_ONCE(to->peers, from->peers);
+	WRITE_ONCE(to->handshakes, from->handshakes);
+	WRITE_ONCE(to->processes, from->processes);
+	WRITE_ONCE(to->relations, from->relations);
+	WRITE_ONCE(to->node_relations, from->node_relations);
+	WRITE_ONCE(to->wanted, from->wanted);
+	WRITE_ONCE(to->process_wanted, from->process_wanted);
+	WRITE_ONCE(to->fragments, from->fragments);
+}
+
 static void node_configure(struct erldist_node *node,
 			   const struct node_config *config)
 {
@@ -438,7 +466,7 @@ static int set_ticktime(struct erldist_node_sock *ns, sockptr_t optval,
 	}
 	set_tick(&all, &tick);
 	mutex_lock(&node->conf_lock);
-	node->tick = all;
+	publish_tick(&node->tick, &all);
 	mutex_unlock(&node->conf_lock);
 	return 0;
 }
@@ -464,7 +492,7 @@ static int opt_limits(struct erldist_node_sock *ns, sockptr_t optval,
 		return 0;
 	}
 	mutex_lock(&node->conf_lock);
-	node->limits = all;
+	publish_limits(&node->limits, &all);
 	mutex_unlock(&node->conf_lock);
 	return 0;
 }

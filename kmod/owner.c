@@ -149,7 +149,7 @@ static void owner_replace(struct erldist_process *proc,
 	struct erldist_watch *old;
 
 	spin_lock_bh(&proc->lock);
-	proc->kill_signal = 0;
+	WRITE_ONCE(proc->kill_signal, 0);
 	swap(proc->kill_cred, cred);
 	old = rcu_replace_pointer(proc->watch, watch,
 				  lockdep_is_held(&proc->lock));
@@ -356,7 +356,7 @@ int erldist_owner_kill_signal(struct erldist_process *proc, u32 signal)
 	if (signal)
 		cred = get_current_cred();
 	spin_lock_bh(&proc->lock);
-	proc->kill_signal = signal;
+	WRITE_ONCE(proc->kill_signal, signal);
 	swap(proc->kill_cred, cred);
 	spin_unlock_bh(&proc->lock);
 	put_cred(cred);
@@ -398,7 +398,7 @@ void erldist_owner_kill(struct erldist_process *proc)
 	spin_lock_bh(&proc->lock);
 	watch = watch_get(proc);
 	signal = proc->kill_signal;
-	proc->kill_signal = 0;
+	WRITE_ONCE(proc->kill_signal, 0);
 	swap(proc->kill_cred, cred);
 	spin_unlock_bh(&proc->lock);
 	if (watch && signal)

@@ -180,7 +180,7 @@ static unsigned long peer_deadline_locked(const struct erldist_peer *peer,
  */
 static void peer_arm(struct erldist_peer *peer, unsigned long delay)
 {
-	unsigned long setup = msecs_to_jiffies(peer->node->tick.setup), due;
+	unsigned long setup = msecs_to_jiffies(READ_ONCE(peer->node->tick.setup)), due;
 
 	spin_lock_bh(&peer->lock);
 	if (!peer->dead) {
@@ -309,7 +309,7 @@ struct erldist_peer *erldist_peer_make(struct erldist_node *node,
 		return ERR_PTR(-EINVAL);
 	if (READ_ONCE(node->dead))
 		return ERR_PTR(-ENETDOWN);
-	if (atomic_inc_return(&node->n_peers) > node->limits.peers) {
+	if (atomic_inc_return(&node->n_peers) > READ_ONCE(node->limits.peers)) {
 		atomic_dec(&node->n_peers);
 		return ERR_PTR(-EUSERS);
 	}
@@ -321,7 +321,7 @@ struct erldist_peer *erldist_peer_make(struct erldist_node *node,
 		if (READ_ONCE(node->dead))
 			peer_close(peer);
 		/* Removed again when nobody comes to use it. */
-		peer_arm(peer, msecs_to_jiffies(node->tick.retry));
+		peer_arm(peer, msecs_to_jiffies(READ_ONCE(node->tick.retry)));
 		return peer;
 	}
 	atomic_dec(&node->n_peers);
@@ -579,13 +579,13 @@ static void peer_fail_locked(struct erldist_peer *peer, u8 reason, int error,
 		peer_set_state(peer, ERLDIST_PEER_STATE_DRAINING);
 		peer_begin_drain(peer);
 	}
-	peer->reason = reason;
-	peer->error = error ?: -erldist_reason_errno(reason);
+	WRITE_ONCE(peer->reason, reason);
+	WRITE_ONCE(peer->error, error ?: -erldist_reason_errno(reason));
 	peer->failed++;
-	peer->epoch++;
+	WRITE_ONCE(peer->epoch, peer->epoch + 1);
 	peer->remembered = -peer->error;
 	peer->remember = true;
-	peer->retry = jiffies + msecs_to_jiffies(peer->node->tick.retry);
+	peer->retry = jiffies + msecs_to_jiffies(READ_ONCE(peer->node->tick.retry));
 	peer_give_up_locked(peer, drop);
 }
 
@@ -608,7 +608,7 @@ static void peer_failed(struct erldist_peer *peer, u64 tag,
 	wake_up_all(&peer->wait);
 	erldist_peer_event(peer, ERLDIST_PENDING_FAILED, tag, 0);
 	erldist_netlink_peer(peer, ERLDIST_CMD_PEER_FAILED_NTF);
-	peer_arm(peer, msecs_to_jiffies(peer->node->tick.retry) + 1);
+	peer_arm(peer, msecs_to_jiffies(READ_ONCE(peer->node->tick.retry)) + 1);
 }
 
 static bool peer_unused_locked(struct erldist_peer *peer)
@@ -624,7 +624,7 @@ static void peer_work(struct work_struct *work)
 {
 	struct erldist_peer *peer = container_of(to_delayed_work(work),
 						 struct erldist_peer, work);
-	unsigned long setup = msecs_to_jiffies(peer->node->tick.setup);
+	unsigned long setup = msecs_to_jiffies(READ_ONCE(peer->node->tick.setup));
 	bool failed = false, gone = false;
 	unsigned long next;
 	LIST_HEAD(drop);
@@ -641,7 +641,7 @@ static void peer_work(struct work_struct *work)
 	if (peer->kept && time_after_eq(jiffies, peer_kept_until(peer, setup)))
 		peer->kept = false;
 	if (!failed && !peer->dead && peer_unused_locked(peer)) {
-		peer->dead = true;
+		WRITE_ONCE(peer->dead, true);
 		gone = true;
 	}
 	next = peer_deadline_locked(peer, setup);
@@ -665,7 +665,7 @@ static void peer_work(struct work_struct *work)
 void erldist_peer_settle(struct erldist_peer *peer)
 {
 	if (READ_ONCE(peer->state) == ERLDIST_PEER_STATE_DOWN)
-		peer_arm(peer, msecs_to_jiffies(peer->node->tick.retry) + 1);
+		peer_arm(peer, msecs_to_jiffies(READ_ONCE(peer->node->tick.retry)) + 1);
 }
 
 /* Why there is no attempt to connect, or 0 */
@@ -773,7 +773,7 @@ int erldist_peer_relate(struct erldist_peer *peer, struct erldist_process *by,
 void erldist_peer_wanted(struct erldist_peer *peer)
 {
 	erldist_peer_event(peer, ERLDIST_PENDING_WANTED, 0, 0);
-	peer_arm(peer, msecs_to_jiffies(peer->node->tick.setup) + 1);
+	peer_arm(peer, msecs_to_jiffies(READ_ONCE(peer->node->tick.setup)) + 1);
 }
 
 /**
@@ -945,13 +945,13 @@ static void peer_take_over_locked(struct erldist_peer *peer,
 	peer_set_state(peer, ERLDIST_PEER_STATE_UP);
 	erldist_channel_get(ch);
 	peer->channel = ch;
-	peer->open = false;
+	WRITE_ONCE(peer->open, false);
 	peer->connection = ch->connection;
 	peer->tag = ch->tag;
 	peer->flags = ch->dflags;
-	peer->creation = ch->hs->peer_creation;
-	peer->reason = ERLDIST_REASON_NONE;
-	peer->error = 0;
+	WRITE_ONCE(peer->creation, ch->hs->peer_creation);
+	WRITE_ONCE(peer->reason, ERLDIST_REASON_NONE);
+	WRITE_ONCE(peer->error, 0);
 	peer->failed = 0;
 	peer->remembered = 0;
 	peer->remember = false;
@@ -1064,8 +1064,8 @@ bool erldist_peer_open(struct erldist_peer *peer, struct erldist_channel *ch)
 	spin_lock_bh(&peer->lock);
 	open = peer->channel == ch;
 	if (open) {
-		peer->open = true;
-		peer->epoch++;
+		WRITE_ONCE(peer->open, true);
+		WRITE_ONCE(peer->epoch, peer->epoch + 1);
 	}
 	spin_unlock_bh(&peer->lock);
 	wake_up_all(&peer->wait);
@@ -1084,8 +1084,8 @@ static void peer_down_locked(struct erldist_peer *peer,
 {
 	peer_set_state(peer, ERLDIST_PEER_STATE_DRAINING);
 	peer->channel = NULL;
-	peer->reason = reason;
-	peer->error = error;
+	WRITE_ONCE(peer->reason, reason);
+	WRITE_ONCE(peer->error, error);
 	peer->rx_bytes += atomic64_read(&ch->rx_bytes);
 	peer->tx_bytes += atomic64_read(&ch->tx_bytes);
 	peer->rx_messages += atomic64_read(&ch->rx_messages);
@@ -1093,8 +1093,8 @@ static void peer_down_locked(struct erldist_peer *peer,
 	peer->over = peer->open ? ERLDIST_PENDING_DOWN : ERLDIST_PENDING_FAILED;
 	/* Who waits has been told that it is open, or is told now why it is not. */
 	if (!peer->open)
-		peer->epoch++;
-	peer->open = false;
+		WRITE_ONCE(peer->epoch, peer->epoch + 1);
+	WRITE_ONCE(peer->open, false);
 	peer_give_up_locked(peer, drop);
 }
 
@@ -1120,12 +1120,12 @@ static bool peer_rejected_locked(struct erldist_peer *peer, u8 reason,
 
 	peer_set_state(peer, wanted ? ERLDIST_PEER_STATE_WANTED :
 				      ERLDIST_PEER_STATE_DOWN);
-	peer->reason = reason;
+	WRITE_ONCE(peer->reason, reason);
 	if (wanted)
 		return true;
-	peer->error = error;
+	WRITE_ONCE(peer->error, error);
 	peer->failed++;
-	peer->epoch++;
+	WRITE_ONCE(peer->epoch, peer->epoch + 1);
 	return false;
 }
 
@@ -1140,10 +1140,10 @@ static void peer_stranger_over_locked(struct erldist_peer *peer, u8 reason,
 	if (peer->state == ERLDIST_PEER_STATE_UP ||
 	    peer->state == ERLDIST_PEER_STATE_DRAINING)
 		return;
-	peer->reason = reason;
+	WRITE_ONCE(peer->reason, reason);
 	if (peer->state != ERLDIST_PEER_STATE_DOWN)
 		return;
-	peer->error = error;
+	WRITE_ONCE(peer->error, error);
 	peer->failed++;
 }
 
@@ -1165,7 +1165,7 @@ static enum peer_over peer_over_locked(struct erldist_peer *peer,
 	if (reason == ERLDIST_REASON_NOK && peer->users && !peer->dead) {
 		peer_set_state(peer, ERLDIST_PEER_STATE_WANTED);
 		peer->told_nok = true;
-		peer->reason = reason;
+		WRITE_ONCE(peer->reason, reason);
 		return OVER_WAITS;
 	}
 	peer_fail_locked(peer, reason, error, drop);
@@ -1201,7 +1201,7 @@ static void peer_attempt_over(struct erldist_peer *peer,
 		over = OVER_WANTED;
 	spin_unlock_bh(&peer->lock);
 	if (over == OVER_WAITS)
-		peer_arm(peer, msecs_to_jiffies(peer->node->tick.setup) + 1);
+		peer_arm(peer, msecs_to_jiffies(READ_ONCE(peer->node->tick.setup)) + 1);
 	else
 		peer_failed(peer, ch->tag, &drop);
 	if (over == OVER_WANTED)
@@ -1256,8 +1256,8 @@ void erldist_peer_unreachable(struct erldist_peer *peer, int error, bool kept)
 		peer_fail_locked(peer, ERLDIST_REASON_UNREACHABLE, error, &drop);
 		failed = true;
 	} else if (kept && peer->state == ERLDIST_PEER_STATE_DOWN) {
-		peer->reason = ERLDIST_REASON_UNREACHABLE;
-		peer->error = error ?: EHOSTUNREACH;
+		WRITE_ONCE(peer->reason, ERLDIST_REASON_UNREACHABLE);
+		WRITE_ONCE(peer->error, error ?: EHOSTUNREACH);
 		peer->remembered = -peer->error;
 		peer->failed++;
 	}
@@ -1349,8 +1349,8 @@ static bool peer_drained(struct erldist_peer *peer)
 		err = erldist_peer_want_locked(peer, NULL, &wanted);
 	peer->again = false;
 	if (err) {
-		peer->error = -err;
-		peer->epoch++;
+		WRITE_ONCE(peer->error, -err);
+		WRITE_ONCE(peer->epoch, peer->epoch + 1);
 		peer_give_up_locked(peer, &drop);
 	}
 	spin_unlock_bh(&peer->lock);
@@ -1508,8 +1508,8 @@ static void peer_close(struct erldist_peer *peer)
 
 	spin_lock_bh(&peer->lock);
 	mine = !peer->dead;
-	peer->dead = true;
-	peer->epoch++;
+	WRITE_ONCE(peer->dead, true);
+	WRITE_ONCE(peer->epoch, peer->epoch + 1);
 	if (peer->state == ERLDIST_PEER_STATE_WANTED)
 		peer_set_state(peer, ERLDIST_PEER_STATE_DOWN);
 	/* What holds with a connection is over when that is. */

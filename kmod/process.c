@@ -122,7 +122,8 @@ struct erldist_process *erldist_process_new(struct erldist_node *node,
 	/* So that its close, where it is not published, finds nothing to end. */
 	proc->state = ERLDIST_PROCESS_STATE_ENDED;
 	proc->uid = current_fsuid();
-	erldist_mailbox_init(&proc->mailbox, node->limits.mailbox, sk);
+	erldist_mailbox_init(&proc->mailbox,
+			     erldist_limit(&node->limits.mailbox), sk);
 	spin_lock_init(&proc->lock);
 	proc->relations = RB_ROOT;
 	INIT_LIST_HEAD(&proc->reap);

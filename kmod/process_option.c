@@ -73,9 +73,10 @@ static int opt_mailbox(struct erldist_process *proc, sockptr_t optval,
 	if (err)
 		return err;
 	spin_lock_bh(&mb->lock);
-	mb->local_limit = min_t(u64, limits.local ?: proc->node->limits.mailbox,
-				ERLDIST_BYTES_MAX);
-	mb->hard_limit = min_t(u64, limits.hard, ERLDIST_BYTES_MAX);
+	WRITE_ONCE(mb->local_limit,
+		   min_t(u64, limits.local ?: erldist_limit(&proc->node->limits.mailbox),
+			 ERLDIST_BYTES_MAX));
+	WRITE_ONCE(mb->hard_limit, min_t(u64, limits.hard, ERLDIST_BYTES_MAX));
 	spin_unlock_bh(&mb->lock);
 	wake_up_all(&mb->wait);
 	return 0;

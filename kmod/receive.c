@@ -260,7 +260,7 @@ static struct erldist_seq *seq_find(struct erldist_channel *ch, u64 id)
 
 static unsigned long stall_left(struct erldist_channel *ch)
 {
-	unsigned long budget = msecs_to_jiffies(ch->node->limits.stall);
+	unsigned long budget = msecs_to_jiffies(READ_ONCE(ch->node->limits.stall));
 
 	/* A channel may be up for so long that jiffies of 32 bit come round. */
 	if (time_after64(get_jiffies_64(), ch->window + STALL_WINDOW)) {

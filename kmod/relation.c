@@ -212,7 +212,7 @@ static void tree_insert(struct erldist_end *end)
 	}
 	rb_link_node(&end->node, parent, link);
 	rb_insert_color(&end->node, &proc->relations);
-	proc->n_relations++;
+	WRITE_ONCE(proc->n_relations, proc->n_relations + 1);
 	if (end == &rel->near && rel->port)
 		list_add_tail(&rel->port_list, &rel->port->relations);
 }
@@ -230,7 +230,7 @@ void erldist_end_erase(struct erldist_end *end)
 	lockdep_assert_held(&proc->lock);
 	rb_erase(&end->node, &proc->relations);
 	RB_CLEAR_NODE(&end->node);
-	proc->n_relations--;
+	WRITE_ONCE(proc->n_relations, proc->n_relations - 1);
 	if (end == &end->relation->near)
 		list_del_init(&end->relation->port_list);
 }

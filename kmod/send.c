@@ -94,8 +94,8 @@ static void flow_append(struct erldist_peer *peer, struct erldist_out *out)
 		list_add_tail(&out->list, &head->items);
 	else
 		flow_start(peer, out);
-	peer->queued += out->size;
-	peer->n_queued++;
+	WRITE_ONCE(peer->queued, peer->queued + out->size);
+	WRITE_ONCE(peer->n_queued, peer->n_queued + 1);
 	if (out->kind == OUT_RAW)
 		peer->queued_raw += out->size;
 }
@@ -112,8 +112,8 @@ static void flow_return(struct erldist_peer *peer, struct erldist_out *out)
 	} else {
 		flow_start(peer, out);
 	}
-	peer->queued += out->size;
-	peer->n_queued++;
+	WRITE_ONCE(peer->queued, peer->queued + out->size);
+	WRITE_ONCE(peer->n_queued, peer->n_queued + 1);
 }
 
 /* The next item, deficit round robin. */
@@ -124,8 +124,8 @@ static struct erldist_out *flow_pop(struct erldist_peer *peer)
 	out = list_first_entry_or_null(&peer->flows, struct erldist_out, list);
 	if (!out)
 		return NULL;
-	peer->queued -= out->size;
-	peer->n_queued--;
+	WRITE_ONCE(peer->queued, peer->queued - out->size);
+	WRITE_ONCE(peer->n_queued, peer->n_queued - 1);
 	if (out->kind == OUT_RAW)
 		peer->queued_raw -= out->size;
 	out->deficit -= out->size;
@@ -166,9 +166,9 @@ void erldist_send_take_locked(struct erldist_peer *peer,
 {
 	list_splice_tail_init(&peer->flows, items);
 	peer->flow_tree = RB_ROOT;
-	peer->queued = 0;
+	WRITE_ONCE(peer->queued, 0);
 	peer->queued_raw = 0;
-	peer->n_queued = 0;
+	WRITE_ONCE(peer->n_queued, 0);
 }
 
 static struct erldist_msg *out_msg(struct erldist_out *out)
@@ -761,7 +761,7 @@ static int tx_give(struct erldist_channel *ch)
 	size_t all;
 
 	all = tx_parts(ch, vec, &parts, &flags);
-	if (ch->peer->n_queued || tx_rest(&ch->tx, all))
+	if (READ_ONCE(ch->peer->n_queued) || tx_rest(&ch->tx, all))
 		flags |= MSG_MORE;
 	n = erldist_transport_send(ch, vec, parts, all, flags);
 	if (n < 0)
@@ -891,13 +891,15 @@ static void tx_push(struct erldist_channel *ch, int budget)
 
 static void tx_try(struct erldist_channel *ch)
 {
+	/* Pairs with smp_store_release() in channel_decide(). */
+	struct erldist_peer *peer = READ_ONCE(ch->peer);
 	bool turn;
 
-	if (test_bit(CHANNEL_DEAD, &ch->flags) || !ch->peer)
+	if (test_bit(CHANNEL_DEAD, &ch->flags) || !peer)
 		return;
-	spin_lock_bh(&ch->peer->lock);
+	spin_lock_bh(&peer->lock);
 	turn = tx_take_turn_locked(ch);
-	spin_unlock_bh(&ch->peer->lock);
+	spin_unlock_bh(&peer->lock);
 	if (turn)
 		tx_push(ch, PUSH_BUDGET);
 }
