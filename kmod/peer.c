@@ -568,6 +568,17 @@ static void peer_give_up_locked(struct erldist_peer *peer,
 	erldist_send_take_locked(peer, drop);
 }
 
+/* A wait for a connection is decided: error, reason, open and dead are set. */
+static void peer_new_epoch_locked(struct erldist_peer *peer)
+{
+	lockdep_assert_held(&peer->lock);
+	/*
+	 * Pairs with smp_load_acquire() in peer_wait_up() and block_over(): after a
+	 * new epoch erldist_peer_verdict() reads what was set before it.
+	 */
+	smp_store_release(&peer->epoch, peer->epoch + 1);
+}
+
 /* Nobody is connected, and nobody tries. Queued messages go to @drop. */
 static void peer_fail_locked(struct erldist_peer *peer, u8 reason, int error,
 			     struct list_head *drop)
@@ -582,7 +593,7 @@ static void peer_fail_locked(struct erldist_peer *peer, u8 reason, int error,
 	WRITE_ONCE(peer->reason, reason);
 	WRITE_ONCE(peer->error, error ?: -erldist_reason_errno(reason));
 	peer->failed++;
-	WRITE_ONCE(peer->epoch, peer->epoch + 1);
+	peer_new_epoch_locked(peer);
 	peer->remembered = -peer->error;
 	peer->remember = true;
 	peer->retry = jiffies + msecs_to_jiffies(READ_ONCE(peer->node->tick.retry));
@@ -1064,8 +1075,9 @@ bool erldist_peer_open(struct erldist_peer *peer, struct erldist_channel *ch)
 	spin_lock_bh(&peer->lock);
 	open = peer->channel == ch;
 	if (open) {
-		WRITE_ONCE(peer->open, true);
-		WRITE_ONCE(peer->epoch, peer->epoch + 1);
+		/* Pairs with send_build(), which reads creation, set before. */
+		smp_store_release(&peer->open, true);
+		peer_new_epoch_locked(peer);
 	}
 	spin_unlock_bh(&peer->lock);
 	wake_up_all(&peer->wait);
@@ -1093,7 +1105,7 @@ static void peer_down_locked(struct erldist_peer *peer,
 	peer->over = peer->open ? ERLDIST_PENDING_DOWN : ERLDIST_PENDING_FAILED;
 	/* Who waits has been told that it is open, or is told now why it is not. */
 	if (!peer->open)
-		WRITE_ONCE(peer->epoch, peer->epoch + 1);
+		peer_new_epoch_locked(peer);
 	WRITE_ONCE(peer->open, false);
 	peer_give_up_locked(peer, drop);
 }
@@ -1125,7 +1137,7 @@ static bool peer_rejected_locked(struct erldist_peer *peer, u8 reason,
 		return true;
 	WRITE_ONCE(peer->error, error);
 	peer->failed++;
-	WRITE_ONCE(peer->epoch, peer->epoch + 1);
+	peer_new_epoch_locked(peer);
 	return false;
 }
 
@@ -1350,7 +1362,7 @@ static bool peer_drained(struct erldist_peer *peer)
 	peer->again = false;
 	if (err) {
 		WRITE_ONCE(peer->error, -err);
-		WRITE_ONCE(peer->epoch, peer->epoch + 1);
+		peer_new_epoch_locked(peer);
 		peer_give_up_locked(peer, &drop);
 	}
 	spin_unlock_bh(&peer->lock);
@@ -1421,7 +1433,8 @@ static int peer_wait_up(struct erldist_peer *peer, struct erldist_process *by,
 	long t = sock_sndtimeo(sk, false);
 
 	t = wait_event_interruptible_timeout(peer->wait,
-					     READ_ONCE(peer->epoch) != epoch ||
+					     /* Pairs with peer_new_epoch_locked(). */
+					     smp_load_acquire(&peer->epoch) != epoch ||
 					     READ_ONCE(peer->dead) ||
 					     !erldist_process_alive(by), t);
 	if (t < 0)
@@ -1509,7 +1522,7 @@ static void peer_close(struct erldist_peer *peer)
 	spin_lock_bh(&peer->lock);
 	mine = !peer->dead;
 	WRITE_ONCE(peer->dead, true);
-	WRITE_ONCE(peer->epoch, peer->epoch + 1);
+	peer_new_epoch_locked(peer);
 	if (peer->state == ERLDIST_PEER_STATE_WANTED)
 		peer_set_state(peer, ERLDIST_PEER_STATE_DOWN);
 	/* What holds with a connection is over when that is. */

@@ -21,8 +21,9 @@ static bool block_over(struct erldist_sock *es)
 		       READ_ONCE(peer->state) == ERLDIST_PEER_STATE_DOWN ||
 		       erldist_send_room(peer, es->block.bytes);
 	case BLOCK_CONNECT:
-		return READ_ONCE(peer->dead) ||
-		       READ_ONCE(peer->epoch) != es->block.epoch;
+		/* Pairs with peer_new_epoch_locked(). */
+		return smp_load_acquire(&peer->epoch) != es->block.epoch ||
+		       READ_ONCE(peer->dead);
 	default:
 		return true;
 	}

@@ -230,8 +230,12 @@ static struct erldist_msg *send_build(struct send_op *op)
 	send_address(op, msg);
 	if (!op->dest->local) {
 		rules.peer = op->peer ? op->peer->atom : op->dest->node;
-		/* Who will be there when it is sent is not known yet. */
-		rules.any_creation = !op->peer || !READ_ONCE(op->peer->open);
+		/*
+		 * Who will be there when it is sent is not known yet, unless a
+		 * connection is open. Pairs with smp_store_release() in
+		 * erldist_peer_open(): creation is that connection's, or a newer one's.
+		 */
+		rules.any_creation = !op->peer || !smp_load_acquire(&op->peer->open);
 		if (op->peer)
 			rules.creation = READ_ONCE(op->peer->creation);
 	}
