@@ -23,6 +23,7 @@ help:
 	@echo '               (MINUTES=60, DEFECT= one of selftests/hunt/defects)'
 	@echo '  failnth    - C selftests on the debug kernel while memory fails, call by call'
 	@echo '               and in works (TEST=name, MINUTES=20, SEED=n)'
+	@echo '  races      - C selftests on kernels with KCSAN, PREEMPT_RT and preempt=full'
 	@echo '  bench      - measure it beside TIPC, TCP, ei and BEAM nodes, in guests'
 	@echo '               (QUICK=1: in 4 minutes; selftests/bench/run --help: parts of it)'
 	@echo ''
@@ -70,6 +71,10 @@ failnth: deps
 	@selftests/hunt/failnth $(addprefix --test ,$(TEST)) $(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(SEED),--seed $(SEED))
 
+races: deps
+	@selftests/check --kernel kcsan --kernel rt --smp 4 --test '!(interop_*)'
+	@selftests/check --kernel 6.12 --append preempt=full --test '!(interop_*)'
+
 bench: deps
 	@selftests/bench/run $(if $(QUICK),--quick)
 
@@ -112,5 +117,5 @@ clean:
 	$(MAKE) -C selftests/hunt clean
 	@$(VM)/clean
 
-.PHONY: all help deps module userlib check check-all fuzz coverage failnth bench hunt hunt-proof demo lint \
+.PHONY: all help deps module userlib check check-all fuzz coverage failnth races bench hunt hunt-proof demo lint \
 	ynl ynl-check install clean
