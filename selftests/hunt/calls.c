@@ -674,13 +674,19 @@ static void child(struct cursor *c, int how, unsigned int ms)
 static long call_child(struct cursor *c)
 {
 	int how = arg_int(c), ms = arg_int(c);
+	unsigned int n = __atomic_fetch_add(&c->s->n_children, 1, __ATOMIC_RELAXED);
+	pid_t pid;
+
+	if (n >= MAX_CHILDREN)
+		return -EAGAIN;
 	/* not fork(): other threads may hold what it takes */
-	pid_t pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 
 	if (!pid)
 		child(c, how, ms);
 	if (pid < 0)
 		return -errno;
+	c->s->children[n] = pid;
 	c->out->child = pid;
 	make_fd(c, 0x7fffffff, R_CHILD);
 	return pid;
@@ -705,18 +711,28 @@ static long call_wait(struct cursor *c)
 	return waitpid(r->child, NULL, WNOHANG);
 }
 
+/* A thread is not what it was: the runner ends with the program */
+static long changed(struct cursor *c, long err)
+{
+	if (err)
+		return -errno;
+	if (!(c->s->prog.processes >> c->worker & 1))
+		c->s->changed = true;
+	return 0;
+}
+
 static long call_setuid(struct cursor *c)
 {
 	uid_t uid = arg_int(c);
 
-	return syscall(SYS_setresuid, uid, uid, uid) ? -errno : 0;
+	return changed(c, syscall(SYS_setresuid, uid, uid, uid));
 }
 
 static long call_unshare(struct cursor *c)
 {
 	int what = arg_int(c);
 
-	return unshare(what) ? -errno : 0;
+	return changed(c, unshare(what));
 }
 
 /* A worker that is a process ends, with or without being asked */
@@ -739,32 +755,49 @@ static long call_sleep(struct cursor *c)
 
 /* Netlink */
 
-static long call_netlink(struct cursor *c)
+/* The numbers of the family and of its groups, asked for once, before runners are made */
+static uint16_t netlink_family;
+static uint32_t netlink_groups[5];
+
+static uint32_t group_number(const char *name)
+{
+	uint32_t bits[8] = { 0 }, number = 0;
+	socklen_t len = sizeof(bits);
+	struct genl g;
+
+	if (genl_open(&g, ERLDIST_FAMILY_NAME))
+		return 0;
+	netlink_family = g.family;
+	if (!genl_join(&g, name))
+		getsockopt(g.fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, bits, &len);
+	genl_close(&g);
+	for (unsigned int i = 0; i < 8 * sizeof(bits); i++)
+		if (bits[i / 32] >> (i & 31) & 1)
+			number = i + 1;
+	return number;
+}
+
+void hunt_netlink(void)
 {
 	static const char *const groups[] = { NULL, ERLDIST_MCGRP_NODES,
 		ERLDIST_MCGRP_HANDSHAKES, ERLDIST_MCGRP_NAMES, ERLDIST_MCGRP_NAMES_ALL };
-	uint64_t group = arg_int(c);
-	struct genl g;
-	int err = genl_open(&g, ERLDIST_FAMILY_NAME);
 
-	if (err)
-		return err;
-	if (group % ARRAY_SIZE(groups))
-		genl_join(&g, groups[group % ARRAY_SIZE(groups)]);
-	fcntl(g.fd, F_SETFL, O_NONBLOCK);
-	return make_fd(c, g.fd, R_NL);
+	for (unsigned int i = 1; i < ARRAY_SIZE(groups) && !netlink_groups[i]; i++)
+		netlink_groups[i] = group_number(groups[i]);
 }
 
-static uint16_t netlink_family(void)
+static long call_netlink(struct cursor *c)
 {
-	static uint16_t number;
-	struct genl g;
+	uint64_t group = arg_int(c);
+	struct sockaddr_nl addr = { .nl_family = AF_NETLINK };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_GENERIC);
+	uint32_t *number = &netlink_groups[group % ARRAY_SIZE(netlink_groups)];
 
-	if (!number && !genl_open(&g, ERLDIST_FAMILY_NAME)) {
-		number = g.family;
-		genl_close(&g);
-	}
-	return number;
+	if (fd >= 0 && bind(fd, (void *)&addr, sizeof(addr)))
+		return -errno;
+	if (*number)
+		setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, number, sizeof(*number));
+	return make_fd(c, fd, R_NL);
 }
 
 /* op: the command. Attributes: of which set depends on it */
@@ -773,7 +806,7 @@ static long call_netlink_ask(struct cursor *c)
 	static __thread uint8_t out[16384];
 	int fd = arg_fd(c), dump = arg_int(c);
 	uint64_t node = arg_int(c), name = arg_int(c), id = arg_int(c), bend = arg_int(c);
-	struct nlmsghdr n = { .nlmsg_type = netlink_family(),
+	struct nlmsghdr n = { .nlmsg_type = netlink_family,
 			      .nlmsg_flags = NLM_F_REQUEST | (dump ? NLM_F_DUMP : NLM_F_ACK) };
 	struct genlmsghdr g = { .cmd = c->op ? c->op : bend, .version = 1 };
 	DEFINE_BUF(b);
@@ -957,17 +990,17 @@ const struct desc calls_table[] = {
 	{ "pass_fd", 0, 1, 0, PARAMS(RES("fd", R_ANY_FD),), call_pass_fd },
 	{ "pipe", R_FD, 1, 0, NO_PARAMS, call_pipe },
 	/* processes, users, namespaces */
-	{ "child", R_CHILD, 3, 0, PARAMS(
+	{ "child", R_CHILD, 2, 0, PARAMS(
 		RANGE("how", 0, CHILD_NAMESPACE), PICK("ms", 5, 50, 0, 255),), call_child },
 	{ "kill", 0, 2, 0, PARAMS(
 		RES("child", R_CHILD), PICK("signal", SIGKILL, SIGTERM, SIGSTOP, SIGCONT),),
 	  call_kill },
 	{ "wait", 0, 1, 0, PARAMS(RES("child", R_CHILD),), call_wait },
-	{ "setuid", 0, 2, 0, PARAMS(PICK("uid", 2000, 2001, 0, 65534),), call_setuid },
+	{ "setuid", 0, 1, 0, PARAMS(PICK("uid", 2000, 2001, 0, 65534),), call_setuid },
 	{ "unshare", 0, 1, 0, PARAMS(
 		PICK("what", CLONE_NEWUSER | CLONE_NEWNET, CLONE_NEWNET, CLONE_NEWUSER,
 		     CLONE_FILES),), call_unshare },
-	{ "die", 0, 2, 0, PARAMS(PICK("how", 0, SIGKILL, 3, SIGSEGV),), call_die },
+	{ "die", 0, 1, 0, PARAMS(PICK("how", 0, SIGKILL, 3, SIGSEGV),), call_die },
 	{ "sleep", 0, 4, 0, PARAMS(RANGE("ms", 0, 12),), call_sleep },
 	/* netlink */
 	{ "netlink", R_NL, 2, 0, PARAMS(RANGE("group", 0, 4),), call_netlink },

@@ -23,7 +23,9 @@
 #define MAX_CALLS	32
 #define MAX_ARGS	72
 #define MAX_WORKERS	8
+#define MAX_CHILDREN	16
 #define NO_RES		0xff
+#define NTH_SWEEP	0xff	/* each allocation fails in turn */
 #define TEXT_MAX	(48 << 10)	/* longest text of a program */
 
 /* Arguments. Terms stand in prefix order: a tuple is followed by its elements. */
@@ -74,7 +76,7 @@ static inline void arg_set(struct arg *a, uint64_t v)
 struct call {
 	uint8_t desc;
 	uint8_t worker;
-	uint8_t nth;		/* fail this allocation; 0: none */
+	uint8_t nth;		/* fail this allocation; 0: none; NTH_SWEEP */
 	uint8_t n_args;
 	struct arg arg[MAX_ARGS];
 };
@@ -82,6 +84,7 @@ struct call {
 struct prog {
 	uint8_t n_calls;
 	uint8_t processes;	/* workers (a bit each) that are processes */
+	uint8_t loop_from;	/* from this call to race_from: in turn in each round */
 	uint8_t race_from;	/* from this call on all workers run freely */
 	uint8_t rounds;		/* how often they do */
 	struct call call[MAX_CALLS];
@@ -211,6 +214,8 @@ struct result {
 	uint8_t buffer[4096];
 };
 
+#define AREAS	(2 * MAX_WORKERS)	/* threads, which stay, and processes */
+
 struct shared;
 
 struct cursor {
@@ -240,21 +245,32 @@ void term_of_res(struct cursor *c, const struct arg *a, struct buf *b);
 /* What must not be, found by the program itself: ends the hunt */
 void violation(struct cursor *c, const char *f, ...) __printf(2, 3);
 int hunt_family(void);
+void hunt_netlink(void);
 
 /* Shared by the executor, the program's child and its processes */
 struct shared {
 	struct prog prog;
 	struct result res[MAX_CALLS];
-	uint32_t turn[MAX_WORKERS];	/* number of what is to be done next, + 1 */
-	uint32_t done[MAX_WORKERS];
-	uint32_t go;			/* the race is on */
-	uint32_t finished;
+	uint32_t turn[AREAS];		/* what is to be done next, see run.c */
+	uint32_t done[AREAS];		/* the last turn that is over */
+	pid_t tid[MAX_WORKERS];		/* threads, which stay */
+	pid_t pid[MAX_WORKERS];		/* processes, of this program only */
+	pid_t children[MAX_CHILDREN];
+	uint32_t n_children;
+	uint32_t ask, answer;		/* which program: executor to runner, and back */
+	uint32_t stop;			/* the program is over: no further call */
+	uint32_t racers, arrived;
+	uint32_t pairing;		/* a lock */
+	uint64_t race_end;
+	bool changed;			/* the runner has another user or namespace */
+	bool retire;			/* the runner cannot or should not go on */
+	pid_t runner;
+	unsigned int programs, started;	/* of this runner; runners */
 	uint32_t executed;
-	uint8_t current[MAX_WORKERS];
 	long ret[MAX_CALLS];
 	char violation[512];
-	int kcov[MAX_WORKERS];
-	uint64_t *area[MAX_WORKERS];
+	int kcov[AREAS];
+	uint64_t *area[AREAS];
 	int kcov_remote;
 	uint64_t *remote;
 	uint64_t ran_at;		/* when the calls were over, or 0 */
@@ -263,10 +279,9 @@ struct shared {
 enum verdict { RAN, TIMED_OUT, HUNG, VIOLATED };
 
 struct shared *shared_new(void);
-/* Runs s->prog in a child */
+/* Runs s->prog in a child, which stays for the next one */
 enum verdict run_prog(struct shared *s);
-/* In the child: run all of it and exit */
-void run_child(struct shared *s);
+int hunt_pair(struct cursor *c, enum carrier kind, int sv[2]);
 
 /* kcov.c */
 #define SIGNAL_BITS	(1 << 21)
@@ -279,7 +294,7 @@ struct coverage {
 };
 
 bool kcov_setup(struct shared *s, unsigned int executor);
-void kcov_thread_start(struct shared *s, unsigned int worker);
+void kcov_thread_start(struct shared *s, unsigned int area);
 void kcov_reset(struct shared *s);
 /* Adds what the run covered; how much of it was new */
 unsigned int kcov_collect(struct shared *s, struct coverage *all);

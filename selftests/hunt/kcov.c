@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Coverage by KCOV: an area for each worker, and one for what works and softirqs do on
- * behalf of the program. The descriptors are the executor's and are used by one child
- * after the other.
+ * behalf of the program. The descriptors are the executor's and are used by one runner
+ * after the other, which has no need of the areas themselves.
  */
 #include <sys/mman.h>
 #include <linux/kcov.h>
 
 #include "hunt.h"
 
-/* Small, as a fork copies their page tables */
 #define AREA_WORDS	(16 << 10)
 #define REMOTE_WORDS	(64 << 10)
 
@@ -26,6 +25,7 @@ static int open_area(uint64_t **area, size_t words)
 	*area = mmap(NULL, words * 8, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (*area == MAP_FAILED)
 		die("mmap of KCOV");
+	madvise(*area, words * 8, MADV_DONTFORK);
 	return fd;
 }
 
@@ -52,11 +52,11 @@ bool kcov_setup(struct shared *s, unsigned int executor)
 
 	text_base = module_text();
 	s->kcov_remote = -1;
-	for (unsigned int i = 0; i < MAX_WORKERS; i++)
+	for (unsigned int i = 0; i < AREAS; i++)
 		s->kcov[i] = -1;
 	if (!text_base)
 		return false;
-	for (unsigned int i = 0; i < MAX_WORKERS; i++) {
+	for (unsigned int i = 0; i < AREAS; i++) {
 		s->kcov[i] = open_area(&s->area[i], AREA_WORDS);
 		if (s->kcov[i] < 0)
 			return false;
@@ -68,17 +68,17 @@ bool kcov_setup(struct shared *s, unsigned int executor)
 	return true;
 }
 
-void kcov_thread_start(struct shared *s, unsigned int worker)
+void kcov_thread_start(struct shared *s, unsigned int area)
 {
-	if (s->kcov[worker] >= 0)
-		ioctl(s->kcov[worker], KCOV_ENABLE, KCOV_TRACE_PC);
+	if (s->kcov[area] >= 0)
+		ioctl(s->kcov[area], KCOV_ENABLE, KCOV_TRACE_PC);
 }
 
 void kcov_reset(struct shared *s)
 {
 	if (s->kcov_remote < 0)
 		return;
-	for (unsigned int i = 0; i < MAX_WORKERS; i++)
+	for (unsigned int i = 0; i < AREAS; i++)
 		__atomic_store_n(&s->area[i][0], 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->remote[0], 0, __ATOMIC_RELAXED);
 }
@@ -130,7 +130,7 @@ unsigned int kcov_collect(struct shared *s, struct coverage *all)
 
 	if (s->kcov_remote < 0)
 		return 0;
-	for (unsigned int i = 0; i < MAX_WORKERS; i++)
+	for (unsigned int i = 0; i < AREAS; i++)
 		fresh += collect_area(s->area[i], AREA_WORDS, true, all);
 	return fresh + collect_area(s->remote, REMOTE_WORDS, false, all);
 }

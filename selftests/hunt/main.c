@@ -16,6 +16,8 @@
 #define ARENA		(192UL << 20)
 #define RECENT		32	/* programs of an executor that are kept as text */
 #define EXECUTORS	8
+#define RECENT_SIZE	((size_t)EXECUTORS * RECENT * TEXT_MAX)
+#define IVSHMEM		"0000:00:10.0"	/* see ./run */
 #define REPORT_MS	10000
 #define LEFT_EVERY	64	/* programs between two looks at what is left */
 #define LEFT_MS		20000
@@ -32,7 +34,7 @@ struct hunt {
 	uint32_t lock;
 	size_t used;
 	struct entry entry[CORPUS_MAX];
-	uint64_t programs, calls, late;
+	uint64_t programs, calls, late, runners;
 	uint64_t remote;	/* places that works and softirqs told */
 	uint64_t run_ms, end_ms;	/* of all programs: until their end, and it */
 	uint32_t stop;
@@ -44,7 +46,7 @@ struct executor {
 	struct hunt *h;
 	struct shared *s;
 	unsigned int number;
-	int log;
+	char *recent;		/* the last programs, in a ring */
 	uint64_t rng;
 	uint64_t seq;
 	bool as_it_is;		/* the program is the corpus's */
@@ -211,19 +213,39 @@ static void make_program(struct executor *x)
 	prog_repair(p);
 }
 
-/* The last programs of an executor, in a ring of places in one file */
+/*
+ * The last programs of all executors: places in memory that is the host's, too, if
+ * QEMU has such a device, so that it has them when the kernel ends. Otherwise, for a
+ * run without it, in the file.
+ */
+static char *map_recent(void)
+{
+	static const char device[] = "/sys/bus/pci/devices/" IVSHMEM "/resource2";
+	char path[600];
+	int fd = open(device, O_RDWR | O_CLOEXEC);
+	char *p;
+
+	if (fd < 0) {
+		snprintf(path, sizeof(path), "%s/recent", directory);
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+		if (fd < 0 || ftruncate(fd, RECENT_SIZE))
+			die("%s", path);
+	}
+	p = mmap(NULL, RECENT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		die("mmap of the last programs");
+	madvise(p, RECENT_SIZE, MADV_DONTFORK);
+	close(fd);
+	return p;
+}
+
 static void log_program(struct executor *x)
 {
-	static char text[TEXT_MAX];
-	int head, n;
+	char *text = x->recent + (x->number * RECENT + x->seq % RECENT) * (size_t)TEXT_MAX;
+	int head = snprintf(text, 64, "## %llu %llu\n", (unsigned long long)x->seq,
+			    (unsigned long long)now_ms());
 
-	head = snprintf(text, 64, "## %llu %llu\n", (unsigned long long)x->seq,
-			(unsigned long long)now_ms());
-	n = prog_print(&x->s->prog, text + head, sizeof(text) - head);
-	if (n < 0 || x->log < 0)
-		return;
-	if (pwrite(x->log, text, head + n + 1, x->seq % RECENT * TEXT_MAX) < 0)
-		die("cannot write the program");
+	prog_print(&x->s->prog, text + head, TEXT_MAX - head);
 }
 
 static void found(struct executor *x, const char *what)
@@ -273,12 +295,14 @@ static void run_one(struct executor *x)
 
 	kcov_reset(x->s);
 	x->s->executed = 0;
+	x->s->started = 0;
 	v = run_prog(x->s);
 	over = x->s->ran_at ? x->s->ran_at : now_ms();
 	__atomic_add_fetch(&h->run_ms, over - begin, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&h->end_ms, now_ms() - over, __ATOMIC_RELAXED);
 	x->seq++;
 	__atomic_add_fetch(&h->programs, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&h->runners, x->s->started, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&h->calls, x->s->executed, __ATOMIC_RELAXED);
 	if (x->s->kcov_remote >= 0)
 		__atomic_add_fetch(&h->remote, x->s->remote[0], __ATOMIC_RELAXED);
@@ -297,15 +321,13 @@ static void run_one(struct executor *x)
 static void execute(struct hunt *h, unsigned int number, uint64_t seed, uint64_t end)
 {
 	struct executor x = { .h = h, .number = number, .rng = seed ^ (number + 1) * 0x51ed27ULL };
-	char path[600];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	x.s = shared_new();
 	if (enter_netns())
 		die("network namespace");
 	kcov_setup(x.s, number);
-	snprintf(path, sizeof(path), "%s/recent.%u", directory, number);
-	x.log = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	x.recent = map_recent();
 	while (now_ms() < end && !__atomic_load_n(&h->stop, __ATOMIC_ACQUIRE)) {
 		make_program(&x);
 		log_program(&x);
@@ -325,14 +347,62 @@ static void put_setting(const char *path, const char *value)
 	close(fd);
 }
 
-/* Allocations that may wait fail, too, and nothing is said about it */
+/* Where the module's text begins and ends, roughly */
+static bool module_range(unsigned long long *first, unsigned long long *last)
+{
+	FILE *f = fopen("/proc/kallsyms", "re");
+	unsigned long long at;
+	char line[300], type;
+
+	*first = ~0ULL;
+	*last = 0;
+	while (f && fgets(line, sizeof(line), f)) {
+		if (!strstr(line, "\t[erldist]") || sscanf(line, "%llx %c", &at, &type) != 2 ||
+		    (type | 32) != 't')
+			continue;
+		if (at < *first)
+			*first = at;
+		if (at > *last)
+			*last = at;
+	}
+	if (f)
+		fclose(f);
+	return *last;
+}
+
+static void fault_setting(const char *kind, const char *name, const char *f, ...)
+{
+	char path[200], value[40];
+	va_list ap;
+
+	va_start(ap, f);
+	vsnprintf(value, sizeof(value), f, ap);
+	va_end(ap);
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", kind, name);
+	put_setting(path, value);
+}
+
+/*
+ * What fails: allocations and copies with a function of the module on their stack. Those
+ * that may wait fail, too, and nothing is said about it.
+ */
 void fault_settings(void)
 {
-	put_setting("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
-	put_setting("/sys/kernel/debug/failslab/verbose", "0");
-	put_setting("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
-	put_setting("/sys/kernel/debug/fail_page_alloc/verbose", "0");
-	put_setting("/sys/kernel/debug/fail_usercopy/verbose", "0");
+	static const char *const kinds[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
+	unsigned long long first, last;
+	bool filter = module_range(&first, &last);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		fault_setting(kinds[i], "verbose", "0");
+		if (i < 2)
+			fault_setting(kinds[i], "ignore-gfp-wait", "N");
+		if (!filter)
+			continue;
+		fault_setting(kinds[i], "stacktrace-depth", "32");
+		fault_setting(kinds[i], "require-start", "%#llx", first);
+		fault_setting(kinds[i], "require-end", "%#llx", last + 4096);
+	}
+	fault_setting("fail_page_alloc", "min-order", "0");
 }
 
 static void save_pcs(const struct coverage *all)
@@ -354,11 +424,11 @@ static void report(struct hunt *h, uint64_t since)
 {
 	uint64_t ms = now_ms() - since;
 
-	printf("%4llu s: %llu programs (%llu/s), %llu calls, %u PCs, signal %u, corpus %u, late %llu, ms %llu+%llu, remote %llu\n",
+	printf("%4llu s: %llu programs (%llu/s), %llu calls, %u PCs, signal %u, corpus %u, late %llu, runners %llu, ms %llu+%llu, remote %llu\n",
 	       (unsigned long long)ms / 1000, (unsigned long long)h->programs,
 	       (unsigned long long)(h->programs * 1000 / (ms + 1)),
 	       (unsigned long long)h->calls, h->all.n_pcs, h->all.n_signal, h->corpus,
-	       (unsigned long long)h->late,
+	       (unsigned long long)h->late, (unsigned long long)h->runners,
 	       (unsigned long long)(h->run_ms / (h->programs + 1)),
 	       (unsigned long long)(h->end_ms / (h->programs + 1)),
 	       (unsigned long long)h->remote);
@@ -465,40 +535,39 @@ static int generate(uint64_t seed, unsigned int n)
 	return 0;
 }
 
-/* The last programs of all executors, the last one first, into files */
-static int recent(unsigned int count)
+static bool read_recent(unsigned int place, char text[TEXT_MAX + 1])
 {
-	static char text[TEXT_MAX + 1];
 	char path[600];
-
-	for (unsigned int i = 0; i < EXECUTORS; i++) {
-		int fd;
-
-		snprintf(path, sizeof(path), "%s/recent.%u", directory, i);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		for (unsigned int k = 0; fd >= 0 && k < RECENT; k++) {
-			unsigned long long seq, ms;
-
-			memset(text, 0, sizeof(text));
-			if (pread(fd, text, TEXT_MAX, k * TEXT_MAX) > 0 &&
-			    sscanf(text, "## %llu %llu", &seq, &ms) == 2)
-				printf("%llu %u %u\n", ms, i, k);
-		}
-		if (fd >= 0)
-			close(fd);
-	}
-	return count ? 0 : 1;
-}
-
-static int extract(const char *executor, unsigned int place)
-{
-	static char text[TEXT_MAX + 1];
-	char path[600];
+	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/recent.%s", directory, executor);
+	snprintf(path, sizeof(path), "%s/recent", directory);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || pread(fd, text, TEXT_MAX, place * TEXT_MAX) <= 0)
+	if (fd < 0)
+		return false;
+	n = pread(fd, text, TEXT_MAX, place * (size_t)TEXT_MAX);
+	text[n < 0 ? 0 : n] = 0;
+	close(fd);
+	return n > 0;
+}
+
+/* When and where the last programs of all executors are */
+static int recent(void)
+{
+	static char text[TEXT_MAX + 1];
+	unsigned long long seq, ms;
+
+	for (unsigned int i = 0; i < EXECUTORS * RECENT; i++)
+		if (read_recent(i, text) && sscanf(text, "## %llu %llu", &seq, &ms) == 2)
+			printf("%llu %u\n", ms, i);
+	return 0;
+}
+
+static int extract(unsigned int place)
+{
+	static char text[TEXT_MAX + 1];
+
+	if (!read_recent(place, text))
 		return 1;
 	fputs(text, stdout);
 	return 0;
@@ -521,7 +590,7 @@ static const char usage[] =
 	"hunt shrink DIRECTORY TIMES\n"
 	"hunt generate|show SEED NUMBER\n"
 	"hunt recent DIRECTORY\n"
-	"hunt extract DIRECTORY EXECUTOR PLACE\n"
+	"hunt extract DIRECTORY PLACE\n"
 	"hunt print FILE SOURCES\n";
 
 int main(int argc, char **argv)
@@ -542,9 +611,9 @@ int main(int argc, char **argv)
 	if ((!strcmp(verb, "generate") || !strcmp(verb, "show")) && argc == 4)
 		return generate(strtoull(argv[2], NULL, 0), atoi(argv[3]));
 	if (!strcmp(verb, "recent") && argc == 3)
-		return recent(1);
-	if (!strcmp(verb, "extract") && argc == 5)
-		return extract(argv[3], atoi(argv[4]));
+		return recent();
+	if (!strcmp(verb, "extract") && argc == 4)
+		return extract(atoi(argv[3]));
 	if (!strcmp(verb, "print") && argc == 4)
 		return print(argv[2], argv[3]);
 	fputs(usage, stderr);

@@ -9,7 +9,7 @@ static const char *const parts[] = {
 	"erldist/term.h", "erldist/genl.h", "erldist/md5.h", "erldist/erldist_test.h",
 	"erldist/wire_peer.h", "hunt/hunt.h", "erldist/term.c", "erldist/genl.c",
 	"erldist/md5.c", "erldist/observe.c", "erldist/erldist_test.c", "erldist/wire_peer.c", "hunt/program.c",
-	"hunt/calls.c", "hunt/wire.c", "hunt/run.c",
+	"hunt/arguments.c", "hunt/calls.c", "hunt/wire.c", "hunt/run.c",
 };
 
 static int put_part(const char *sources, const char *part, FILE *out)
@@ -43,7 +43,7 @@ static void put_string(const char *text, FILE *out)
 }
 
 static const char program_main[] =
-	"void kcov_thread_start(struct shared *s, unsigned int worker)\n{\n}\n\n"
+	"void kcov_thread_start(struct shared *s, unsigned int area)\n{\n}\n\n"
 	"int main(int argc, char **argv)\n{\n"
 	"\tstruct shared *s = shared_new();\n"
 	"\tunsigned int times = argc > 1 ? atoi(argv[1]) : 100;\n"

@@ -61,6 +61,8 @@ void prog_remove(struct prog *p, unsigned int at)
 	p->n_calls--;
 	if (p->race_from > at)
 		p->race_from--;
+	if (p->loop_from > at)
+		p->loop_from--;
 	for (unsigned int i = at; i < p->n_calls; i++) {
 		for (unsigned int k = 0; k < p->call[i].n_args; k++) {
 			struct arg *a = &p->call[i].arg[k];
@@ -123,6 +125,8 @@ void prog_repair(struct prog *p)
 	p->processes &= ~1;
 	if (p->race_from > p->n_calls)
 		p->race_from = p->n_calls;
+	if (p->loop_from > p->race_from)
+		p->loop_from = p->race_from;
 }
 
 /* Text: a line for each call, "w2 x5 = send n3 x1 T2 a:bob/0 a:n1/0 ..." */
@@ -170,8 +174,8 @@ static int print_arg(const struct arg *a, char *at, size_t size)
 
 int prog_print(const struct prog *p, char *text, size_t size)
 {
-	size_t len = snprintf(text, size, "program processes %#x race %u rounds %u\n",
-			      p->processes, p->race_from, p->rounds);
+	size_t len = snprintf(text, size, "program processes %#x race %u rounds %u loop %u\n",
+			      p->processes, p->race_from, p->rounds, p->loop_from);
 
 	for (unsigned int i = 0; i < p->n_calls && len < size; i++) {
 		const struct call *c = &p->call[i];
@@ -257,13 +261,13 @@ static int parse_call(struct prog *p, char *line)
 
 int prog_parse(struct prog *p, const char *text)
 {
-	unsigned int processes, race, rounds;
+	unsigned int processes, race, rounds, loop = MAX_CALLS;
 	char *copy, *line, *rest;
 	int err = 0;
 
 	text = strstr(text, "program ");
-	if (!text || sscanf(text, "program processes %x race %u rounds %u", &processes, &race,
-			    &rounds) != 3)
+	if (!text || sscanf(text, "program processes %x race %u rounds %u loop %u",
+			    &processes, &race, &rounds, &loop) < 3)
 		return -EINVAL;
 	p->n_calls = 0;
 	copy = strdup(text);
@@ -275,6 +279,7 @@ int prog_parse(struct prog *p, const char *text)
 	p->processes = processes;
 	p->race_from = race;
 	p->rounds = rounds;
+	p->loop_from = loop;
 	if (!err)
 		prog_repair(p);
 	return err ? err : p->n_calls ? 0 : -EINVAL;

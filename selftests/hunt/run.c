@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs a program: in a child of its own, with its threads and processes, under a time
- * limit. All of them share the descriptors and the table of results.
+ * Runs programs. A child, the runner, runs many of them, one after the other: its
+ * threads stay, its descriptors are closed after each program. It is replaced after
+ * some programs, after one that changed its user or its namespace, and when it ended
+ * or a thread does not come back. All workers share the descriptors and the results.
  */
 #include <linux/futex.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -13,430 +17,28 @@
 
 #include "hunt.h"
 
-#define CALL_MS		25	/* after that the next call does not wait for one */
-#define RACE_MS		150
-#define CHILD_MS	4000	/* a whole program */
+#define CALL_MS		20	/* after that the next call does not wait for one */
+#define TURNS_MS	1000	/* after that no further failures of a call */
+#define RACE_MS		150	/* how long calls run freely */
+#define MEET_US		2000	/* how long a worker waits for the others of a race */
+#define BACK_MS		1500	/* until an interrupted worker is back */
+#define PROGRAM_MS	4000
 #define HUNG_MS		40000	/* how long an end by SIGKILL may take */
+#define RUNNER_PROGRAMS	100	/* of one runner */
+#define SWEEP_MAX	60	/* failures of one call */
 
-static const struct desc *tables(unsigned int i)
-{
-	static unsigned int first;
+/* What a worker is to do: its turn is 256 times a count, plus a call's number or this */
+#define TURN_RACE	MAX_CALLS
 
-	while (!first || calls_table[first].name)
-		first++;
-	return i < first ? &calls_table[i] : &wire_table[i - first];
-}
-
-unsigned int desc_count(void)
-{
-	static unsigned int n;
-
-	if (!n)
-		while (tables(n)->name)
-			n++;
-	return n;
-}
-
-const struct desc *desc_of(unsigned int i)
-{
-	return tables(i % desc_count());
-}
-
-int desc_find(const char *name)
-{
-	for (unsigned int i = 0; i < desc_count(); i++)
-		if (!strcmp(desc_of(i)->name, name))
-			return i;
-	return -1;
-}
-
-int hunt_family(void)
-{
-	int number = family();
-
-	return number < 0 ? 0 : number;
-}
-
-/* Arguments */
-
-static const struct arg *next_arg(struct cursor *c)
-{
-	static const struct arg nothing = { .kind = A_NONE, .res = NO_RES };
-
-	if (!c->left)
-		return &nothing;
-	c->left--;
-	return c->a++;
-}
-
-uint64_t arg_int(struct cursor *c)
-{
-	return arg_v(next_arg(c));
-}
-
-static struct result *result_at(struct cursor *c, unsigned int i)
-{
-	struct result *r = i < MAX_CALLS ? &c->s->res[i] : NULL;
-
-	return r && __atomic_load_n(&r->type, __ATOMIC_ACQUIRE) ? r : NULL;
-}
-
-struct result *arg_res(struct cursor *c)
-{
-	return result_at(c, next_arg(c)->res);
-}
-
-int arg_fd(struct cursor *c)
-{
-	struct result *r = arg_res(c);
-
-	return r ? r->fd : -1;
-}
-
-static void encode_bytes(struct buf *b, uint64_t seed, size_t n)
-{
-	while (n--)
-		buf_u8(b, rnd64(&seed));
-}
-
-static void encode_name(struct buf *b, const char *text, unsigned int how)
-{
-	size_t n = strlen(text);
-
-	/* Latin-1 names are no UTF-8: ATOM_EXT, unless it is to be wrong */
-	if (!how && n && (text[0] & 0xf0) == 0xe0)
-		how = 2;
-	switch (how) {
-	case 1:
-		buf_u8(b, 118);
-		buf_be16(b, n);
-		break;
-	case 2:
-		buf_u8(b, 100);
-		buf_be16(b, n);
-		break;
-	case 3:
-		buf_u8(b, 115);
-		buf_u8(b, n);
-		break;
-	default:
-		buf_u8(b, 119);
-		buf_u8(b, n);
-	}
-	buf_add(b, text, n);
-}
-
-static void encode_int(struct buf *b, uint64_t v, unsigned int how)
-{
-	switch (how) {
-	case 1:
-		buf_u8(b, 98);
-		buf_be32(b, v);
-		break;
-	case 2:
-		buf_u8(b, 110);
-		buf_u8(b, 8);
-		buf_u8(b, v & 1);
-		buf_add(b, &v, 8);
-		break;
-	case 3:
-		buf_u8(b, 97);
-		buf_u8(b, v);
-		break;
-	default:
-		fmt(b, "u", v);
-	}
-}
-
-static void wire_pid_term(struct result *r, const struct arg *a, struct buf *b)
-{
-	struct epid pid = wire_pid(&r->wire, 66 + a->n % 5);
-
-	if (a->n == 5)
-		snprintf(pid.node, sizeof(pid.node), "other@h");
-	fmt(b, "p", &pid);
-}
-
-static void fetch_self(struct result *r)
-{
-	uint8_t pid[600];
-	socklen_t len = sizeof(pid);
-
-	if (!r->self.len && !getsockopt(r->fd, SOL_ERLDIST, ERLDIST_SELF, pid, &len) &&
-	    len <= SEEN_BYTES) {
-		memcpy(r->self.bytes, pid, len);
-		r->self.len = len;
-	}
-}
-
-/* n: 1 another creation, 2 another serial, 3 the next number, else it is it */
-static void proc_pid_term(struct result *r, const struct arg *a, struct buf *b)
-{
-	size_t at = b->len, len;
-
-	if (r->type & R_PROC)
-		fetch_self(r);
-	len = r->self.len;
-	if (len < 15 || len > SEEN_BYTES) {
-		const struct epid nobody = { "n1@h", 1000, 0, 0x1234 };
-
-		fmt(b, "p", &nobody);
-		return;
-	}
-	buf_add(b, r->self.bytes, len);
-	if (a->n == 1)
-		b->p[at + len - 1] ^= 1;
-	else if (a->n == 2)
-		b->p[at + len - 5] ^= 1;
-	else if (a->n == 3)
-		b->p[at + len - 9]++;
-}
-
-static void proc_ref_term(struct result *r, const struct arg *a, struct buf *b)
-{
-	struct eref ref = { .n = 3 };
-	struct epid self;
-	uint64_t n;
-
-	fetch_self(r);
-	if (!r->self.len || scan(r->self.bytes, r->self.len, "p", &self) < 0) {
-		buf_u8(b, 106);
-		return;
-	}
-	n = ref_number(r, a->n);
-	snprintf(ref.node, sizeof(ref.node), "%s", self.node);
-	ref.creation = self.creation;
-	ref.word[0] = n & 0x3ffff;
-	ref.word[1] = n >> 18;
-	ref.word[2] = self.id;
-	fmt(b, "r", &ref);
-}
-
-static void seen_term(const struct seen *list, unsigned int n, unsigned int which,
-		      struct buf *b)
-{
-	const struct seen *s;
-
-	if (!n) {
-		buf_u8(b, 106);
-		return;
-	}
-	s = &list[which % (n < SEEN ? n : SEEN)];
-	buf_add(b, s->bytes, s->len < SEEN_BYTES ? s->len : SEEN_BYTES);
-}
-
-void term_of_res(struct cursor *c, const struct arg *a, struct buf *b)
-{
-	struct result *r = result_at(c, a->res);
-	struct eref ref;
-
-	if (!r) {
-		buf_u8(b, 106);
-	} else if (a->kind == A_SEEN_PID) {
-		seen_term(r->pids, r->n_pids, a->n, b);
-	} else if (a->kind == A_SEEN_REF) {
-		seen_term(r->refs, r->n_refs, a->n, b);
-	} else if (r->type & R_WIRE) {
-		ref = wire_ref(&r->wire, a->n);
-		if (a->kind == A_PID)
-			wire_pid_term(r, a, b);
-		else
-			fmt(b, "r", &ref);
-	} else if (a->kind == A_PID) {
-		proc_pid_term(r, a, b);
-	} else {
-		proc_ref_term(r, a, b);
-	}
-}
-
-static void build(struct cursor *c, struct buf *b);
-
-/* n: 0 a bit, 1 the end cut off, 2 more behind it, 3 a byte, 4 the length of something */
-static void build_bent(struct cursor *c, const struct arg *a, struct buf *b)
-{
-	uint64_t v = arg_v(a);
-	size_t from = b->len, n, at;
-
-	build(c, b);
-	n = b->len - from;
-	if (!n)
-		return;
-	at = from + (v >> 8) % (n < 64 ? n : 64);
-	switch (a->n) {
-	case 0:
-		b->p[at] ^= 1 << (v & 7);
-		break;
-	case 1:
-		b->len = at;
-		break;
-	case 2:
-		encode_bytes(b, v, v & 15);
-		break;
-	case 3:
-		b->p[at] = v;
-		break;
-	default:
-		b->p[from + (n > 1)] = v & 1 ? 255 : v >> 8;
-	}
-}
-
-static void build_many(struct cursor *c, struct buf *b, unsigned int n)
-{
-	while (n--)
-		build(c, b);
-}
-
-static void build(struct cursor *c, struct buf *b)
-{
-	const struct arg *a = next_arg(c);
-	uint64_t v = arg_v(a);
-
-	/* one term is not to take all memory */
-	if (b->len > 200000)
-		return;
-	switch (a->kind) {
-	case A_TUPLE:
-		buf_u8(b, 104);
-		buf_u8(b, a->n);
-		build_many(c, b, a->n);
-		break;
-	case A_LIST:
-	case A_IMPROPER:
-		buf_u8(b, 108);
-		buf_be32(b, a->n);
-		build_many(c, b, a->n);
-		if (a->kind == A_LIST)
-			buf_u8(b, 106);
-		else
-			build(c, b);
-		break;
-	case A_MAP:
-		buf_u8(b, 116);
-		buf_be32(b, a->n);
-		build_many(c, b, 2 * a->n);
-		break;
-	case A_ATOM:
-		encode_name(b, name_text(v), a->n);
-		break;
-	case A_NUMBER:
-		encode_int(b, v, a->n);
-		break;
-	case A_BIG:
-		buf_u8(b, 110);
-		buf_u8(b, v);
-		buf_u8(b, v & 1);
-		encode_bytes(b, v, v & 255);
-		break;
-	case A_BINARY:
-		v &= 0x1ffff;
-		buf_u8(b, 109);
-		buf_be32(b, v);
-		memset(buf_grow(b, v), 'x', v);
-		b->len += v;
-		break;
-	case A_STRING:
-		v &= 0xffff;
-		buf_u8(b, 107);
-		buf_be16(b, v);
-		encode_bytes(b, v, v);
-		break;
-	case A_BITS:
-		buf_u8(b, 77);
-		buf_be32(b, 2);
-		buf_u8(b, v);
-		buf_be16(b, 0x1280);
-		break;
-	case A_FLOAT:
-		buf_u8(b, 70);
-		buf_be64(b, v);
-		break;
-	case A_EXPORT:
-		buf_u8(b, 113);
-		encode_name(b, "erlang", 0);
-		encode_name(b, "self", 0);
-		encode_int(b, v, v > 255 ? 0 : 3);
-		break;
-	case A_RAW:
-		encode_bytes(b, v, a->n);
-		break;
-	case A_PID ... A_SEEN_REF:
-		term_of_res(c, a, b);
-		break;
-	case A_BEND:
-		build_bent(c, a, b);
-		break;
-	default:
-		buf_u8(b, 106);
-	}
-}
-
-bool arg_term(struct cursor *c, struct buf *b)
-{
-	if (c->left && c->a->kind == A_NONE) {
-		next_arg(c);
-		return false;
-	}
-	build(c, b);
-	return true;
-}
-
-/* What was received */
-
-void seen_add(struct seen *list, uint8_t *n, const uint8_t *p, size_t len)
-{
-	unsigned int at = *n;
-	struct seen *s = &list[at % SEEN];
-
-	if (len > SEEN_BYTES)
-		return;
-	memcpy(s->bytes, p, len);
-	s->len = len;
-	*n = at + 1 < 2 * SEEN ? at + 1 : SEEN;
-}
-
-/* Pids and references in the first bytes, wherever they stand */
-void seen_terms(struct result *r, const uint8_t *p, size_t len)
-{
-	size_t end = len < 700 ? len : 700;
-
-	for (size_t i = 0; i < end; i++) {
-		ssize_t n;
-
-		if (p[i] != 88 && p[i] != 90)
-			continue;
-		n = term_len(p + i, len - i);
-		if (n < 13)
-			continue;
-		if (p[i] == 88)
-			seen_add(r->pids, &r->n_pids, p + i, n);
-		else
-			seen_add(r->refs, &r->n_refs, p + i, n);
-		i += n - 1;
-	}
-}
-
-void violation(struct cursor *c, const char *f, ...)
-{
-	va_list ap;
-
-	va_start(ap, f);
-	if (!c->s->violation[0])
-		vsnprintf(c->s->violation, sizeof(c->s->violation), f, ap);
-	va_end(ap);
-}
-
-/* Workers */
+/* Descriptors of the runner, from first_fd on: fail-nth of each worker, listeners */
+enum { KEPT_LISTENER = MAX_WORKERS, KEPT = KEPT_LISTENER + 2 };
+static int first_fd;
 
 static void futex_wait(uint32_t *word, uint32_t value, unsigned int ms)
 {
 	struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
 
 	syscall(SYS_futex, word, FUTEX_WAIT, value, &t, NULL, 0);
-}
-
-static void futex_wake(uint32_t *word)
-{
-	syscall(SYS_futex, word, FUTEX_WAKE, 64, NULL, NULL, 0);
 }
 
 static uint32_t load(uint32_t *word)
@@ -447,50 +49,163 @@ static uint32_t load(uint32_t *word)
 static void store_wake(uint32_t *word, uint32_t value)
 {
 	__atomic_store_n(word, value, __ATOMIC_RELEASE);
-	futex_wake(word);
+	syscall(SYS_futex, word, FUTEX_WAKE, 64, NULL, NULL, 0);
 }
+
+static uint64_t microseconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000ULL + t.tv_nsec / 1000;
+}
+
+static bool is_over(struct shared *s)
+{
+	return load(&s->stop) || now_ms() > s->race_end;
+}
+
+/* Failures */
 
 static __thread int nth_fd = -1;
 
-static void fail_allocation(unsigned int n)
+static void open_nth(unsigned int worker, bool process)
+{
+	nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	/* a thread keeps it, a process has it among those of the program */
+	if (process || nth_fd < 0)
+		return;
+	dup3(nth_fd, first_fd + worker, O_CLOEXEC);
+	close(nth_fd);
+	nth_fd = first_fd + worker;
+}
+
+/* Fails the n-th allocation or copy from now on, within the module; 0: none */
+static void set_nth(unsigned int n)
 {
 	char text[16];
 
-	if (nth_fd < 0)
-		nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	snprintf(text, sizeof(text), "%u", n);
 	if (nth_fd >= 0 && pwrite(nth_fd, text, strlen(text), 0) < 0)
 		return;
 }
 
-static void run_call(struct shared *s, unsigned int i, unsigned int worker)
+/* True when the failure that was set has happened */
+static bool nth_done(void)
+{
+	char text[16] = "";
+
+	return nth_fd >= 0 && pread(nth_fd, text, sizeof(text) - 1, 0) > 0 && !atoi(text);
+}
+
+/* Calls */
+
+static long run_once(struct shared *s, unsigned int i, unsigned int worker)
 {
 	const struct call *call = &s->prog.call[i];
 	const struct desc *d = desc_of(call->desc);
 	struct cursor c = { .s = s, .a = call->arg, .left = call->n_args,
 			    .out = &s->res[i], .worker = worker, .op = d->op };
-	long ret;
 
 	/* each round has its own */
 	if (d->makes & ~R_CHILD && c.out->type)
 		close(c.out->fd);
-	if (call->nth)
-		fail_allocation(call->nth);
-	ret = d->run(&c);
-	if (call->nth)
-		fail_allocation(0);
-	s->ret[i] = ret;
 	__atomic_add_fetch(&s->executed, 1, __ATOMIC_RELAXED);
+	return d->run(&c);
+}
+
+/* One failure after the other, until the call needs no more */
+static void run_sweep(struct shared *s, unsigned int i, unsigned int worker)
+{
+	bool done = true;
+
+	for (unsigned int n = 1; n <= SWEEP_MAX && done && !is_over(s); n++) {
+		set_nth(n);
+		s->ret[i] = run_once(s, i, worker);
+		done = nth_done();
+		set_nth(0);
+	}
+}
+
+static void run_call(struct shared *s, unsigned int i, unsigned int worker)
+{
+	unsigned int nth = s->prog.call[i].nth;
+
+	if (nth && nth_fd < 0)
+		open_nth(worker, s->prog.processes >> worker & 1);
+	if (nth == NTH_SWEEP) {
+		run_sweep(s, i, worker);
+		return;
+	}
+	if (nth)
+		set_nth(nth);
+	s->ret[i] = run_once(s, i, worker);
+	if (nth)
+		set_nth(0);
+}
+
+/* Workers */
+
+/* Two calls meet at another place each time */
+static void delay(uint64_t *rng)
+{
+	uint64_t end;
+
+	if (one_in(rng, 2))
+		return;
+	end = microseconds() + rnd(rng, one_in(rng, 4) ? 2000 : 150);
+	while (microseconds() < end)
+		;
+}
+
+static void meet(struct shared *s)
+{
+	uint64_t end = microseconds() + MEET_US;
+
+	__atomic_add_fetch(&s->arrived, 1, __ATOMIC_ACQ_REL);
+	while (load(&s->arrived) < s->racers && microseconds() < end)
+		sched_yield();
 }
 
 static void race(struct shared *s, unsigned int worker)
 {
-	for (unsigned int k = 0; k < s->prog.rounds; k++)
-		for (unsigned int i = s->prog.race_from; i < s->prog.n_calls; i++)
-			if (s->prog.call[i].worker == worker)
-				run_call(s, i, worker);
-	__atomic_add_fetch(&s->finished, 1, __ATOMIC_ACQ_REL);
-	futex_wake(&s->finished);
+	const struct prog *p = &s->prog;
+	unsigned int rounds = p->loop_from < p->race_from ? 1 : p->rounds;
+	uint64_t rng = microseconds() ^ (uint64_t)worker << 32;
+
+	meet(s);
+	for (unsigned int k = 0; k < rounds; k++) {
+		for (unsigned int i = p->race_from; i < p->n_calls; i++) {
+			if (p->call[i].worker != worker)
+				continue;
+			if (is_over(s))
+				return;
+			delay(&rng);
+			run_call(s, i, worker);
+		}
+	}
+}
+
+/* A thread waits for its own turns while a process has its number */
+static unsigned int area_of(const struct shared *s, unsigned int worker)
+{
+	return s->prog.processes >> worker & 1 ? MAX_WORKERS + worker : worker;
+}
+
+static void work(struct shared *s, unsigned int worker, unsigned int area)
+{
+	uint32_t seen = s->done[area], turn;
+
+	for (;;) {
+		while ((turn = load(&s->turn[area])) == seen)
+			futex_wait(&s->turn[area], seen, 10000);
+		seen = turn;
+		if ((turn & 0xff) == TURN_RACE)
+			race(s, worker);
+		else
+			run_call(s, turn & 0xff, worker);
+		store_wake(&s->done[area], turn);
+	}
 }
 
 struct worker {
@@ -498,115 +213,288 @@ struct worker {
 	unsigned int number;
 };
 
-static void *work(void *arg)
+static void *work_thread(void *arg)
 {
 	const struct worker *w = arg;
-	struct shared *s = w->s;
-	uint32_t seen = 0, turn;
 
-	kcov_thread_start(s, w->number);
-	for (;;) {
-		while ((turn = load(&s->turn[w->number])) == seen)
-			futex_wait(&s->turn[w->number], seen, 1000);
-		seen = turn;
-		if (turn > MAX_CALLS)
-			break;
-		run_call(s, turn - 1, w->number);
-		store_wake(&s->done[w->number], turn);
-	}
-	race(s, w->number);
+	w->s->tid[w->number] = syscall(SYS_gettid);
+	kcov_thread_start(w->s, w->number);
+	work(w->s, w->number, w->number);
 	return NULL;
 }
 
-static void start_process(struct shared *s, struct worker *w)
+static void start_process(struct shared *s, unsigned int worker)
 {
 	/* Shares the descriptors, but is a program of its own */
 	pid_t pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
 
-	if (pid)
+	if (pid) {
+		s->pid[worker] = pid < 0 ? 0 : pid;
 		return;
+	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	work(w);
+	nth_fd = -1;
+	kcov_thread_start(s, MAX_WORKERS + worker);
+	work(s, worker, MAX_WORKERS + worker);
 	_exit(0);
 }
 
-static unsigned int used_workers(const struct prog *p)
+static void start_thread(struct shared *s, unsigned int worker)
 {
-	unsigned int bits = 0;
-
-	for (unsigned int i = 0; i < p->n_calls; i++)
-		bits |= 1 << p->call[i].worker;
-	return bits & ~1;
-}
-
-static unsigned int start_workers(struct shared *s, struct worker *w)
-{
-	unsigned int used = used_workers(&s->prog), n = 0;
+	static struct worker w[MAX_WORKERS];
 	pthread_attr_t attr;
 	pthread_t thread;
 
+	if (s->tid[worker])
+		return;
+	w[worker] = (struct worker){ s, worker };
+	/* until it knows its own */
+	s->tid[worker] = -1;
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 256 << 10);
-	/* processes first: as long as there is one thread */
-	for (int processes = 1; processes >= 0; processes--) {
-		for (unsigned int i = 1; i < MAX_WORKERS; i++) {
-			bool process = s->prog.processes >> i & 1;
+	pthread_attr_setstacksize(&attr, 512 << 10);
+	if (pthread_create(&thread, &attr, work_thread, &w[worker]))
+		s->tid[worker] = 0;
+}
 
-			if (!(used >> i & 1) || process != processes)
-				continue;
-			w[i] = (struct worker){ s, i };
-			n++;
-			if (process)
-				start_process(s, &w[i]);
-			else if (pthread_create(&thread, &attr, work, &w[i]))
-				n--;
-		}
+static unsigned int used_workers(const struct prog *p, unsigned int from)
+{
+	unsigned int bits = 0;
+
+	for (unsigned int i = from; i < p->n_calls; i++)
+		bits |= 1 << p->call[i].worker;
+	return bits;
+}
+
+static void start_workers(struct shared *s)
+{
+	unsigned int used = used_workers(&s->prog, 0);
+
+	for (unsigned int i = 1; i < MAX_WORKERS; i++)
+		if (used & s->prog.processes & 1 << i)
+			start_process(s, i);
+	for (unsigned int i = 1; i < MAX_WORKERS; i++)
+		if (used & ~s->prog.processes & 1 << i)
+			start_thread(s, i);
+}
+
+static void post(struct shared *s, unsigned int worker, unsigned int what)
+{
+	uint32_t *turn = &s->turn[area_of(s, worker)];
+
+	store_wake(turn, (*turn & ~0xffU) + 256 + what);
+}
+
+static void wait_for(struct shared *s, unsigned int worker, uint64_t end)
+{
+	unsigned int area = area_of(s, worker);
+	uint64_t now = now_ms();
+	uint32_t done;
+
+	while ((done = load(&s->done[area])) != s->turn[area] && now < end) {
+		futex_wait(&s->done[area], done, end - now);
+		now = now_ms();
 	}
-	return n;
 }
 
 static void in_turn(struct shared *s, unsigned int i)
 {
 	unsigned int worker = s->prog.call[i].worker;
-	uint64_t end;
 
 	if (!worker) {
 		run_call(s, i, 0);
 		return;
 	}
-	store_wake(&s->turn[worker], i + 1);
-	end = now_ms() + CALL_MS;
-	while (load(&s->done[worker]) < i + 1 && now_ms() < end)
-		futex_wait(&s->done[worker], load(&s->done[worker]), 5);
+	post(s, worker, i);
+	wait_for(s, worker, now_ms() + CALL_MS);
 }
 
-void run_child(struct shared *s)
+/* All workers that have calls in the race run them */
+static void race_all(struct shared *s, unsigned int ms)
 {
-	static struct worker w[MAX_WORKERS];
-	unsigned int workers = start_workers(s, w), n;
+	unsigned int used = used_workers(&s->prog, s->prog.race_from);
 	uint64_t end;
 
-	kcov_thread_start(s, 0);
-	for (unsigned int i = 0; i < s->prog.race_from; i++)
-		in_turn(s, i);
+	s->arrived = 0;
+	s->racers = __builtin_popcount(used | 1);
 	for (unsigned int i = 1; i < MAX_WORKERS; i++)
-		store_wake(&s->turn[i], MAX_CALLS + 1);
+		if (used >> i & 1)
+			post(s, i, TURN_RACE);
 	race(s, 0);
-	end = now_ms() + RACE_MS;
-	while ((n = load(&s->finished)) < workers + 1 && now_ms() < end)
-		futex_wait(&s->finished, n, 10);
-	s->ran_at = now_ms();
-	_exit(0);
+	end = now_ms() + ms;
+	if (end > s->race_end)
+		end = s->race_end;
+	for (unsigned int i = 1; i < MAX_WORKERS; i++)
+		if (used >> i & 1)
+			wait_for(s, i, end);
 }
 
-static void limits(void)
+/* In each round the calls from loop_from on run in turn, then those of the race freely */
+static void run_calls(struct shared *s)
+{
+	const struct prog *p = &s->prog;
+
+	s->race_end = now_ms() + TURNS_MS;
+	for (unsigned int i = 0; i < p->loop_from; i++)
+		in_turn(s, i);
+	s->race_end = now_ms() + RACE_MS;
+	if (p->loop_from == p->race_from) {
+		if (p->race_from < p->n_calls)
+			race_all(s, RACE_MS);
+		return;
+	}
+	for (unsigned int k = 0; k < p->rounds && (!k || !is_over(s)); k++) {
+		for (unsigned int i = p->loop_from; i < p->race_from; i++)
+			in_turn(s, i);
+		race_all(s, CALL_MS);
+	}
+}
+
+/* The runner */
+
+static void interrupted(int sig)
+{
+}
+
+/* Threads that wait are interrupted until they are back */
+static bool threads_back(struct shared *s)
+{
+	uint64_t end = now_ms() + BACK_MS;
+	uint32_t done;
+
+	for (unsigned int i = 1; i < MAX_WORKERS; i++) {
+		while ((done = load(&s->done[i])) != s->turn[i]) {
+			if (now_ms() > end)
+				return false;
+			if (s->tid[i] > 0)
+				syscall(SYS_tgkill, getpid(), s->tid[i], SIGUSR1);
+			futex_wait(&s->done[i], done, 4);
+		}
+	}
+	return true;
+}
+
+static bool children_gone(struct shared *s)
+{
+	uint64_t end = now_ms() + BACK_MS;
+	unsigned int n = load(&s->n_children);
+	pid_t pid;
+
+	for (unsigned int i = 1; i < MAX_WORKERS; i++) {
+		if (s->pid[i])
+			kill(s->pid[i], SIGKILL);
+		s->done[MAX_WORKERS + i] = s->turn[MAX_WORKERS + i];
+		s->pid[i] = 0;
+	}
+	for (unsigned int i = 0; i < n && i < MAX_CHILDREN; i++)
+		if (s->children[i])
+			kill(s->children[i], SIGKILL);
+	while ((pid = waitpid(-1, NULL, WNOHANG)) != -1) {
+		if (pid)
+			continue;
+		if (now_ms() > end)
+			return false;
+		sleep_ms(1);
+	}
+	return true;
+}
+
+static void run_here(struct shared *s)
+{
+	start_workers(s);
+	run_calls(s);
+	s->ran_at = now_ms();
+	store_wake(&s->stop, 1);
+	if (s->changed || !threads_back(s) || !children_gone(s))
+		s->retire = true;
+	else if (++s->programs >= RUNNER_PROGRAMS)
+		s->retire = true;
+	if (!s->retire)
+		close_range(first_fd + KEPT, ~0U, 0);
+}
+
+/* Listens on loopback, for both ends of connections */
+static void keep_listener(int domain, int fd)
+{
+	struct sockaddr_in6 a = { .sin6_family = domain };
+	int s = socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (domain == AF_INET)
+		((struct sockaddr_in *)&a)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else
+		a.sin6_addr = in6addr_loopback;
+	if (s < 0 || bind(s, (void *)&a, sizeof(a)) || listen(s, 16))
+		die("a listener");
+	dup3(s, fd, O_CLOEXEC);
+	close(s);
+}
+
+static void keep_descriptors(void)
+{
+	int zero = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	first_fd = zero;
+	for (int i = 1; i < KEPT; i++)
+		dup3(zero, first_fd + i, O_CLOEXEC);
+	keep_listener(AF_INET, first_fd + KEPT_LISTENER);
+	keep_listener(AF_INET6, first_fd + KEPT_LISTENER + 1);
+}
+
+static void runner(struct shared *s)
 {
 	const struct rlimit files = { 400, 400 }, none = { 0, 0 };
+	const struct sigaction interrupt = { .sa_handler = interrupted };
+	uint32_t seen = 0;
 
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	setrlimit(RLIMIT_NOFILE, &files);
 	setrlimit(RLIMIT_CORE, &none);
 	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGUSR1, &interrupt, NULL);
+	keep_descriptors();
+	kcov_thread_start(s, 0);
+	for (;;) {
+		while (load(&s->ask) == seen)
+			futex_wait(&s->ask, seen, 10000);
+		seen = load(&s->ask);
+		run_here(s);
+		store_wake(&s->answer, seen);
+	}
 }
+
+/*
+ * Two ends of a stream, or a negative errno. One pair at a time: otherwise it might be
+ * given the end of another one. A process that has died with the lock must not stop all.
+ */
+int hunt_pair(struct cursor *c, enum carrier kind, int sv[2])
+{
+	int listener = first_fd + KEPT_LISTENER + (kind == CARRIER_TCP6), one = 1, err = 0;
+	struct sockaddr_in6 a;
+	socklen_t len = sizeof(a);
+	uint64_t end;
+
+	if (kind != CARRIER_TCP4 && kind != CARRIER_TCP6)
+		return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) ? -errno : 0;
+	sv[0] = socket(kind == CARRIER_TCP4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	end = now_ms() + CALL_MS;
+	while (__atomic_exchange_n(&c->s->pairing, 1, __ATOMIC_ACQUIRE) && now_ms() < end)
+		sched_yield();
+	if (getsockname(listener, (void *)&a, &len) || connect(sv[0], (void *)&a, len)) {
+		err = -errno;
+	} else {
+		sv[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		err = sv[1] < 0 ? -errno : 0;
+	}
+	__atomic_store_n(&c->s->pairing, 0, __ATOMIC_RELEASE);
+	if (err)
+		close(sv[0]);
+	else
+		setsockopt(sv[1], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return err;
+}
+
+/* The executor's side */
 
 struct shared *shared_new(void)
 {
@@ -626,10 +514,13 @@ static void forget(struct shared *s)
 		s->res[i].fd = -1;
 		s->res[i].child = 0;
 	}
-	memset(s->turn, 0, sizeof(s->turn));
-	memset(s->done, 0, sizeof(s->done));
 	memset(s->ret, 0, sizeof(s->ret));
-	s->finished = 0;
+	memset(s->children, 0, sizeof(s->children));
+	s->n_children = 0;
+	s->pairing = 0;
+	s->stop = 0;
+	s->retire = false;
+	s->changed = false;
 	s->ran_at = 0;
 	s->violation[0] = 0;
 }
@@ -678,35 +569,77 @@ static bool reap_rest(pid_t group)
 	return true;
 }
 
-enum verdict run_prog(struct shared *s)
+static bool end_runner(struct shared *s)
 {
-	bool late = false;
+	pid_t pid = s->runner;
+
+	s->runner = 0;
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+	if (!wait_child(pid, HUNG_MS)) {
+		show_stacks(pid);
+		return false;
+	}
+	kill(-pid, SIGKILL);
+	return reap_rest(pid);
+}
+
+static void start_runner(struct shared *s)
+{
 	pid_t pid;
 
-	/* asked for once, and not by every child */
+	/* asked for once, and not by every runner */
 	hunt_family();
-	forget(s);
+	hunt_netlink();
+	s->ask = 0;
+	s->answer = 0;
+	s->programs = 0;
+	memset(s->turn, 0, sizeof(s->turn));
+	memset(s->done, 0, sizeof(s->done));
+	memset(s->tid, 0, sizeof(s->tid));
+	memset(s->pid, 0, sizeof(s->pid));
 	pid = fork();
 	if (pid < 0)
 		die("fork");
-	if (!pid) {
-		setpgid(0, 0);
-		limits();
-		run_child(s);
-	}
+	if (!pid)
+		runner(s);
 	setpgid(pid, pid);
-	if (!wait_child(pid, CHILD_MS)) {
-		late = true;
-		kill(-pid, SIGKILL);
-		if (!wait_child(pid, HUNG_MS)) {
-			show_stacks(pid);
-			return HUNG;
+	s->runner = pid;
+}
+
+/* How the program that was asked for last went */
+static enum verdict wait_answer(struct shared *s)
+{
+	uint64_t end = now_ms() + PROGRAM_MS;
+	uint32_t answer;
+
+	while ((answer = load(&s->answer)) != s->ask) {
+		futex_wait(&s->answer, answer, 20);
+		if (load(&s->answer) == s->ask)
+			break;
+		if (waitpid(s->runner, NULL, WNOHANG) == s->runner) {
+			pid_t pid = s->runner;
+
+			s->runner = 0;
+			kill(-pid, SIGKILL);
+			return reap_rest(pid) ? RAN : HUNG;
 		}
+		if (now_ms() > end)
+			return end_runner(s) ? TIMED_OUT : HUNG;
 	}
-	kill(-pid, SIGKILL);
-	if (!reap_rest(pid))
-		return HUNG;
-	if (s->violation[0])
-		return VIOLATED;
-	return late ? TIMED_OUT : RAN;
+	return s->retire && !end_runner(s) ? HUNG : RAN;
+}
+
+enum verdict run_prog(struct shared *s)
+{
+	enum verdict v;
+
+	forget(s);
+	if (!s->runner) {
+		start_runner(s);
+		s->started++;
+	}
+	store_wake(&s->ask, s->ask + 1);
+	v = wait_answer(s);
+	return v != HUNG && s->violation[0] ? VIOLATED : v;
 }

@@ -78,9 +78,15 @@ static bool change(struct prog *p, unsigned int number, bool *same)
 	if (number == 2) {
 		*same = p->race_from == n;
 		p->race_from = n;
+		p->loop_from = n;
 		return true;
 	}
-	number -= 3;
+	if (number == 3) {
+		*same = p->loop_from == p->race_from;
+		p->loop_from = p->race_from;
+		return true;
+	}
+	number -= 4;
 	if (number < n) {
 		*same = !p->call[number].nth;
 		p->call[number].nth = 0;

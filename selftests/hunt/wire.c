@@ -9,7 +9,7 @@
 
 #include "hunt.h"
 
-#define STEP_MS		300	/* longest wait for a step of a handshake */
+#define STEP_MS		100	/* longest wait for a step of a handshake */
 #define HEADER_FLAGS	(FLAG_FRAGMENTS | 0x2000)
 
 /* syncs of struct wire is not used here: not 0, what was sent was no valid term */
@@ -62,7 +62,9 @@ static long hand_over(struct cursor *c, struct peer_end *e, const char *name)
 	struct wire *w = &c->out->wire;
 	int sv[2], err;
 
-	stream_pair(e->carrier % 3, sv);
+	err = hunt_pair(c, e->carrier % 3, sv);
+	if (err)
+		return err;
 	our_end(sv[1]);
 	wire_init(w, sv[1], name);
 	if (e->channel.flags)
@@ -334,7 +336,9 @@ static long call_join(struct cursor *c)
 		return -EINVAL;
 	memcpy(text, term + 2, term[1]);
 	text[term[1]] = 0;
-	stream_pair(carrier % 3, sv);
+	err = hunt_pair(c, carrier % 3, sv);
+	if (err)
+		return err;
 	err = node_accept(b, sv[1], 5);
 	if (!err)
 		err = node_dial(a, sv[0], text, 6);
