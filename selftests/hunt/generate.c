@@ -13,6 +13,8 @@ struct maker {
 	uint64_t *rng;
 	unsigned int at;	/* the call that takes arguments now */
 	struct call *call;
+	bool about;		/* most results that it takes are of the call @res */
+	unsigned int res;
 };
 
 static struct arg *put(struct maker *m, int kind, uint64_t v)
@@ -69,11 +71,18 @@ static const char *maker_name(unsigned int what, uint64_t *rng)
 	return "pipe";
 }
 
+static bool is_about(const struct maker *m, unsigned int what)
+{
+	return m->about && m->res < m->at && desc_of(m->p->call[m->res].desc)->makes & what;
+}
+
 /* Takes a result of an earlier call, which is made first where there is none */
 static unsigned int take_res(struct maker *m, unsigned int what)
 {
 	unsigned int res = find_res(m->p, m->at, what, m->rng);
 
+	if (is_about(m, what) && !one_in(m->rng, 8))
+		return m->res;
 	if (res != NO_RES && !(one_in(m->rng, 14) && m->p->n_calls < MAX_CALLS / 2))
 		return res;
 	if (m->p->n_calls >= MAX_CALLS - 1)
@@ -114,7 +123,7 @@ static void put_res_term(struct maker *m, int kind, unsigned int what)
 	unsigned int res = find_res(m->p, m->at, what, m->rng);
 	struct arg *a = put(m, kind, 0);
 
-	a->res = res;
+	a->res = is_about(m, what) && one_in(m->rng, 2) ? m->res : res;
 	if (kind == A_REF)
 		a->n = rnd(m->rng, 5);
 	else if (kind == A_PID)
@@ -608,9 +617,30 @@ static void put_param(struct maker *m, const struct param *q)
 	}
 }
 
+static unsigned int some_nth(uint64_t *rng)
+{
+	return one_in(rng, 2) ? NTH_SWEEP : 1 + rnd(rng, 20);
+}
+
 static unsigned int some_worker(const struct prog *p, uint64_t *rng)
 {
-	return one_in(rng, 3) ? rnd(rng, MAX_WORKERS) & rnd(rng, MAX_WORKERS) : 0;
+	if (!one_in(rng, 3))
+		return 0;
+	/* each is made for this program, or for this runner */
+	return one_in(rng, 8) ? rnd(rng, MAX_WORKERS) : rnd(rng, 3);
+}
+
+/* A call was put in at @at; at a border it belongs to either side */
+static void make_room(struct prog *p, unsigned int at, uint64_t *rng)
+{
+	bool races = p->race_from < p->n_calls - 1, loops = p->loop_from < p->race_from;
+
+	if (p->race_from > at || (p->race_from == at && (!races || one_in(rng, 2))))
+		p->race_from++;
+	if (!loops)
+		p->loop_from = p->race_from;
+	else if (p->loop_from > at || (p->loop_from == at && one_in(rng, 2)))
+		p->loop_from++;
 }
 
 /*
@@ -620,12 +650,13 @@ static unsigned int some_worker(const struct prog *p, uint64_t *rng)
 static void make_call(struct maker *outer, unsigned int desc)
 {
 	struct call c = { .desc = desc };
-	struct maker m = { .p = outer->p, .rng = outer->rng, .at = outer->at, .call = &c };
+	struct maker m = { .p = outer->p, .rng = outer->rng, .at = outer->at, .call = &c,
+			   .about = outer->about, .res = outer->res };
 	struct prog *p = outer->p;
 
 	c.worker = some_worker(p, outer->rng);
-	if (one_in(outer->rng, 40))
-		c.nth = 1 + rnd(outer->rng, 16);
+	if (one_in(outer->rng, 30))
+		c.nth = some_nth(outer->rng);
 	for (const struct param *q = desc_of(desc)->params; q->kind; q++)
 		put_param(&m, q);
 	if (p->n_calls == MAX_CALLS)
@@ -641,9 +672,8 @@ static void make_call(struct maker *outer, unsigned int desc)
 	}
 	memmove(&p->call[m.at + 1], &p->call[m.at], (p->n_calls - m.at) * sizeof(c));
 	p->call[m.at] = c;
-	if (p->race_from > m.at || (p->race_from == m.at && one_in(outer->rng, 2)))
-		p->race_from++;
 	p->n_calls++;
+	make_room(p, m.at, outer->rng);
 	outer->at = m.at + 1;
 }
 
@@ -672,17 +702,62 @@ static void add_call(struct prog *p, unsigned int at, uint64_t *rng)
 
 static void choose_race(struct prog *p, uint64_t *rng)
 {
-	p->processes = one_in(rng, 2) ? rnd(rng, 256) & rnd(rng, 256) & ~1 : 0;
+	p->processes = one_in(rng, 4) ? rnd(rng, 256) & rnd(rng, 256) & ~1 : 0;
 	p->race_from = p->n_calls;
+	p->loop_from = p->n_calls;
 	p->rounds = 0;
 	if (one_in(rng, 3))
 		return;
 	p->race_from = rnd(rng, p->n_calls);
+	p->loop_from = p->race_from;
+	/* what was made before must be made again in each round: it may end in the race */
+	if (one_in(rng, 3))
+		p->loop_from = rnd(rng, p->race_from + 1);
 	p->rounds = 1 + (one_in(rng, 2) ? rnd(rng, 30) : rnd(rng, 3));
 	/* otherwise there is nothing to race with */
 	for (unsigned int i = p->race_from; i < p->n_calls; i++)
 		if (one_in(rng, 2))
 			p->call[i].worker = rnd(rng, 4);
+}
+
+static bool takes(const struct desc *d, unsigned int what)
+{
+	for (const struct param *q = d->params; q->kind; q++)
+		if (q->kind == P_RES && q->what & what)
+			return true;
+	return false;
+}
+
+static void add_call_about(struct prog *p, unsigned int res, uint64_t *rng)
+{
+	struct maker m = { .p = p, .rng = rng, .at = p->n_calls, .about = true, .res = res };
+	unsigned int desc = some_desc(rng), what = desc_of(p->call[res].desc)->makes;
+
+	for (unsigned int i = 0; i < 50 && !takes(desc_of(desc), what); i++)
+		desc = some_desc(rng);
+	if (p->n_calls < MAX_CALLS)
+		make_call(&m, desc);
+}
+
+/* Two or three calls about one thing, each by another worker, again and again */
+static void add_encounter(struct prog *p, uint64_t *rng)
+{
+	unsigned int res = find_res(p, p->n_calls, R_SOCKET | R_WIRE, rng), n, worker = 0;
+
+	if (res == NO_RES || p->n_calls > MAX_CALLS - 4)
+		return;
+	p->race_from = p->n_calls;
+	p->loop_from = one_in(rng, 4) ? p->race_from : one_in(rng, 3) ? rnd(rng, res + 1) : res;
+	p->rounds = 5 + rnd(rng, 40);
+	for (n = one_in(rng, 3) ? 3 : 2; n; n--) {
+		unsigned int loop = p->loop_from, from = p->race_from;
+
+		add_call_about(p, res, rng);
+		p->loop_from = loop;
+		p->race_from = from;
+	}
+	for (unsigned int i = p->race_from; i < p->n_calls; i++)
+		p->call[i].worker = worker++ % MAX_WORKERS;
 }
 
 /* What most programs need: a node, processes in it, a peer */
@@ -714,6 +789,8 @@ void prog_generate(struct prog *p, uint64_t *rng)
 	while (p->n_calls < n)
 		add_call(p, p->n_calls, rng);
 	choose_race(p, rng);
+	if (one_in(rng, 3))
+		add_encounter(p, rng);
 }
 
 /* Another term in the place of some part of one */
@@ -810,10 +887,13 @@ static void mutate_once(struct prog *p, uint64_t *rng)
 		p->call[i].worker = rnd(rng, 4);
 		break;
 	case 15:
-		p->call[i].nth = one_in(rng, 3) ? 0 : 1 + rnd(rng, 20);
+		p->call[i].nth = one_in(rng, 3) ? 0 : some_nth(rng);
 		break;
-	case 16 ... 17:
+	case 16:
 		choose_race(p, rng);
+		break;
+	case 17:
+		add_encounter(p, rng);
 		break;
 	default: {
 		/* the same once more, by another or later */
@@ -832,10 +912,30 @@ static void mutate_once(struct prog *p, uint64_t *rng)
 		memmove(&p->call[at + 1], &p->call[at], (p->n_calls - at) * sizeof(c));
 		p->call[at] = c;
 		p->n_calls++;
-		if (p->race_from > at)
-			p->race_from++;
+		make_room(p, at, rng);
 		break;
 	}
+	}
+}
+
+/* What named a call that was removed names another one */
+static void relink(struct prog *p, uint64_t *rng)
+{
+	for (unsigned int i = 0; i < p->n_calls; i++) {
+		struct call *c = &p->call[i];
+
+		for (unsigned int k = 0; k < c->n_args; k++) {
+			struct arg *a = &c->arg[k];
+			const struct param *q;
+
+			if (a->res != NO_RES || one_in(rng, 10))
+				continue;
+			if (a->kind >= A_PID && a->kind <= A_SEEN_REF)
+				a->res = find_res(p, i, R_PROC | R_WIRE, rng);
+			q = a->kind == A_RES ? param_of(c, k) : NULL;
+			if (q && q->kind == P_RES)
+				a->res = find_res(p, i, q->what, rng);
+		}
 	}
 }
 
@@ -844,6 +944,7 @@ void prog_mutate(struct prog *p, uint64_t *rng)
 	do {
 		mutate_once(p, rng);
 	} while (!one_in(rng, 3));
+	relink(p, rng);
 }
 
 void prog_splice(struct prog *p, const struct prog *other, uint64_t *rng)
