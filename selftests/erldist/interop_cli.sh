@@ -171,8 +171,21 @@ another_cookie()
 	end_child "$BEAM_PID"
 }
 
+# The node's program is stopped
+program_stopped()
+{
+	local status
+
+	kill -STOP "$NODE_PID"
+	fails "does the program that holds svc@$HOST still run" erldist peer connect --timeout 1 d
+	status=$?
+	kill -CONT "$NODE_PID"
+	return "$status"
+}
+
 connections()
 {
+	check "that the program of the node may not run is told" program_stopped
 	check "peer disconnect" erldist peer disconnect "b@$HOST"
 	check "is an event" logged "peer-down b@$HOST" "$TMP/events"
 	check "of a stranger" fails "nobody@$HOST" erldist peer disconnect "nobody@$HOST"
