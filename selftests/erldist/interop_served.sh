@@ -13,6 +13,22 @@ served_program()
 	echo "$path"
 }
 
+# process: the server of --serve-info ends, the node that it is of does not
+server_is_killed()
+{
+	local rex
+
+	rex=$(erldist -j process show | jq -r "select(.name == \"rex\") | .pid" |
+		grep "^<info@$HOST")
+	erldist exit --node "svc@$HOST" "$rex" kill &&
+		logged "it is opened again" "$TMP/info.log" && kill -0 "$1"
+}
+
+is_served()
+{
+	[ "$(erldist rpc --node "svc@$HOST" info erlang node '[]')" = "info@$HOST" ]
+}
+
 served()
 {
 	local path bare
@@ -26,6 +42,8 @@ served()
 	bare=$NODE_PID
 	start_node info --serve-info || return
 	beam b -- interop_served "svc@$HOST" "bare@$HOST" "info@$HOST" "$path" "$bare"
+	check "the server of a node can be killed" server_is_killed "$NODE_PID"
+	check "and it is served again" wait_for 10 is_served
 }
 
 interop served
