@@ -416,7 +416,7 @@ static void run_here(struct shared *s)
 static void keep_listener(int domain, int fd)
 {
 	struct sockaddr_in6 a = { .sin6_family = domain };
-	int s = socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int s = socket(domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (domain == AF_INET)
 		((struct sockaddr_in *)&a)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -464,8 +464,32 @@ static void runner(struct shared *s)
 }
 
 /*
- * Two ends of a stream, or a negative errno. One pair at a time: otherwise it might be
- * given the end of another one. A process that has died with the lock must not stop all.
+ * The other end of @fd, or a negative errno. What an interrupted call or an earlier
+ * program has left in the queue is not it, and holds bytes of that program.
+ */
+static int accept_end(int listener, int fd)
+{
+	struct sockaddr_in6 ours = { 0 }, theirs = { 0 };
+	socklen_t our_len = sizeof(ours), their_len;
+	int end;
+
+	if (getsockname(fd, (void *)&ours, &our_len))
+		return -errno;
+	while (poll_for(listener, POLLIN, CALL_MS)) {
+		their_len = sizeof(theirs);
+		end = accept4(listener, (void *)&theirs, &their_len, SOCK_CLOEXEC);
+		if (end < 0)
+			return -errno;
+		if (theirs.sin6_port == ours.sin6_port)
+			return end;
+		close(end);
+	}
+	return -ETIMEDOUT;
+}
+
+/*
+ * Two ends of a stream, or a negative errno. One pair at a time, as the end of another
+ * one would be closed. A process that has died with the lock must not stop all.
  */
 int hunt_pair(struct cursor *c, enum carrier kind, int sv[2])
 {
@@ -480,18 +504,16 @@ int hunt_pair(struct cursor *c, enum carrier kind, int sv[2])
 	end = now_ms() + CALL_MS;
 	while (__atomic_exchange_n(&c->s->pairing, 1, __ATOMIC_ACQUIRE) && now_ms() < end)
 		sched_yield();
-	if (getsockname(listener, (void *)&a, &len) || connect(sv[0], (void *)&a, len)) {
+	if (getsockname(listener, (void *)&a, &len) || connect(sv[0], (void *)&a, len))
 		err = -errno;
-	} else {
-		sv[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-		err = sv[1] < 0 ? -errno : 0;
-	}
+	else
+		err = sv[1] = accept_end(listener, sv[0]);
 	__atomic_store_n(&c->s->pairing, 0, __ATOMIC_RELEASE);
-	if (err)
+	if (err < 0)
 		close(sv[0]);
 	else
 		setsockopt(sv[1], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	return err;
+	return err < 0 ? err : 0;
 }
 
 /* The executor's side */
