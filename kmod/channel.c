@@ -290,6 +290,15 @@ static void channel_tick(struct erldist_channel *ch)
 				      min(interval, ticktime - silent));
 }
 
+/* Under the lock, as channel_set_proven(): what is proven is no setup any more. */
+static void channel_setup_timeout(struct erldist_channel *ch)
+{
+	spin_lock_bh(&ch->node->channel_lock);
+	if (!test_bit(CHANNEL_PROVEN, &ch->flags))
+		erldist_channel_abort(ch, ERLDIST_REASON_SETUP_TIMEOUT, 0);
+	spin_unlock_bh(&ch->node->channel_lock);
+}
+
 static void channel_timer(struct work_struct *work)
 {
 	struct erldist_channel *ch = container_of(to_delayed_work(work),
@@ -304,8 +313,7 @@ static void channel_timer(struct work_struct *work)
 		if (state == CHANNEL_UP)
 			channel_tick(ch);
 		else if (state == CHANNEL_HANDSHAKE)
-			erldist_channel_abort(ch, ERLDIST_REASON_SETUP_TIMEOUT,
-					      0);
+			channel_setup_timeout(ch);
 	}
 	erldist_channel_put(ch);
 	erldist_kcov_work_stop();
@@ -389,7 +397,6 @@ u8 erldist_hs_end_reason(const struct erldist_channel *ch, int err)
 
 static void channel_up(struct erldist_channel *ch)
 {
-	channel_uncount(ch);
 	WRITE_ONCE(ch->last_rx, jiffies);
 	ch->ticked_rx = atomic64_read(&ch->rx_bytes);
 	ch->ticked_data = atomic64_read(&ch->tx_bytes);
@@ -405,12 +412,17 @@ static void channel_up(struct erldist_channel *ch)
 				      max(tick_interval(ch->node), 1UL));
 }
 
-/* Under the lock: channel_evict() has chosen before this, or leaves it alone. */
+/*
+ * Under the lock: channel_evict() and channel_setup_timeout() have ended it before
+ * this, or leave it alone. From now on it does not count: it can wait for the end of
+ * another connection.
+ */
 static void channel_set_proven(struct erldist_channel *ch)
 {
 	spin_lock_bh(&ch->node->channel_lock);
 	set_bit(CHANNEL_PROVEN, &ch->flags);
 	spin_unlock_bh(&ch->node->channel_lock);
+	channel_uncount(ch);
 }
 
 /*

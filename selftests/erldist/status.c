@@ -658,6 +658,40 @@ TEST_F_TIMEOUT(status, proven_at_the_last_moment, 60)
 	close(adopt);
 }
 
+static uint32_t state_of(const char *peer)
+{
+	struct peer_info i;
+
+	return peer_get("k@h", peer, &i) ? ERLDIST_PEER_STATE_DOWN : i.state;
+}
+
+/* The timer has seen the handshake, and would end it when it is a connection */
+TEST_F_TIMEOUT(status, up_at_the_last_moment, 60)
+{
+	int end = delay_calls("erldist_channel_abort"), up = 0;
+	char name[16];
+
+	if (end < 0)
+		SKIP(return, "no kprobes here");
+	ASSERT_EQ(0, set_setup(self->node, 60));
+	for (int n = 0; n < 30; n++) {
+		snprintf(name, sizeof(name), "c%d@h", n);
+		wire_init(&self->w, -1, name);
+		proven_after(self->node, &self->w, 50 + 2 * n);
+		ASSERT_TRUE(is_decided(name));
+		if (state_of(name) == ERLDIST_PEER_STATE_UP) {
+			up++;
+			sleep_ms(QUIET_MS);
+			EXPECT_EQ(ERLDIST_PEER_STATE_UP, state_of(name)) {
+				TH_LOG("proven after %d ms", 50 + 2 * n);
+			}
+		}
+		close(self->w.fd);
+	}
+	EXPECT_LT(0, up);
+	close(end);
+}
+
 /* It has told its name, and the node dials it then: both have begun */
 static int both_began(int node, struct wire *in, struct wire *out, const char *name)
 {
@@ -1415,6 +1449,30 @@ TEST_F_TIMEOUT(status, proven_among_strangers, 120)
 	EXPECT_LE(6, survived);
 	close(adopt);
 	close(watch);
+}
+
+#define WAITING		8
+
+/* Those that have proven the cookie, and wait for our attempt to end, do not count */
+TEST_F(status, proven_ones_that_wait)
+{
+	struct erldist_limits limits = { .handshakes = WAITING / 2 };
+	struct wire in[WAITING], out[WAITING];
+	char name[16];
+
+	ASSERT_EQ(0, set_setup(self->node, 5 * WAIT_MS));
+	for (int n = 0; n < WAITING; n++) {
+		snprintf(name, sizeof(name), "a%d@h", n);
+		ASSERT_EQ(0, both_began(self->node, &in[n], &out[n], name));
+		ASSERT_FALSE(poll_for(in[n].fd, POLLIN, QUIET_MS));
+	}
+	ASSERT_EQ(0, node_set_limits(self->node, &limits));
+	EXPECT_TRUE(handshakes_are(0));
+	self->w.fd = -1;
+	EXPECT_EQ(0, wire_connect(&self->w, self->node, CARRIER_UNIX,
+				  ERLDIST_ROLE_ACCEPTOR));
+	for (int n = 0; n < WAITING; n++)
+		EXPECT_EQ(0, poll_now(in[n].fd) & (POLLIN | POLLHUP));
 }
 
 /* Strangers of one address end each other, and none of another address */
