@@ -136,8 +136,10 @@ static void view_peer(struct erldist_peer *peer, struct peer_view *v)
 	memset(v, 0, sizeof(*v));
 	spin_lock_bh(&peer->lock);
 	v->state = peer->state;
-	v->reason = peer->reason;
-	v->error = peer->error;
+	if (v->state != ERLDIST_PEER_STATE_UP) {
+		v->reason = peer->reason;
+		v->error = peer->error;
+	}
 	v->failed = peer->failed;
 	v->relations = peer->n_relations;
 	v->creation = peer->creation;

@@ -961,8 +961,10 @@ static void peer_take_over_locked(struct erldist_peer *peer,
 	peer->tag = ch->tag;
 	peer->flags = ch->dflags;
 	WRITE_ONCE(peer->creation, ch->hs->peer_creation);
-	WRITE_ONCE(peer->reason, ERLDIST_REASON_NONE);
-	WRITE_ONCE(peer->error, 0);
+	/*
+	 * reason and error stay: a wait that an earlier failure has ended reads them
+	 * in erldist_peer_verdict(), until the peer is open.
+	 */
 	peer->failed = 0;
 	peer->remembered = 0;
 	peer->remember = false;

@@ -334,6 +334,64 @@ TEST_F(connect, unreachable)
 	}
 }
 
+/* It comes by itself, up to its proof, which is in b */
+static int comes_to_its_proof(int node, struct wire *w, struct buf *b)
+{
+	int sv[2], err;
+
+	stream_pair(CARRIER_TCP4, sv);
+	wire_init(w, sv[1], "w@h");
+	err = node_accept(node, sv[0], 2);
+	close(sv[0]);
+	b->len = 0;
+	hs_name(w, b);
+	if (err || hs_send(w, b) || hs_recv(w, b, WAIT_MS) || !hs_is_status(b, "ok") ||
+	    hs_recv(w, b, WAIT_MS) || !hs_take_challenge(w, b))
+		return err ?: -EPROTO;
+	b->len = 0;
+	hs_reply(w, b);
+	return 0;
+}
+
+static int keeper_fails(void *arg)
+{
+	return unreachable(*(int *)arg, ENETUNREACH);
+}
+
+/* The attempt fails, and the peer comes by itself while that is being told */
+TEST_F_TIMEOUT(connect, unreachable_and_about_to_be_up, 60)
+{
+	int verdict = delay_calls("erldist_peer_verdict"), up = delay_calls("erldist_watch_up");
+	socklen_t len = sizeof(int);
+	DEFINE_BUF(d);
+	DEFINE_BUF(b);
+
+	if (verdict < 0 || up < 0)
+		SKIP(return, "no kprobes here");
+	fcntl(self->p, F_SETFL, O_NONBLOCK);
+	for (int n = 0; n < 12; n++) {
+		int err = -1;
+		pid_t keeper;
+
+		EXPECT_EQ(-EINPROGRESS, proc_connect(self->p, address(&d)));
+		ASSERT_EQ(0, comes_to_its_proof(self->node, &self->w, &b));
+		keeper = spawn(keeper_fails, &self->node);
+		sleep_ms(4 * n);
+		ASSERT_EQ(0, hs_send(&self->w, &b));
+		ASSERT_EQ(0, reap(keeper));
+		EXPECT_TRUE(poll_for(self->p, POLLOUT, WAIT_MS));
+		ASSERT_EQ(0, getsockopt(self->p, SOL_SOCKET, SO_ERROR, &err, &len));
+		EXPECT_TRUE(!err || err == ENETUNREACH) {
+			TH_LOG("%d ms: %s", 4 * n, strerror(err));
+		}
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_UP, NULL));
+		wire_close(&self->w);
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, NULL));
+	}
+	close(verdict);
+	close(up);
+}
+
 TEST_F(connect, unreachable_for_no_reason)
 {
 	CALL();
