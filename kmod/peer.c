@@ -1077,7 +1077,7 @@ bool erldist_peer_open(struct erldist_peer *peer, struct erldist_channel *ch)
 	spin_lock_bh(&peer->lock);
 	open = peer->channel == ch;
 	if (open) {
-		/* Pairs with send_build(), which reads creation, set before. */
+		/* Pairs with send_rules(), which reads creation, set before. */
 		smp_store_release(&peer->open, true);
 		peer_new_epoch_locked(peer);
 	}

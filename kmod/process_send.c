@@ -210,9 +210,41 @@ static void send_address(struct send_op *op, struct erldist_msg *msg)
 	}
 }
 
-static struct erldist_msg *send_build(struct send_op *op)
+/* What the receiver refuses */
+static struct etf_scan_rules send_rules(const struct send_op *op)
 {
 	struct etf_scan_rules rules = {};
+
+	if (!op->dest->local) {
+		rules.peer = op->peer ? op->peer->atom : op->dest->node;
+		/*
+		 * Who will be there when it is sent is not known yet, unless a
+		 * connection is open. Pairs with smp_store_release() in
+		 * erldist_peer_open(): creation is that connection's, or a newer one's.
+		 */
+		rules.any_creation = !op->peer || !smp_load_acquire(&op->peer->open);
+		if (op->peer)
+			rules.creation = READ_ONCE(op->peer->creation);
+	}
+	/* It goes on to whoever is linked. */
+	if (op->dest->local && op->sig.op == ERLDIST_SIG_EXIT)
+		rules.any_peer = true;
+	return rules;
+}
+
+/* Copying can take as long as the sender wants: the peer may have restarted. */
+static bool send_rules_hold(const struct send_op *op,
+			    const struct etf_scan_rules *rules)
+{
+	struct etf_scan_rules now = send_rules(op);
+
+	return op->dest->local || rules->any_creation ||
+	       (!now.any_creation && now.creation == rules->creation);
+}
+
+static struct erldist_msg *send_copy(struct send_op *op,
+				     const struct etf_scan_rules *rules)
+{
 	u32 name = op->dest->kind == CTL_NAME ? op->dest->name.len : 0;
 	struct erldist_msg *msg;
 	u32 front, room;
@@ -228,25 +260,25 @@ static struct erldist_msg *send_build(struct send_op *op)
 	if (!msg)
 		return ERR_PTR(-ENOMEM);
 	send_address(op, msg);
-	if (!op->dest->local) {
-		rules.peer = op->peer ? op->peer->atom : op->dest->node;
-		/*
-		 * Who will be there when it is sent is not known yet, unless a
-		 * connection is open. Pairs with smp_store_release() in
-		 * erldist_peer_open(): creation is that connection's, or a newer one's.
-		 */
-		rules.any_creation = !op->peer || !smp_load_acquire(&op->peer->open);
-		if (op->peer)
-			rules.creation = READ_ONCE(op->peer->creation);
-	}
-	/* It goes on to whoever is linked. */
-	if (op->dest->local && op->sig.op == ERLDIST_SIG_EXIT)
-		rules.any_peer = true;
-	err = erldist_msg_from_user(msg, op->mh, op->len, &rules);
+	err = erldist_msg_from_user(msg, op->mh, op->len, rules);
 	if (!err)
 		return msg;
 	erldist_msg_put_resched(msg);
 	return ERR_PTR(err);
+}
+
+static struct erldist_msg *send_build(struct send_op *op)
+{
+	struct etf_scan_rules rules = send_rules(op);
+	struct erldist_msg *msg = send_copy(op, &rules);
+
+	if (IS_ERR(msg) || send_rules_hold(op, &rules))
+		return msg;
+	erldist_msg_put_resched(msg);
+	/* Once more, for whoever is there when it is sent */
+	iov_iter_revert(&op->mh->msg_iter, op->len);
+	rules.any_creation = true;
+	return send_copy(op, &rules);
 }
 
 /* How long a full destination is waited for: SO_SNDTIMEO, or the stall time */

@@ -413,6 +413,63 @@ TEST_F(status, closed_while_the_stream_is_locked)
 	EXPECT_TRUE(wire_ends(&self->w, WAIT_MS));
 }
 
+/* A message whose last bytes are read when the trap is filled */
+struct trapped {
+	int p;
+	struct trap trap;
+	size_t len;
+	ssize_t result;
+};
+
+static void *send_trapped(void *arg)
+{
+	struct trapped *x = arg;
+	const struct buf message = { .p = x->trap.page, .len = x->len };
+	DEFINE_BUF(d);
+
+	x->result = proc_send(x->p, fmt(&d, "{aa}", "x", "w@h"), &message);
+	return NULL;
+}
+
+static int trap_fill_with(struct trap *t, const struct buf *b)
+{
+	uint8_t page[TRAP_SIZE] __aligned(TRAP_SIZE) = { 0 };
+	struct uffdio_copy c = { .dst = (uintptr_t)t->page, .src = (uintptr_t)page,
+				 .len = TRAP_SIZE };
+
+	memcpy(page, b->p, b->len);
+	return ioctl(t->fd, UFFDIO_COPY, &c) ? -errno : 0;
+}
+
+/* What is sent is checked for the peer as it is then, not as it was before a restart */
+TEST_F(status, restarts_while_a_message_is_read)
+{
+	struct trapped x = { .p = proc(NULL, NULL) };
+	struct epid pid = { .node = "w@h", .id = 1 << 28, .creation = 78 };
+	pthread_t sender;
+	DEFINE_BUF(t);
+
+	if (!trap_set(&x.trap))
+		SKIP(return, "no userfaultfd here: %s", strerror(errno));
+	x.len = term(&t, "p", &pid)->len;
+	self->w.creation = 77;
+	ASSERT_EQ(0, wire_connect(&self->w, self->node, CARRIER_TCP4,
+				  ERLDIST_ROLE_ACCEPTOR));
+	ASSERT_EQ(0, pthread_create(&sender, NULL, send_trapped, &x));
+	ASSERT_TRUE(poll_for(x.trap.fd, POLLIN, WAIT_MS));
+	wire_close(&self->w);
+	ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, NULL));
+	self->w2.creation = pid.creation;
+	ASSERT_EQ(0, wire_connect(&self->w2, self->node, CARRIER_TCP4,
+				  ERLDIST_ROLE_ACCEPTOR));
+	ASSERT_EQ(0, trap_fill_with(&x.trap, &t));
+	pthread_join(sender, NULL);
+	EXPECT_EQ(-EINVAL, x.result);
+	EXPECT_FALSE(poll_for(self->w2.fd, POLLIN, QUIET_MS)) {
+		TH_LOG("what the peer does not decode is on its way");
+	}
+}
+
 TEST_F(status, alive_is_replaced_once_the_cookie_is_proven)
 {
 	int p = proc("svc", NULL);
