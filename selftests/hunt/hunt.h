@@ -261,6 +261,7 @@ struct shared {
 	uint32_t stop;			/* the program is over: no further call */
 	uint32_t racers, arrived;
 	uint32_t pairing;		/* a lock */
+	uint32_t streams;		/* ends made: the next one's number */
 	uint64_t race_end;
 	bool changed;			/* the runner has another user or namespace */
 	bool retire;			/* the runner cannot or should not go on */

@@ -32,6 +32,8 @@
 
 /* Descriptors of the runner, from first_fd on: fail-nth of each worker, listeners */
 enum { KEPT_LISTENER = MAX_WORKERS, KEPT = KEPT_LISTENER + 2 };
+/* Descriptors: of streams, and below of all else */
+enum { STREAM_FD = 400, STREAM_FDS = 3600 };
 static int first_fd;
 
 static void futex_wait(uint32_t *word, uint32_t value, unsigned int ms)
@@ -441,7 +443,8 @@ static void keep_descriptors(void)
 
 static void runner(struct shared *s)
 {
-	const struct rlimit files = { 400, 400 }, none = { 0, 0 };
+	const struct rlimit files = { STREAM_FD + STREAM_FDS, STREAM_FD + STREAM_FDS };
+	const struct rlimit none = { 0, 0 };
 	const struct sigaction interrupt = { .sa_handler = interrupted };
 	uint32_t seen = 0;
 
@@ -491,7 +494,7 @@ static int accept_end(int listener, int fd)
  * Two ends of a stream, or a negative errno. One pair at a time, as the end of another
  * one would be closed. A process that has died with the lock must not stop all.
  */
-int hunt_pair(struct cursor *c, enum carrier kind, int sv[2])
+static int make_pair(struct cursor *c, enum carrier kind, int sv[2])
 {
 	int listener = first_fd + KEPT_LISTENER + (kind == CARRIER_TCP6), one = 1, err = 0;
 	struct sockaddr_in6 a;
@@ -514,6 +517,36 @@ int hunt_pair(struct cursor *c, enum carrier kind, int sv[2])
 	else
 		setsockopt(sv[1], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return err < 0 ? err : 0;
+}
+
+/*
+ * A number that no stream had for long: what is written to a stream that a race has
+ * closed must not reach another one, as if the node had sent it.
+ */
+static int move_stream(struct cursor *c, int fd)
+{
+	unsigned int n = __atomic_fetch_add(&c->s->streams, 1, __ATOMIC_RELAXED);
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, STREAM_FD + n % STREAM_FDS);
+	int err = errno;
+
+	close(fd);
+	return moved < 0 ? -err : moved;
+}
+
+/* Two ends of a stream, or a negative errno */
+int hunt_pair(struct cursor *c, enum carrier kind, int sv[2])
+{
+	int err = make_pair(c, kind, sv);
+
+	if (err)
+		return err;
+	sv[0] = move_stream(c, sv[0]);
+	sv[1] = move_stream(c, sv[1]);
+	if (sv[0] >= 0 && sv[1] >= 0)
+		return 0;
+	err = sv[0] < 0 ? sv[0] : sv[1];
+	close(sv[0] < 0 ? sv[1] : sv[0]);
+	return err;
 }
 
 /* The executor's side */
