@@ -218,15 +218,15 @@ static struct etf_scan_rules send_rules(const struct send_op *op)
 	if (!op->dest->local) {
 		rules.peer = op->peer ? op->peer->atom : op->dest->node;
 		/*
-		 * Who will be there when it is sent is not known yet, unless a
-		 * connection is open. Pairs with smp_store_release() in
+		 * Without an open connection, the creation of the peer that will
+		 * receive it is not known yet. Pairs with smp_store_release() in
 		 * erldist_peer_open(): creation is that connection's, or a newer one's.
 		 */
 		rules.any_creation = !op->peer || !smp_load_acquire(&op->peer->open);
 		if (op->peer)
 			rules.creation = READ_ONCE(op->peer->creation);
 	}
-	/* It goes on to whoever is linked. */
+	/* The reason is forwarded to links on any node: it must decode everywhere. */
 	if (op->dest->local && op->sig.op == ERLDIST_SIG_EXIT)
 		rules.any_peer = true;
 	return rules;
@@ -275,7 +275,7 @@ static struct erldist_msg *send_build(struct send_op *op)
 	if (IS_ERR(msg) || send_rules_hold(op, &rules))
 		return msg;
 	erldist_msg_put_resched(msg);
-	/* Once more, for whoever is there when it is sent */
+	/* Copy it again, checked for any creation of the peer. */
 	iov_iter_revert(&op->mh->msg_iter, op->len);
 	rules.any_creation = true;
 	return send_copy(op, &rules);
