@@ -18,7 +18,8 @@ help:
 	@echo '               nothing is shortened: some hours'
 	@echo '  fuzz       - the parsers with random input, for MINUTES (10) in all; SEED=n, TARGET=name'
 	@echo '  coverage   - lines of the parsers that fuzzers and unit tests reach (at least 95 %)'
-	@echo '  hunt       - random programs in a guest (MINUTES=10, KERNEL=debug, SEED=of the day)'
+	@echo '  hunt       - random programs in a guest (MINUTES=10, KERNEL=debug, SEED=of the day,'
+	@echo '               THOROUGH=1: with lockdep and kmemleak)'
 	@echo '  hunt-proof - put known defects back and look whether the hunt finds them'
 	@echo '               (MINUTES=60, DEFECT= one of selftests/hunt/defects)'
 	@echo '  failnth    - C selftests on the debug kernel while memory fails, call by call'
@@ -80,7 +81,7 @@ bench: deps
 
 hunt: deps
 	@selftests/hunt/run $(if $(MINUTES),--minutes $(MINUTES)) $(if $(KERNEL),--kernel $(KERNEL)) \
-		$(if $(SEED),--seed $(SEED))
+		$(if $(SEED),--seed $(SEED)) $(if $(THOROUGH),--thorough)
 
 hunt-proof: deps
 	@selftests/hunt/proof $(if $(MINUTES),--minutes $(MINUTES)) $(DEFECT)

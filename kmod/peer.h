@@ -36,7 +36,7 @@ struct erldist_peer {
 	u8 state;			/* enum erldist_peer_state */
 	bool dead;			/* not in the table any more */
 	u8 reason;			/* enum erldist_reason, of the last end */
-	int error;
+	int error;			/* errno of the last end, positive, or 0 */
 	u32 failed;			/* attempts since it was last up */
 	u32 users;			/* accepted handshakes of this name */
 	u32 epoch;			/* grows whenever a wait for it is decided */

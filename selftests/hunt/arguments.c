@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Descriptions by number; arguments of a call: numbers, results of earlier calls, terms that are built from
- * both; and what was received, for later calls.
+ * The arguments of a call: numbers, results of earlier calls, and terms that are built
+ * from both. Keeps pids and references that were received, for later calls.
  */
 #include "hunt.h"
 
