@@ -85,6 +85,8 @@ static int parse_bare_node(struct ed_parser *ps, struct id *id)
 				     "<0.12.0> and #PID<0.12.0> mean something in one shell only");
 	n = (size_t)(at + 1 - node);
 	n += host_length(at + 1, len - n);
+	if (ed_utf8_count(node, n) < 0)
+		return ed_syntax(ps, "a node name that is no UTF-8");
 	if (n >= sizeof(id->node))
 		return ed_syntax(ps, "the node name is too long");
 	memcpy(id->node, node, n);
@@ -100,6 +102,8 @@ static int parse_id(struct ed_parser *ps, struct id *id)
 
 	memset(id, 0, sizeof(*id));
 	err = *ps->p == '\'' ? parse_quoted_node(ps, id) : parse_bare_node(ps, id);
+	if (!err && ed_utf8_count(id->node, strlen(id->node)) > 255)
+		err = ed_syntax(ps, "the node name is too long");
 	while (!err && *ps->p == '.' && id->n < NUMBERS_MAX) {
 		ps->p++;
 		err = parse_u32(ps, &id->number[id->n++]);

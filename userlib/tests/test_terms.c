@@ -64,6 +64,9 @@ static const struct {
 	{ "fun  lists : map / 2", "fun lists:map/2" }, { "fun a:b/1.", "fun a:b/1" },
 };
 
+#define TEN(s)		s s s s s s s s s s
+#define LONG_NODE	"a@" TEN(TEN("aa")) TEN("aaaaaa")	/* of 262 characters */
+
 static const char *const bad[] = {
 	"", " ", "{", "{a", "{a,", "{a,}", "[a", "[a|", "[|a]", "[a|b,c]", "[a,]", "#{a}",
 	"#{a => 1", "#{a => 1,}", "#{a => 1, a => 2}", "#{1 => a, 16#1 => b}", "\"abc",
@@ -77,6 +80,8 @@ static const char *const bad[] = {
 	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	"aaaaaaaaaaaaaaaaaaa'",
+	"<a@\xe0\x90\x91.12.0>", "#{<a@\xff.12.0> => 1}", "#Ref<a@\xc3.12>",
+	"<'" LONG_NODE "'.12.0>", "<" LONG_NODE ".12.0>", "#Ref<" LONG_NODE ".12>",
 };
 
 static void check_text(const char *in, const char *want)
