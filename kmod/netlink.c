@@ -341,8 +341,9 @@ static int dump_entry(struct sk_buff *skb, struct netlink_callback *cb,
 }
 
 /*
- * Events. A number is used even where its message could not be built, and
- * numbers and multicasts go in step: whoever misses one can tell.
+ * Events. Numbers and multicasts go in step. An event whose message could not be
+ * built uses a number, too, and the listeners read ENOBUFS, as they do where their
+ * receive buffer was full.
  */
 static struct sk_buff *event_begin(u8 cmd, void **hdr)
 {
@@ -359,6 +360,13 @@ static void event_send(struct net *net, int group, struct sk_buff *skb,
 {
 	genlmsg_end(skb, hdr);
 	genlmsg_multicast_netns(&erldist_genl, net, skb, 0, group, GFP_KERNEL);
+}
+
+/* The netlink core tells the listeners itself of what a multicast could not deliver. */
+static void event_lost(struct net *net, int group, struct sk_buff *skb)
+{
+	nlmsg_free(skb);
+	genl_set_err(&erldist_genl, net, 0, group, -ENOBUFS);
 }
 
 /**
@@ -380,7 +388,7 @@ void erldist_netlink_node(struct erldist_node *node, u8 cmd)
 	if (skb && !fill_node(skb, node, atomic64_read(&en->seq[ERLDIST_NLGRP_NODES])))
 		event_send(node->net, ERLDIST_NLGRP_NODES, skb, hdr);
 	else
-		nlmsg_free(skb);
+		event_lost(node->net, ERLDIST_NLGRP_NODES, skb);
 	mutex_unlock(&en->seq_lock[ERLDIST_NLGRP_NODES]);
 }
 
@@ -406,7 +414,7 @@ void erldist_netlink_peer(struct erldist_peer *peer, u8 cmd)
 	if (skb && !fill_peer(skb, peer, NULL, atomic64_read(&en->seq[group])))
 		event_send(net, group, skb, hdr);
 	else
-		nlmsg_free(skb);
+		event_lost(net, group, skb);
 	mutex_unlock(&en->seq_lock[group]);
 }
 
@@ -420,8 +428,10 @@ static void name_event(struct erldist_process *proc, const struct etf_atom *name
 	int err;
 
 	skb = event_begin(cmd, &hdr);
-	if (!skb)
+	if (!skb) {
+		event_lost(node->net, group, NULL);
 		return;
+	}
 	if (shown)
 		err = fill_pid(skb, proc) ?: put_name(skb, name);
 	else
@@ -431,7 +441,7 @@ static void name_event(struct erldist_process *proc, const struct etf_atom *name
 	if (!err)
 		event_send(node->net, group, skb, hdr);
 	else
-		nlmsg_free(skb);
+		event_lost(node->net, group, skb);
 }
 
 /**

@@ -497,6 +497,62 @@ TEST_F_TIMEOUT(nomemory, the_node_is_closed, 300)
 }
 
 /*
+ * Events that cannot be built
+ */
+
+/* What is done without memory is an event of the group, and so is what is done then. */
+static void event_is_missed(struct __test_metadata *_metadata, struct genl *g, const int *fd,
+			    int seq_attr, const int *again)
+{
+	struct genl_msg m;
+	uint64_t seq;
+
+	ASSERT_EQ(0, genl_event(g, &m, WAIT_MS));
+	seq = get_u64(&m, seq_attr);
+	memory_fails();
+	close(*fd);
+	sleep_ms(FAILING_MS);
+	memory_is_back();
+	EXPECT_EQ(-ENOBUFS, genl_event(g, &m, WAIT_MS));
+	close(*again);
+	ASSERT_EQ(0, genl_event(g, &m, WAIT_MS));
+	EXPECT_EQ(seq + 2, get_u64(&m, seq_attr));
+}
+
+static void events_of(struct __test_metadata *_metadata, struct genl *g, const char *group)
+{
+	ASSERT_EQ(0, genl_open(g, ERLDIST_FAMILY_NAME));
+	ASSERT_EQ(0, genl_join(g, group));
+}
+
+TEST_F(nomemory, a_listener_hears_of_lost_events)
+{
+	int first = proc("a", NULL), again = proc("b", NULL);
+	struct genl_msg m;
+	struct genl g;
+
+	events_of(_metadata, &g, ERLDIST_MCGRP_NAMES);
+	close(proc("c", NULL));
+	ASSERT_EQ(0, genl_event(&g, &m, WAIT_MS));
+	event_is_missed(_metadata, &g, &first, ERLDIST_A_PROCESS_SEQ, &again);
+	genl_close(&g);
+
+	first = node("x@h");
+	again = node("y@h");
+	events_of(_metadata, &g, ERLDIST_MCGRP_NODES);
+	close(node("z@h"));
+	ASSERT_EQ(0, genl_event(&g, &m, WAIT_MS));
+	event_is_missed(_metadata, &g, &first, ERLDIST_A_NODE_SEQ, &again);
+	genl_close(&g);
+
+	again = node("y@h");
+	events_of(_metadata, &g, ERLDIST_MCGRP_NODES);
+	wire_link(self, CARRIER_UNIX);
+	event_is_missed(_metadata, &g, &self->w.fd, ERLDIST_A_PEER_SEQ, &again);
+	genl_close(&g);
+}
+
+/*
  * One call
  */
 
