@@ -310,6 +310,20 @@ static bool take_refusal(const struct call *c)
 	return true;
 }
 
+/*
+ * What the next call without a failure has, too; or what has changed since then. While a
+ * stream is handed over, the peer's own connection can come up: the call says so, whatever
+ * failed, and the next one finds the peer connected. A name can become free.
+ */
+static bool is_explained(const struct call *c, int error, long plain, int plain_error)
+{
+	if (plain >= 0)
+		return c->nr == SYS_bind && error == EADDRINUSE;
+	return error == plain_error ||
+	       (c->nr == SYS_setsockopt && c->option == ERLDIST_CHANNEL &&
+		error == EALREADY && plain_error == EISCONN);
+}
+
 /* Made with an nth failure. True when that was the last time */
 static bool make_nth(struct call *c, struct place *p, unsigned int n, long *result)
 {
@@ -342,7 +356,7 @@ static bool make_nth(struct call *c, struct place *p, unsigned int n, long *resu
 	if (is_documented(c->nr, error))
 		return false;
 	plain = make(c);
-	if (plain >= 0 || errno != error)
+	if (!is_explained(c, error, plain, errno))
 		finding(p, n, "an error that is not documented", error);
 	*result = plain;
 	atomic_store(&p->next, n);
@@ -392,7 +406,7 @@ static int family_of(int fd)
 		do_call(c, fd);						\
 	})
 
-static long do_call(struct call *c, int fd)
+static long call_wrapped(struct call *c, int fd)
 {
 	struct place *p;
 
@@ -408,6 +422,17 @@ static long do_call(struct call *c, int fd)
 	if (!p || !is_tried(p))
 		return make(c);
 	return make_all(c, p);
+}
+
+/* A call that succeeds leaves errno as it was: programs close() before they read it. */
+static long do_call(struct call *c, int fd)
+{
+	int error = errno;
+	long result = call_wrapped(c, fd);
+
+	if (result >= 0)
+		errno = error;
+	return result;
 }
 
 #define A(x)	((unsigned long)(x))
