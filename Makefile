@@ -33,6 +33,7 @@ help:
 	@echo '               or here, with KDIR=<kernel build directory>'
 	@echo '  userlib    - the library, the commands erldist and erldistd, the examples'
 	@echo '  install    - userlib and packaging, to PREFIX, DESTDIR; with KDIR= the module too'
+	@echo '  uninstall  - remove what install puts there, with the same variables'
 	@echo '  lint       - checkpatch, sparse, W=1, shellcheck'
 	@echo '  ynl        - generate the netlink files from the specification'
 	@echo '  ynl-check  - succeed if that would change nothing'
@@ -45,6 +46,11 @@ deps:
 	@$(VM)/deps
 
 ifdef KDIR
+ifeq ($(wildcard $(KDIR)/Makefile),)
+release	:= $(patsubst /lib/modules/%/build,%,$(filter /lib/modules/%/build,$(KDIR)))
+$(error no kernel headers in $(KDIR): install them (Debian: apt install \
+	linux-headers-$(or $(release),$(shell uname -r))) or give their directory with KDIR=)
+endif
 module:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 else
@@ -102,12 +108,21 @@ ynl-check: deps
 # be run by modules_install
 NO_KEY	= $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 
+RELEASE	= $(shell $(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)
+
 install:
 	$(MAKE) -C userlib install
 	$(MAKE) -C packaging install
 	$(if $(KDIR),$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_PATH=$(DESTDIR) $(NO_KEY) \
 		modules_install)
-	$(if $(KDIR),$(if $(DESTDIR),,depmod $$($(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)))
+	$(if $(KDIR),$(if $(DESTDIR),,depmod $(RELEASE)))
+
+# Where modules_install puts what is not of the kernel's own tree
+uninstall:
+	$(MAKE) -C userlib uninstall
+	$(MAKE) -C packaging uninstall
+	$(if $(KDIR),rm -f $(DESTDIR)/lib/modules/$(RELEASE)/updates/erldist.ko*)
+	$(if $(KDIR),$(if $(DESTDIR),,depmod $(RELEASE)))
 
 clean:
 	$(MAKE) -C userlib clean
@@ -119,4 +134,4 @@ clean:
 	@$(VM)/clean
 
 .PHONY: all help deps module userlib check check-all fuzz coverage failnth races bench hunt hunt-proof demo lint \
-	ynl ynl-check install clean
+	ynl ynl-check install uninstall clean

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The public header compiles as C++ and as plain C; the library exports what it
-# declares; pkg-config tells enough to build the examples from an installation.
+# declares; pkg-config tells enough to build the examples from an installation; what is
+# installed can be removed. Without kernel headers make names the package.
 # shellcheck disable=SC2086
 build=$1
 dir=$(mktemp -d)
@@ -71,5 +72,46 @@ sed -n 's/^ERLDIST_API [^(]*[ *]\(erldist_[a-z_]*\)(.*/\1/p' "$top/include/erldi
 nm -D --defined-only "$dir/usr/lib/liberldist.so.0" | sed -n 's/.* T \([a-z_]*\).*/\1/p' | sort > "$dir/exported"
 diff "$dir/declared" "$dir/exported" > "$dir/log"
 ok $? "what is declared is exported, and nothing else $(tr '\n' ' ' < "$dir/log")"
+# Kernel headers cannot be relied on here: these do what modules_install does
+headers=$dir/headers root=$dir/root
+mkdir -p "$headers"
+cat > "$headers/Makefile" <<'END'
+kernelrelease:
+	@echo 9.9-none
+modules_install:
+	mkdir -p $(INSTALL_MOD_PATH)/lib/modules/9.9-none/updates
+	touch $(INSTALL_MOD_PATH)/lib/modules/9.9-none/updates/erldist.ko.xz
+END
+# target: of all that can be installed
+whole()
+{
+	make -s -C "$top/.." B="$(realpath "$build")" PREFIX=/usr DESTDIR="$root" KDIR="$headers" \
+		"$1" > "$dir/log" 2>&1
+}
+files()
+{
+	(cd "$root" && find . ! -type d | sort | tr '\n' ' ')
+}
+whole install
+installed=$(files)
+for file in usr/bin/erldist usr/sbin/erldistd usr/lib/liberldist.a usr/share/man/man8/erldist.8 \
+	usr/lib/systemd/system/erldistd.service lib/modules/9.9-none/updates/erldist.ko.xz; do
+	case $installed in *"./$file "*) ;; *) echo "no $file" >> "$dir/log" ;; esac
+done
+! [ -s "$dir/log" ]
+ok $? "make install KDIR= $(tr '\n' ' ' < "$dir/log")"
+for file in etc/erldist/nodes.d/svc.conf usr/lib/liberldist-other.so usr/include/linux/other.h; do
+	echo > "$root/$file"
+done
+whole uninstall
+left=$(files)
+[ "$left" = "./etc/erldist/nodes.d/svc.conf ./usr/include/linux/other.h ./usr/lib/liberldist-other.so " ]
+ok $? "make uninstall KDIR= leaves what is not ours, and no more: $left $(tr '\n' ' ' < "$dir/log")"
+rm "$root/etc/erldist/nodes.d/svc.conf"
+whole uninstall && ! [ -e "$root/etc/erldist" ]
+ok $? "again, and the directory for nodes goes when it is empty"
+said=$(make -C "$top/.." KDIR=/lib/modules/9.9-none/build 2>&1)
+case $said in *"apt install linux-headers-9.9-none)"*) named=0 ;; *) named=1 ;; esac
+ok $named "without kernel headers make says: $(echo "$said" | tail -1)"
 echo "1..$n"
 exit $bad
