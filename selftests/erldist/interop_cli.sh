@@ -161,6 +161,21 @@ without_hosts()
 		erldist send "calc@nosuch" x
 }
 
+# An error of the node is not the command's: the line has the node's name in front
+background()
+{
+	local pid
+
+	erldist node run back --background --no-epmd > "$TMP/back" 2>&1 || return
+	erldist --node back ping --timeout 5 "nosuch@$HOST"
+	wait_for 10 grep -q "^back@$HOST: nosuch@$HOST: " "$TMP/back"
+	cat "$TMP/back"
+	pid=$(sed -n "s/^back@$HOST is running.*process \\([0-9]*\\).*/\\1/p" "$TMP/back")
+	kill "$pid"
+	wait_for 10 fails "is no node" erldist node show back
+	grep -q "^back@$HOST: nosuch@$HOST: " "$TMP/back" && ! grep "^erldist:" "$TMP/back"
+}
+
 another_cookie()
 {
 	start_beam wrong -setcookie another || return
@@ -226,6 +241,7 @@ cli()
 	sending
 	receiving
 	examples
+	check "what a node in the background says begins with its name" background
 	another_cookie
 	connections
 	the_end

@@ -26,6 +26,11 @@ struct cli {
 	char **argv;
 };
 
+/* say.c */
+int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void speak_as(const char *node);
+void say_line(int fd, const char *text);
+
 /* main.c */
 enum {
 	OPT_NODE = 256, OPT_COUNT, OPT_TIMEOUT, OPT_SINCE_START, OPT_INTERVAL,
@@ -33,7 +38,6 @@ enum {
 	OPT_NODE_RUN,	/* the first of node_options, and so on */
 };
 
-int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int number(const char *what, const char *text, int base, unsigned long max,
 	   unsigned long *v);
 

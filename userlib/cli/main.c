@@ -3,7 +3,6 @@
 #include <getopt.h>
 #include <limits.h>
 #include <locale.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -115,16 +114,16 @@ static const struct command {
 
 #define COMMANDS	(sizeof(commands) / sizeof(commands[0]))
 
-int complain(const char *fmt, ...)
+static bool takes(const struct command *cmd, int opt)
 {
-	va_list ap;
+	const int *o;
 
-	fputs("erldist: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	return 1;
+	if (opt > OPT_NODE_RUN)
+		opt = OPT_NODE_RUN;
+	for (o = cmd->opts; *o; o++)
+		if (*o == opt)
+			return true;
+	return false;
 }
 
 /* "call DEST TERM": the usage without its options */
@@ -286,18 +285,6 @@ static void wrong_arguments(const struct cli *c, const struct command *cmd)
 		depth += *p == '[' ? 1 : *p == ']' ? -1 : 0;
 		len += !len;
 	}
-}
-
-static bool takes(const struct command *cmd, int opt)
-{
-	const int *o;
-
-	if (opt > OPT_NODE_RUN)
-		opt = OPT_NODE_RUN;
-	for (o = cmd->opts; *o; o++)
-		if (*o == opt)
-			return true;
-	return false;
 }
 
 int number(const char *what, const char *text, int base, unsigned long max,

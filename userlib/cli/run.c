@@ -15,10 +15,8 @@ static void tell(const char *event, bool bad, const char *text)
 {
 	struct out o;
 
-	if (!json && bad) {
-		complain("%s", text);
-	} else if (!json) {
-		puts(text);
+	if (!json) {
+		say_line(bad ? STDERR_FILENO : STDOUT_FILENO, text);
 	} else {
 		out_begin(&o, true);
 		out_time(&o);
@@ -113,7 +111,7 @@ static void tell_start(struct held *h)
 	if (h->waiter < 0)
 		return;
 	if (write(h->waiter, "", 1) < 0)
-		complain("nobody waits for it: %s", strerror(errno));
+		complain("the command that started it is gone: %s", strerror(errno));
 	close(h->waiter);
 }
 
@@ -139,7 +137,7 @@ static int dispatch(const struct held *h)
 	const char *text;
 
 	if (err)
-		return complain("%s: %s", erldist_keeper_node(h->k), erldist_strerror(h->k, err));
+		return complain("%s", erldist_strerror(h->k, err));
 	text = h->info ? serve_info_dispatch(h->info) : NULL;
 	if (text)
 		tell_limited(&not_served, "not-served", true, text);
@@ -197,6 +195,7 @@ static int run(struct cli *c, struct held *h)
 {
 	int status = 0;
 
+	speak_as(erldist_keeper_node(h->k));
 	if (c->setup.serve_info)
 		status = serve_info(h);
 	if (!status)
