@@ -5,6 +5,9 @@
 # shellcheck source=selftests/erldist/lib_interop.sh disable=SC2317
 . "$(dirname "$(readlink -f "$0")")/lib_interop.sh"
 
+NO_NODE="erldist: there is no node on this machine (network namespace); start one with \
+'erldist node run NAME' or erldistd"
+
 # text, command...: it fails and says so
 fails()
 {
@@ -29,7 +32,7 @@ no_node()
 {
 	check "ping without a node and without epmd says so, from a node of its own" \
 		fails "no epmd answers on $HOST" erldist ping "x@$HOST"
-	check "which is gone" prints "" erldist node show
+	check "which is gone" prints "$NO_NODE" erldist node show
 	epmd -daemon
 }
 
@@ -93,7 +96,7 @@ sending()
 		came '[{hello,[119,111,114,108,100],#{a => <<"b">>},42},second]'
 	check "send to nobody is no mistake" erldist send "inbox@svc@$HOST" x
 	check "a mistake in a term" \
-		prints 'erldist: {a: expected , or } in a tuple, at ""' \
+		prints 'erldist: {a: expected , or } in a tuple, at the end' \
 		erldist send "calc@b@$HOST" '{a'
 }
 

@@ -68,9 +68,10 @@ says({Status, Text}, Words) ->
     end.
 
 nothing(_) ->
-    {0, <<>>} = run("ip", ["netns", "exec", arg(2), "erldist", "node", "show"]),
+    {0, <<"erldist: there is no node on this machine", _/binary>>} =
+        run("ip", ["netns", "exec", arg(2), "erldist", "node", "show"]),
     says(run("ip", ["netns", "exec", arg(2), "erldist", "nodes"]),
-         <<"there is no node in this network namespace">>).
+         <<"there is no node on this machine (network namespace)">>).
 
 server(Node) ->
     Port = start(),

@@ -198,17 +198,17 @@ programs()
 	fi
 	stop_children
 	check "a program without a node fails, and says why" \
-		opens_none "there is no node in this network namespace" "$puppet" waits
+		opens_none "there is no node on this machine (network namespace)" "$puppet" waits
 	check "so does a command that others have to find" \
-		opens_none "there is no node in this network namespace" erldist recv waits
+		opens_none "there is no node on this machine (network namespace)" erldist recv waits
 	check "and one whose receiver can only be on it" \
-		opens_none "there is no node in this network namespace" erldist send waits x
+		opens_none "there is no node on this machine (network namespace)" erldist send waits x
 	waits_for_node waits "a program that asked to wait for a node" "$puppet" --wait waits
 	waits_for_node waits "one that asked to wait for a path" \
 		env "ERLDIST_NODE=unix:$TMP/svc.sock" "$puppet" --wait waits
 	waits_for_node echo "the example echo" "$path"
 	check "which has said for what" \
-		says "echo: waiting for a node: there is no node in this" cat "$TMP/waiter"
+		says "echo: waiting for a node: there is no node on this machine" cat "$TMP/waiter"
 	not_let_in "$path"
 	private_node "$puppet"
 	others_node "$puppet"

@@ -73,7 +73,7 @@ fails()
 
 svc_gone()
 {
-	[ "$(erldist status)" = "there is no node in this network namespace" ] &&
+	says "there is no node on this machine" erldist status &&
 		not_in_epmd svc
 }
 
@@ -195,9 +195,14 @@ wrong_names()
 	check "wrong host" fails "host name nosuch does not resolve" erldist ping bob@nosuch
 	check "wrong node, or not running" fails "is not running, or has another name" \
 		erldist ping carol
-	check "no such node of ours" fails "is no node of this network namespace" \
+	check "no such node of ours" fails "is no node of this machine" \
 		erldist --node carol ping bob
-	check "echo is not running" fails noproc erldist call echo hello
+	check "echo is not running" fails \
+		"echo: there is no such process on svc@$HOST (noproc); look at 'erldist process show'" \
+		erldist call echo hello
+	check "a name that bob does not have" \
+		fails "echo@bob: there is no such process on bob@$HOST (noproc); registered() there" \
+		erldist call echo@bob hello
 	check "echo is not running: bob calls" \
 		bob_says noproc "gen_server:call({echo,'svc@$HOST'}, hello)."
 	check "the name is taken" fails "look at 'epmd -names'" \

@@ -76,7 +76,7 @@ native_shows(Node) ->
     {0, Me} = run("erldist", ["nodes", "--node", atom_to_list(Node)]),
     true = holds("nodes", ".name == \"" ++ binary_to_list(Me) ++ "\""),
     {1, Said} = run("erldist", ["nodes", "--node", "other@" ++ host(Node)]),
-    true = binary:match(Said, <<"is no node of this network namespace">>) =/= nomatch,
+    true = binary:match(Said, <<"is no node of this machine">>) =/= nomatch,
     {1, Wrong} = run("erldist", ["nodes", "some"]),
     binary:match(Wrong, <<"none of visible, hidden">>) =/= nomatch.
 

@@ -32,7 +32,8 @@ status()
 
 no_node()
 {
-	[ "$(erldist status)" = "there is no node in this network namespace" ] &&
+	[ "$(erldist status)" = "there is no node on this machine (network namespace); \
+start one with 'erldist node run NAME' or erldistd" ] &&
 		[ "$(erldist -j status --interval 0 | jq -c .nodes)" = "[]" ]
 }
 

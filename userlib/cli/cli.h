@@ -41,6 +41,9 @@ enum {
 int number(const char *what, const char *text, int base, unsigned long max,
 	   unsigned long *v);
 
+#define NO_NODE "there is no node on this machine (network namespace); start one with " \
+		"'erldist node run NAME' or erldistd"
+
 /* Each returns the exit status */
 int status(struct cli *c);
 int node_show(struct cli *c);
@@ -99,6 +102,7 @@ int local_open(struct cli *c, struct erldist **p, const char *name, const char *
 int local_open_to_node(struct cli *c, struct erldist **p, char node[ERLDIST_ATOM_SIZE]);
 int local_open_to_dest(struct cli *c, struct erldist **p);
 int local_reach(struct cli *c, struct erldist **p, struct erldist_term *dest);
+bool tell_no_node(struct cli *c, struct erldist_observer *o);
 bool same_node(const char *text, const char *node, const char *local);
 int ask_node(struct erldist *p, const char *node, int timeout_ms);
 int parse_term(struct erldist_term *t, const char *text);

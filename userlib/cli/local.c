@@ -107,6 +107,22 @@ int local_reach(struct cli *c, struct erldist **p, struct erldist_term *dest)
 	return err;
 }
 
+static int found(void *user, const struct erldist_node_info *info)
+{
+	(void)user;
+	(void)info;
+	return 1;
+}
+
+/* For a list that is empty. On standard error, as scripts read the list. */
+bool tell_no_node(struct cli *c, struct erldist_observer *o)
+{
+	if (c->json || erldist_nodes(o, found, NULL))
+		return false;
+	complain(NO_NODE);
+	return true;
+}
+
 /* Does the text, seen from a local node, mean that node? */
 bool same_node(const char *text, const char *node, const char *local)
 {
@@ -142,8 +158,9 @@ int parse_term(struct erldist_term *t, const char *text)
 	struct erldist_parse_options o = { .creation = erldist_creation_of };
 	int err = erldist_parse(t, text, &o);
 
-	if (err)
-		complain("%s: %s, at \"%.20s\"", text, o.what,
-			 o.offset <= strlen(text) ? text + o.offset : "");
+	if (err && o.offset < strlen(text))
+		complain("%s: %s, at \"%.20s\"", text, o.what, text + o.offset);
+	else if (err)
+		complain("%s: %s, at the end", text, o.what);
 	return err;
 }

@@ -355,12 +355,28 @@ static int take_option(struct cli *c, int opt, int how)
 	}
 }
 
-static bool not_a_node(const char *text)
+/* bob.vm: most likely bob@vm is meant */
+static bool dot_for_at(const char *text, char *meant, size_t size)
 {
 	char node[ERLDIST_ATOM_SIZE];
+	const char *dot = strchr(text, '.');
 
-	return erldist_node_name(node, sizeof(node), text, NULL) &&
-	       complain("%s is no node name: NAME or NAME@HOST", text);
+	if (!dot || strchr(text, '@'))
+		return false;
+	snprintf(meant, size, "%.*s@%s", (int)(dot - text), text, dot + 1);
+	return !erldist_node_name(node, sizeof(node), meant, NULL);
+}
+
+static bool not_a_node(const char *text)
+{
+	char node[ERLDIST_ATOM_SIZE], meant[ERLDIST_ATOM_SIZE];
+
+	if (!erldist_node_name(node, sizeof(node), text, NULL))
+		return false;
+	if (dot_for_at(text, meant, sizeof(meant)))
+		return complain("%s is no node name, as NAME has no dot: type NAME or NAME@HOST, "
+				"for example %s", text, meant);
+	return complain("%s is no node name: NAME or NAME@HOST", text);
 }
 
 static const struct command *find(int argc, char **argv)

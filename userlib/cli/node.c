@@ -55,7 +55,10 @@ int node_show(struct cli *c)
 	if (err)
 		complain("node show: %s", erldist_strerror(o, err));
 	else if (s.only && !s.shown)
-		err = complain("%s is no node of this network namespace", s.only);
+		err = complain("%s is no node of this machine (network namespace); look at "
+			       "'erldist status'", s.only);
+	else if (!s.shown)
+		tell_no_node(c, o);
 	erldist_observer_close(o);
 	return err != 0;
 }

@@ -344,7 +344,7 @@ static void text(struct status *s)
 	const struct node *n;
 
 	if (!s->now.nodes)
-		puts("there is no node in this network namespace");
+		puts(NO_NODE);
 	for (n = s->now.nodes; n; n = n->next)
 		text_node(s, n);
 }

@@ -175,6 +175,19 @@ static int fail_with(struct erldist *p, int err, const char *name, const char *w
 	return err;
 }
 
+/* The receiver does not exist. Only a local node's processes are known to be listed here. */
+static int no_process(const struct call *c)
+{
+	char node[ED_NODE_SIZE];
+
+	if (!ed_node_of(&c->dest, node) || !strcmp(node, c->p->node))
+		return ed_fail(&c->p->error, -ESRCH, "%s: there is no such process on %s "
+			       "(noproc); look at 'erldist process show'", c->name, c->p->node);
+	return ed_fail(&c->p->error, -ESRCH, "%s: there is no such process on %s (noproc); "
+		       "registered() there lists the names, or 'erldist process show' if it is "
+		       "no BEAM", c->name, node);
+}
+
 /* There was no reply but the server's end: m has the reason */
 static int down(const struct call *c)
 {
@@ -183,8 +196,7 @@ static int down(const struct call *c)
 
 	switch (err) {
 	case -ESRCH:
-		return ed_fail(&c->p->error, err, "%s: there is no such process (noproc)",
-			       c->name);
+		return no_process(c);
 	case -EHOSTUNREACH:
 		return ed_not_connected(c->p, c->name, &c->dest, err);
 	default:

@@ -30,6 +30,11 @@ int ed_fail(struct ed_error *e, int err, const char *fmt, ...)
 void ed_suspect(const char *node, const char *peer);
 const char *ed_errno_text(int err);
 
+/* The nodes that a program sees are those of its network namespace. */
+#define ED_THIS_MACHINE	"this machine (network namespace)"
+#define ED_NO_NODE	"there is no node on " ED_THIS_MACHINE "; start one with " \
+			"'erldist node run NAME' or erldistd"
+
 /* utf8.c */
 int ed_utf8_next(const char **p, const char *end, uint32_t *c);
 int ed_utf8_put(char out[4], uint32_t c);

@@ -202,8 +202,8 @@ int ed_node_bind(struct erldist_keeper *k, const struct erldist_keeper_options *
 		return ed_fail(&k->error, -errno, "socket: %s", ed_errno_text(errno));
 	err = bind_name(k, family);
 	if (err == -EADDRINUSE)
-		return ed_fail(&k->error, err, "there is a node %s in this network namespace "
-			       "already; look at 'erldist node show'", k->node);
+		return ed_fail(&k->error, err, "there is a node %s on " ED_THIS_MACHINE
+			       " already; look at 'erldist node show'", k->node);
 	return err ? ed_fail(&k->error, err, "bind %s: %s", k->node, ed_errno_text(err)) : 0;
 }
 

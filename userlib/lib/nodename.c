@@ -75,6 +75,18 @@ static int host_name(struct ed_error *e, char *host, size_t size, bool long_name
 	return strchr(host, '.') ? 0 : add_domain(e, host, size);
 }
 
+static int no_name(struct ed_error *e, const char *name)
+{
+	size_t alive = strspn(name, in_alive);
+	const char *rest = name + alive;
+
+	if (alive && *rest == '.' && rest[1] && !strchr(name, '@'))
+		return ed_fail(e, -EINVAL, "%s is no node name, as NAME has no dot: type NAME or "
+			       "NAME@HOST, for example %.*s@%s", name, (int)alive, name, rest + 1);
+	return ed_fail(e, -EINVAL, "%s is no node name: letters, digits, _ and -, then @ and the "
+		       "host, at most %d characters", name, ERLDIST_NAME_MAX);
+}
+
 /*
  * "svc" becomes "svc@host", as with erl -sname; with long_names as with erl -name. A
  * host that is given makes the name long or short.
@@ -98,8 +110,7 @@ int ed_full_name(struct ed_error *e, char node[ED_NODE_SIZE], const char *name,
 				       ERLDIST_NAME_MAX);
 	}
 	if (strlen(name) > ERLDIST_NAME_MAX || !ed_node_ok(node))
-		return ed_fail(e, -EINVAL, "%s is no node name: letters, digits, _ and -, then @ "
-			       "and the host, at most %d characters", name, ERLDIST_NAME_MAX);
+		return no_name(e, name);
 	if (long_names && !ed_host_kind(strchr(node, '@') + 1))
 		return ed_fail(e, -EINVAL, "%s is a short name, its host has no dot: long names "
 			       "were asked for", node);

@@ -83,9 +83,11 @@ int erldist_nodes_of(struct erldist_observer *o, const char *node, unsigned int 
 	err = erldist_nodes(o, find, &v);
 	if (err < 0)
 		return err;
+	if (!err && v.node)
+		return ed_fail(e, -EADDRNOTAVAIL, "%s is no node of " ED_THIS_MACHINE "; look at "
+			       "'erldist node show'", v.node);
 	if (!err)
-		return ed_fail(e, -EADDRNOTAVAIL, v.node ? "%s is no node of this network namespace"
-			       : "there is no node in this network namespace", v.node);
+		return ed_fail(e, -EADDRNOTAVAIL, ED_NO_NODE);
 	err = which & ERLDIST_NODES_THIS ? cb(user, v.found) : 0;
 	return err ? err : erldist_peers(o, show, &v);
 }

@@ -197,9 +197,7 @@ int ed_no_node(struct ed_error *e, const char *private_failed)
 	struct others_node node;
 
 	if (!find_others(&node))
-		return ed_fail(e, -EADDRNOTAVAIL, "there is no node in this network namespace; "
-			       "start one with 'erldist node run NAME' or erldistd%s%s", also,
-			       private_failed);
+		return ed_fail(e, -EADDRNOTAVAIL, ED_NO_NODE "%s%s", also, private_failed);
 	/* As in the kernel's choice: such a node is used only by its name. */
 	if (!node.by_admin && node.uid != geteuid())
 		return ed_fail(e, -EADDRNOTAVAIL, "%s is a node of another user, uid %u: to use "

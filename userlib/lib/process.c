@@ -74,8 +74,8 @@ static int bind_failed(struct erldist *p, int err, const char *name, const char 
 	switch (err) {
 	case -EADDRNOTAVAIL:
 		if (node)
-			return ed_fail(&p->error, err, "%s is no node of this network namespace; "
-				       "look at 'erldist node show'", node);
+			return ed_fail(&p->error, err, "%s is no node of " ED_THIS_MACHINE
+				       "; look at 'erldist node show'", node);
 		return ed_no_node(&p->error, "");
 	case -EADDRINUSE:
 		return ed_fail(&p->error, err, "the name %s is taken%s%s; look at "

@@ -42,6 +42,8 @@ long=$(printf '%0300d' 0)
 told 1 "erldist: bad name is no node name: letters, digits, _ and -, then @ and the host, at most 255 characters" node run 'bad name'
 told 1 "erldist: bad name is no node name: NAME or NAME@HOST" node own 'bad name'
 told 1 "erldist: $long is no node name: NAME or NAME@HOST" node own "$long"
+told 1 "erldist: svc.vm is no node name, as NAME has no dot: type NAME or NAME@HOST, for example svc@vm" node run svc.vm
+told 1 "erldist: svc.vm is no node name, as NAME has no dot: type NAME or NAME@HOST, for example svc@vm" ping svc.vm
 told 0 "erldist 0.1" --version
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." help
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." help ping
