@@ -90,6 +90,9 @@ void out_pid(struct out *o, const char *key, const char *node, uint32_t id,
 	     uint32_t serial, uint32_t creation);
 void out_end(struct out *o);
 
+/* help.c */
+void help_node_options(void);
+
 /* run.c */
 void tell_limited(struct limit *l, const char *event, bool bad, const char *text);
 

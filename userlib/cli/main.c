@@ -58,16 +58,7 @@ static const struct command {
 	{ "node", "show", node_show, no_opts, 0, 1, OF_NODE, "node show [NODE]",
 	  "the nodes of this machine" },
 	{ "node", "run", node_run, run_opts, 1, 1, 0,
-	  "node run NAME [--cookie C | --cookie-file FILE] [--cookie-for NODE=FILE]...\n"
-	  "           [--listen ADDR:PORT|unix:PATH|fd:N|systemd[:NAME]]... [--listen-min PORT]\n"
-	  "           [--listen-max PORT] [--no-listen] [--peer NAME=HOST:PORT|unix:PATH]...\n"
-	  "           [--keep NODE]... [--allow NODE|HOST|NAME@]... [--admit PROGRAM]\n"
-	  "           [--connect-with COMMAND] [--dist-auto-connect never|once]\n"
-	  "           [--long-names] [--epmd ADDR:PORT] [--epmd-type hidden|normal]\n"
-	  "           [--no-epmd] [--no-epmd-start] [--dist-port PORT] [--max-handshakes N]\n"
-	  "           [--max-connections N] [--max-per-address N] [--ticktime S]\n"
-	  "           [--setuptime S] [--mode OCTAL] [--default] [--serve-info] [--background]\n"
-	  "           [--hand-out PATH [--hand-out-mode OCTAL]]",
+	  "node run NAME [OPTION]...",
 	  "make a node and hold it until SIGINT or SIGTERM" },
 	{ "node", "own", node_own, own_opts, 0, 1, MILLISECONDS | OF_NODE,
 	  "node own [--timeout MS] [NODE]",
@@ -152,6 +143,22 @@ static void print_short(const struct command *cmd)
 	printf("  %-26s%s%s\n", text, n > 25 ? "\n                            " : "", cmd->about);
 }
 
+/* With its options, and the units of their values */
+static void print_long(const struct command *cmd)
+{
+	printf("       erldist %s\n           %s\n", cmd->usage, cmd->about);
+	if (cmd->opts == run_opts)
+		help_node_options();
+	if (cmd->opts == status_opts)
+		printf("           --interval: milliseconds in which rates are measured; %d if not "
+		       "given, 0: none\n", INTERVAL_MS);
+	if (cmd->how & MILLISECONDS)
+		printf("           --timeout: milliseconds, as in Erlang; %d if not given\n",
+		       CALL_TIMEOUT_MS);
+	else if (takes(cmd, OPT_TIMEOUT))
+		printf("           --timeout: seconds; %d if not given\n", TIMEOUT_MS / 1000);
+}
+
 /* object: NULL: all commands, without their options */
 static int usage(const char *object)
 {
@@ -162,8 +169,7 @@ static int usage(const char *object)
 		if (!object)
 			print_short(&commands[i]);
 		else if (!strcmp(object, commands[i].object))
-			printf("       erldist %s\n           %s\n", commands[i].usage,
-			       commands[i].about);
+			print_long(&commands[i]);
 	}
 	puts("NODE:   NAME@HOST, or NAME of this host\n"
 	     "DEST:   NAME of the own node, NAME@NODE, {Name, 'Node@Host'}, or a pid like\n"

@@ -41,6 +41,9 @@ struct node_option {
 	uint32_t limit;		/* of a number; a flag's bit */
 	size_t at;		/* where in struct node_setup */
 	enum { OPTION_CAN_CHANGE, OPTION_FIXED, OPTION_SECRET } how;	/* as the node runs */
+	const char *value;	/* what it is followed by, or NULL */
+	const char *about;	/* in a few words; NULL: it is not shown */
+	const char *heading;	/* of the group that begins with it, or NULL */
 };
 
 extern const struct node_option node_options[];

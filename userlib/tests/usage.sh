@@ -49,8 +49,44 @@ told 0 "usage: erldist [-j] OBJECT [VERB] ..." help
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." help ping
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." ping help
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." node --help
-# The module, the library and the commands have one version
+# has WORDS ARGUMENT...: a line of what it prints is that, but for blanks in front
+has()
+{
+	words=$1
+	shift
+	n=$((n + 1))
+	if erldist "$@" | sed 's/^ *//' | grep -qFx -- "$words"; then
+		echo "ok $n - $* has: $words"
+	else
+		echo "not ok $n - $* does not have: $words"
+		bad=1
+	fi
+}
+for command in call rpc "node own"; do
+	# shellcheck disable=SC2086
+	has "--timeout: milliseconds, as in Erlang; 5000 if not given" $command --help
+done
+for command in ping send exit recv "peer connect" "process watch"; do
+	# shellcheck disable=SC2086
+	has "--timeout: seconds; 10 if not given" $command --help
+done
+has "--interval: milliseconds in which rates are measured; 1000 if not given, 0: none" status --help
+# Each option of the manual page has a line with a phrase, and the other way round
 here=$(dirname "$0")
+page=$here/../../Documentation/man/erldist.8
+described=$(sed -n '/^\.SS Options of node run/,/^\.SS Terms/{s/\\-/-/g;/^\.BI\{0,1\} --/p}' "$page" |
+	grep -o -- '--[a-z-]*' | grep -v -e --visible | sort -u)
+listed=$(erldist node run --help | sed -n 's/^ *\(--[a-z-]*\) .*   *[a-z].*/\1/p' |
+	grep -v -e --timeout -e --node | sort -u)
+n=$((n + 1))
+if [ -n "$listed" ] && [ "$listed" = "$described" ]; then
+	echo "ok $n - node run --help has all options of erldist(8)"
+else
+	echo "not ok $n - node run --help has $listed"
+	echo "# erldist(8) has $described"
+	bad=1
+fi
+# The module, the library and the commands have one version
 n=$((n + 1))
 if grep -q '^MODULE_VERSION("0.1");' "$here/../../kmod/main.c" &&
 	grep -q '^VERSION		:= 0.1$' "$here/../Makefile"; then
