@@ -33,6 +33,10 @@ no_node()
 	check "ping without a node and without epmd says so, from a node of its own" \
 		fails "no epmd answers on $HOST" erldist ping "x@$HOST"
 	check "which is gone" prints "$NO_NODE" erldist node show
+	check "process show says what to do" prints "$NO_NODE" erldist process show
+	check "so does peer show" prints "$NO_NODE" erldist peer show
+	check "and peer show of one peer, which fails" fails "$NO_NODE" erldist peer show "x@$HOST"
+	check "a script sees an empty list" test -z "$(erldist process show 2> /dev/null)"
 	epmd -daemon
 }
 
@@ -100,6 +104,29 @@ sending()
 		erldist send "calc@b@$HOST" '{a'
 }
 
+# heading, command: on a terminal, and only there, it prints a table with that
+headed()
+{
+	local heading=$1
+	shift
+	script -qec "$*" /dev/null > "$TMP/table" && cat "$TMP/table"
+	head -n 1 "$TMP/table" | tr -s ' \r' ' ' | grep -qx "$heading *" || return
+	! "$@" | grep "^${heading%% *} "
+}
+
+tables()
+{
+	if ! command -v script > /dev/null; then
+		leave_out script "tables on a terminal"
+		return
+	fi
+	check "process show on a terminal has headings" \
+		headed "pid name state owner uid messages local-bytes remote-bytes relations" \
+		erldist process show
+	check "so has peer show" headed "name state node since rx-messages rx-bytes \
+tx-messages tx-bytes queued lost failed retry" erldist peer show
+}
+
 # name: its pid, as it is written
 pid_of()
 {
@@ -130,6 +157,7 @@ examples()
 		return
 	}
 	start_program echo "$echo_at" || return
+	tables
 	check "echo: a call, a message, net_adm:ping" says "{true,came,pong}" \
 		erldist rpc "b@$HOST" interop_cli asks "['svc@$HOST']"
 	without_hosts

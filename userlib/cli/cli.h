@@ -64,15 +64,40 @@ int call_term(struct cli *c);
 int rpc(struct cli *c);
 int receive(struct cli *c);
 
-/* out.c: a line of text or a JSON object from the same calls */
+/* table.c: rows under headings, on a terminal; elsewhere it is not used */
+#define TABLE_COLUMNS	24
+
+struct row;
+
+struct table {
+	bool used;
+	struct row *rows, **last, *row;
+	unsigned int columns;
+	const char *heads[TABLE_COLUMNS];
+	int widths[TABLE_COLUMNS];
+};
+
+void table_init(struct table *t, bool json);
+void table_row(struct table *t);
+void table_cell(struct table *t, const char *key, char *text);
+void table_print(struct table *t);
+
+/* out.c: a line of text, a JSON object or a table's row from the same calls */
 struct out {
 	bool json;
 	bool first;
+	struct table *table;	/* NULL: no row */
+	FILE *file;		/* where values go: standard output, or a cell */
+	const char *key;	/* of the cell */
+	char *cell;
+	size_t cell_size;
 };
 
 void out_begin(struct out *o, bool json);
+void out_begin_row(struct out *o, bool json, struct table *table);
 void out_word(struct out *o, const char *key, const char *value);
 void out_text(struct out *o, const char *key, const char *value);
+void out_none(struct out *o, const char *key);
 void out_name(struct out *o, const char *key, const char *name);
 void out_number(struct out *o, const char *key, uint64_t v);
 void out_rate(struct out *o, const char *key, double v);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A line of text or a JSON object, from the same calls. */
+/* A line of text, a JSON object or a row of a table, from the same calls. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +9,22 @@
 
 void out_begin(struct out *o, bool json)
 {
+	memset(o, 0, sizeof(*o));
 	o->json = json;
 	o->first = true;
+	o->file = stdout;
 	if (json)
 		putchar('{');
+}
+
+/* A row if the table is used, else as out_begin() */
+void out_begin_row(struct out *o, bool json, struct table *table)
+{
+	out_begin(o, json);
+	if (!table->used)
+		return;
+	o->table = table;
+	table_row(table);
 }
 
 /* Node names and reasons are ASCII and terms UTF-8, but a name may hold anything */
@@ -38,11 +50,34 @@ static void json_key(struct out *o, const char *key)
 	putchar(':');
 }
 
-static void text_key(struct out *o, const char *key)
+static void end_cell(struct out *o)
 {
+	if (!o->key)
+		return;
+	fclose(o->file);
+	table_cell(o->table, o->key, o->cell);
+	o->key = NULL;
+}
+
+static void begin_cell(struct out *o, const char *key)
+{
+	end_cell(o);
+	o->file = open_memstream(&o->cell, &o->cell_size);
+	if (!o->file)
+		exit(complain("out of memory"));
+	o->key = key;
+}
+
+/* shown: the key is a part of the line */
+static void text_key(struct out *o, const char *key, bool shown)
+{
+	if (o->table) {
+		begin_cell(o, key);
+		return;
+	}
 	if (!o->first)
 		putchar(' ');
-	if (key)
+	if (key && shown)
 		printf("%s ", key);
 }
 
@@ -53,8 +88,8 @@ void out_word(struct out *o, const char *key, const char *value)
 		json_key(o, key);
 		json_string(value);
 	} else {
-		text_key(o, NULL);
-		fputs(value, stdout);
+		text_key(o, key, false);
+		fputs(value, o->file);
 	}
 	o->first = false;
 }
@@ -65,9 +100,16 @@ void out_text(struct out *o, const char *key, const char *value)
 		out_word(o, key, value);
 		return;
 	}
-	text_key(o, key);
-	fputs(value, stdout);
+	text_key(o, key, true);
+	fputs(value, o->file);
 	o->first = false;
+}
+
+/* What this object does not have: a table's columns are in the order of the first row */
+void out_none(struct out *o, const char *key)
+{
+	if (o->table)
+		out_text(o, key, "-");
 }
 
 /* A registered name may hold anything: text shows it as an atom is written */
@@ -89,8 +131,8 @@ void out_number(struct out *o, const char *key, uint64_t v)
 	if (o->json)
 		json_key(o, key);
 	else
-		text_key(o, key);
-	printf("%" PRIu64, v);
+		text_key(o, key, true);
+	fprintf(o->file, "%" PRIu64, v);
 	o->first = false;
 }
 
@@ -99,8 +141,8 @@ void out_rate(struct out *o, const char *key, double v)
 	if (o->json)
 		json_key(o, key);
 	else
-		text_key(o, key);
-	printf("%.3f", v);
+		text_key(o, key, true);
+	fprintf(o->file, "%.3f", v);
 	o->first = false;
 }
 
@@ -138,8 +180,8 @@ void out_octal(struct out *o, const char *key, uint32_t v)
 		out_number(o, key, v);
 		return;
 	}
-	text_key(o, key);
-	printf("%04o", v);
+	text_key(o, key, true);
+	fprintf(o->file, "%04o", v);
 	o->first = false;
 }
 
@@ -149,8 +191,8 @@ void out_hex(struct out *o, const char *key, uint64_t v)
 		out_number(o, key, v);
 		return;
 	}
-	text_key(o, key);
-	printf("0x%" PRIx64, v);
+	text_key(o, key, true);
+	fprintf(o->file, "0x%" PRIx64, v);
 	o->first = false;
 }
 
@@ -159,8 +201,8 @@ void out_seconds(struct out *o, const char *key, uint64_t ms)
 	if (o->json)
 		json_key(o, key);
 	else
-		text_key(o, key);
-	printf("%" PRIu64 ".%03" PRIu64 "%s", ms / 1000, ms % 1000, o->json ? "" : "s");
+		text_key(o, key, true);
+	fprintf(o->file, "%" PRIu64 ".%03" PRIu64 "%s", ms / 1000, ms % 1000, o->json ? "" : "s");
 	o->first = false;
 }
 
@@ -185,12 +227,12 @@ void out_time(struct out *o)
 	clock_gettime(CLOCK_REALTIME, &ts);
 	if (o->json) {
 		json_key(o, "time");
-		printf("%lld.%06ld", (long long)ts.tv_sec, ts.tv_nsec / 1000);
+		fprintf(o->file, "%lld.%06ld", (long long)ts.tv_sec, ts.tv_nsec / 1000);
 	} else {
-		text_key(o, NULL);
+		text_key(o, "time", false);
 		localtime_r(&ts.tv_sec, &tm);
 		strftime(s, sizeof(s), "%Y-%m-%dT%H:%M:%S", &tm);
-		printf("%s.%06ld", s, ts.tv_nsec / 1000);
+		fprintf(o->file, "%s.%06ld", s, ts.tv_nsec / 1000);
 	}
 	o->first = false;
 }
@@ -226,5 +268,8 @@ int out_term(struct out *o, const char *key, const void *term, size_t len)
 
 void out_end(struct out *o)
 {
-	puts(o->json ? "}" : "");
+	if (o->table)
+		end_cell(o);
+	else
+		puts(o->json ? "}" : "");
 }

@@ -1,14 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* erldist peer show, connect, disconnect */
-#include <string.h>
-
 #include "cli.h"
 
 struct show {
 	struct cli *c;
 	const char *only;
+	struct table table;
 	unsigned int shown;
 };
+
+/* Why it is not up: the reason's name, and the sentence of status */
+static void show_reason(struct out *o, const struct erldist_peer_info *p)
+{
+	char why[512];
+
+	if (!p->reason)
+		return;
+	if (!o->table)
+		out_text(o, "reason", erldist_reason_name(p->reason));
+	if (p->state == ERLDIST_PEER_STATE_UP)
+		return;
+	erldist_explain(why, sizeof(why), p, NULL);
+	out_text(o, "explanation", why);
+}
+
+static void show_connection(struct out *o, const struct erldist_peer_info *p)
+{
+	if (!o->table)
+		out_number(o, "connection", p->connection);
+	out_seconds(o, "since", p->since);
+	if (!o->table) {
+		out_number(o, "creation", p->creation);
+		out_hex(o, "flags", p->flags);
+	}
+	out_number(o, "rx-messages", p->rx_messages);
+	out_number(o, "rx-bytes", p->rx_bytes);
+	out_number(o, "tx-messages", p->tx_messages);
+	out_number(o, "tx-bytes", p->tx_bytes);
+	out_number(o, "queued", p->queued);
+	out_number(o, "lost", p->lost);
+	if (!o->table) {
+		out_number(o, "relations", p->relations);
+		out_seconds(o, "stalled", p->stalled);
+	}
+}
 
 static int show_peer(void *user, const struct erldist_peer_info *p)
 {
@@ -18,31 +53,27 @@ static int show_peer(void *user, const struct erldist_peer_info *p)
 	if (s->only && !same_node(s->only, p->name, p->node))
 		return 0;
 	s->shown++;
-	out_begin(&o, s->c->json);
+	out_begin_row(&o, s->c->json, &s->table);
 	out_word(&o, "name", p->name);
 	out_word(&o, "state", erldist_peer_state_name(p->state));
 	out_text(&o, "node", p->node);
-	out_number(&o, "connection", p->connection);
-	out_seconds(&o, "since", p->since);
-	out_number(&o, "creation", p->creation);
-	out_hex(&o, "flags", p->flags);
-	out_number(&o, "rx-messages", p->rx_messages);
-	out_number(&o, "rx-bytes", p->rx_bytes);
-	out_number(&o, "tx-messages", p->tx_messages);
-	out_number(&o, "tx-bytes", p->tx_bytes);
-	out_number(&o, "queued", p->queued);
-	out_number(&o, "lost", p->lost);
-	out_number(&o, "relations", p->relations);
-	out_seconds(&o, "stalled", p->stalled);
+	show_connection(&o, p);
 	out_number(&o, "failed", p->failed);
 	if (p->kept)
 		out_seconds(&o, "retry", p->retry);
-	if (p->reason)
-		out_text(&o, "reason", erldist_reason_name(p->reason));
-	if (p->error)
-		out_text(&o, "error", strerror((int)p->error));
+	else
+		out_none(&o, "retry");
+	show_reason(&o, p);
 	out_end(&o);
 	return 0;
+}
+
+/* An empty list of peers: 0, or 1 if it was to have one of that name */
+static int show_none(struct show *s, struct erldist_observer *o)
+{
+	if (!tell_no_node(s->c, o) && s->only)
+		complain("no local node knows %s", s->only);
+	return s->only != NULL;
 }
 
 int peer_show(struct cli *c)
@@ -51,13 +82,15 @@ int peer_show(struct cli *c)
 	struct erldist_observer *o;
 	int err;
 
+	table_init(&s.table, c->json);
 	err = erldist_observer_open(&o, 0);
 	if (!err)
 		err = erldist_peers(o, show_peer, &s);
 	if (err)
 		complain("peer show: %s", erldist_strerror(o, err));
-	else if (s.only && !s.shown)
-		err = complain("no local node knows %s", s.only);
+	else if (!s.shown)
+		err = show_none(&s, o);
+	table_print(&s.table);
 	erldist_observer_close(o);
 	return err != 0;
 }

@@ -2,15 +2,25 @@
 /* erldist process show */
 #include "cli.h"
 
+struct show {
+	struct cli *c;
+	struct table table;
+	unsigned int shown;
+};
+
 static int show_process(void *user, const struct erldist_process_info *p)
 {
-	struct cli *c = user;
+	struct show *s = user;
+	struct cli *c = s->c;
 	struct out o;
 
-	out_begin(&o, c->json);
+	s->shown++;
+	out_begin_row(&o, c->json, &s->table);
 	out_pid(&o, "pid", p->node, p->id, p->serial, p->creation);
 	if (p->name)
 		out_name(&o, "name", p->name);
+	else
+		out_none(&o, "name");
 	if (c->json) {
 		out_text(&o, "node", p->node);
 		out_number(&o, "id", p->id);
@@ -30,14 +40,19 @@ static int show_process(void *user, const struct erldist_process_info *p)
 
 int process_show(struct cli *c)
 {
+	struct show s = { .c = c };
 	struct erldist_observer *o;
 	int err;
 
+	table_init(&s.table, c->json);
 	err = erldist_observer_open(&o, 0);
 	if (!err)
-		err = erldist_processes(o, show_process, c);
+		err = erldist_processes(o, show_process, &s);
 	if (err)
 		complain("process show: %s", erldist_strerror(o, err));
+	else if (!s.shown)
+		tell_no_node(c, o);
+	table_print(&s.table);
 	erldist_observer_close(o);
 	return err != 0;
 }
