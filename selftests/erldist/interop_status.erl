@@ -124,7 +124,7 @@ status(Node) ->
             "processes 1, peers up 1 of [0-9]+, unread 0 B$"],
     {match, _} = re:run(Text, Line, [multiline]),
     Peer = ["^  ", atom_to_list(node()), " +up +[0-9]{4}-[0-9-]{5} [0-9:]{8}  "
-            "[0-9]+/s [0-9.]+ k?B/s +[0-9]+/s [0-9.]+ k?B/s +0 B +0x[0-9a-f]+ hidden$"],
+            "[0-9]+/s [0-9.]+ k?B/s +[0-9]+/s [0-9.]+ k?B/s +0 B +hidden +0x[0-9a-f]+$"],
     case re:run(Text, Peer, [multiline]) of
         nomatch -> Text;
         _ ->

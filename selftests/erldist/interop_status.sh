@@ -23,6 +23,7 @@ status()
 	start_node svc --mode 0666 || return
 	start_program echo "$path" || return
 	beam b -- interop_status "svc@$HOST" "$puppet"
+	check "status and peer show tell of a ping that failed" shown_after_ping
 	check "monitor --since-start has no gap while names come and go" since_start
 	check "events that are lost: monitor says resync, and tells what there is" overrun
 	stop_children
@@ -65,6 +66,23 @@ shown()
 {
 	erldist status --interval 0 |
 		grep -qE "^  gone@$HOST +down .* [0-9]+ failed attempts, (the next in [1-5] s|connecting): gone@$HOST: the epmd on $HOST knows no node"
+}
+
+# A connection has failed: status shows it, though it measures for as long as the kernel
+# remembers that, and peer show says the same
+shown_after_ping()
+{
+	local i words="nosuch@$HOST: the epmd on $HOST knows no node of that name"
+
+	for i in 1 2 3; do
+		erldist ping nosuch
+		erldist status > "$TMP/status"
+		cat "$TMP/status"
+		grep -q "^  nosuch@$HOST .* 1 failed attempt: $words" "$TMP/status" || return
+		erldist ping nosuch
+		says " reason unreachable explanation $words" erldist peer show nosuch || return
+		sleep 2
+	done
 }
 
 once()

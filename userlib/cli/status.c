@@ -2,6 +2,7 @@
 /* erldist status: all nodes and their peers at a glance. */
 #include <inttypes.h>
 #include <pwd.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -99,6 +100,55 @@ static void drop(struct sample *s)
 		s->peers = p->next;
 		free(p);
 	}
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct peer *p = a, *q = b;
+	int order = strcmp(p->node, q->node);
+
+	return order ? order : strcmp(p->name, q->name);
+}
+
+static void keep_tree(void *peer)
+{
+	(void)peer;
+}
+
+/* Those of the first sample that had failed and are not in the second, as they were */
+static int keep_missing(struct status *s, void *const *now)
+{
+	struct erldist_peer_info info;
+	const struct peer *p;
+	int err = 0;
+
+	for (p = s->before.peers; !err && p; p = p->next) {
+		if (p->info.state == ERLDIST_PEER_STATE_UP || !p->info.reason ||
+		    tfind(p, now, by_name))
+			continue;
+		info = p->info;
+		info.since += (uint64_t)(s->seconds * 1000);
+		err = keep_peer(&s->now, &info);
+	}
+	return err;
+}
+
+/*
+ * The kernel forgets a peer about a second after its connection failed. That can be
+ * while the rates are measured: what was there at the start is shown too.
+ */
+static int keep_failed(struct status *s)
+{
+	const struct peer *p;
+	void *now = NULL;
+	int err = 0;
+
+	for (p = s->now.peers; !err && p; p = p->next)
+		err = tsearch(p, &now, by_name) ? 0 : -ENOMEM;
+	if (!err)
+		err = keep_missing(s, &now);
+	tdestroy(now, keep_tree);
+	return err;
 }
 
 /* The peer as it was before. The order is mostly the same */
@@ -292,11 +342,11 @@ static void text_peer(struct status *s, const struct peer *p, int width)
 	printf("  %-*s  %-10s  %s", width, p->name, erldist_peer_state_name(i->state),
 	       since_text(when, i->since));
 	if (i->state == ERLDIST_PEER_STATE_UP) {
-		printf("  %-18s  %-18s  %-8s  0x%" PRIx64 " %s",
+		printf("  %-18s  %-18s  %-8s  %-10s  0x%" PRIx64,
 		       rate_text(in, r.known, r.rx_messages, r.rx_bytes),
 		       rate_text(out, r.known, r.tx_messages, r.tx_bytes),
-		       size_text(queued, (double)i->queued, ""), i->flags,
-		       hidden(i->flags) ? "hidden" : "visible");
+		       size_text(queued, (double)i->queued, ""),
+		       hidden(i->flags) ? "hidden" : "visible", i->flags);
 	} else {
 		text_attempts(i);
 	}
@@ -332,8 +382,8 @@ static void text_node(struct status *s, const struct node *n)
 	       owner(who, i->uid), i->processes, i->peers_up, peers,
 	       size_text(used, (double)i->pool_used, ""));
 	if (peers)
-		printf("  %-*s  %-10s  %-19s  %-18s  %-18s  %-8s  flags\n", width, "peer", "state",
-		       "since", "in", "out", "queued");
+		printf("  %-*s  %-10s  %-19s  %-18s  %-18s  %-8s  connection  flags\n", width,
+		       "peer", "state", "since", "in", "out", "queued");
 	for (p = s->now.peers; p; p = p->next)
 		if (!strcmp(p->node, n->name))
 			text_peer(s, p, width);
@@ -372,7 +422,7 @@ static int sample(struct status *s)
 	if (!err && s->c->interval_ms)
 		s->seconds = (double)(s->now.at.tv_sec - s->before.at.tv_sec) +
 			     (double)(s->now.at.tv_nsec - s->before.at.tv_nsec) / 1e9;
-	return err;
+	return err ? err : keep_failed(s);
 }
 
 int status(struct cli *c)
