@@ -127,6 +127,8 @@ calc_by_readme()
 	fi
 	cp "$CALC" "$TMP/calc"
 	start_program calc "$TMP/calc" || return
+	check "the C program answers what it does not know" says "{error,unknown}" \
+		erldist call calc '{sub,1,2}'
 	check "Elixir calls the C program, kills it, and is told the reason" elixir_calls
 }
 
