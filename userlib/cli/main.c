@@ -308,7 +308,8 @@ static int take_timeout(struct cli *c, bool ms)
 {
 	unsigned long v;
 
-	if (number("--timeout", optarg, 10, ms ? 1000000000 : 1000000, &v))
+	if (number(ms ? "--timeout in milliseconds" : "--timeout in seconds", optarg, 10,
+		   ms ? 1000000000 : 1000000, &v))
 		return 1;
 	c->timeout_ms = (int)v * (ms ? 1 : 1000);
 	return 0;
@@ -349,7 +350,7 @@ static int take_option(struct cli *c, int opt, int how)
 	case OPT_TIMEOUT:
 		return take_timeout(c, how & MILLISECONDS);
 	case OPT_INTERVAL:
-		return number("--interval", optarg, 10, 1000000, &c->interval_ms);
+		return number("--interval in milliseconds", optarg, 10, 1000000, &c->interval_ms);
 	case OPT_SINCE_START:
 		c->since_start = true;
 		return 0;

@@ -44,6 +44,9 @@ told 1 "erldist: bad name is no node name: NAME or NAME@HOST" node own 'bad name
 told 1 "erldist: $long is no node name: NAME or NAME@HOST" node own "$long"
 told 1 "erldist: svc.vm is no node name, as NAME has no dot: type NAME or NAME@HOST, for example svc@vm" node run svc.vm
 told 1 "erldist: svc.vm is no node name, as NAME has no dot: type NAME or NAME@HOST, for example svc@vm" ping svc.vm
+told 1 "erldist: --timeout in seconds: 1s is no number up to 1000000" ping --timeout 1s b@host
+told 1 "erldist: --timeout in milliseconds: 1s is no number up to 1000000000" call --timeout 1s b hi
+told 1 "erldist: --interval in milliseconds: x is no number up to 1000000" status --interval x
 told 0 "erldist 0.1" --version
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." help
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." help ping
