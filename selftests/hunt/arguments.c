@@ -202,10 +202,6 @@ static void seen_term(const struct seen *list, unsigned int n, unsigned int whic
 {
 	const struct seen *s;
 
-	if (!n) {
-		buf_u8(b, 106);
-		return;
-	}
 	s = &list[which % (n < SEEN ? n : SEEN)];
 	buf_add(b, s->bytes, s->len < SEEN_BYTES ? s->len : SEEN_BYTES);
 }
@@ -213,21 +209,23 @@ static void seen_term(const struct seen *list, unsigned int n, unsigned int whic
 void term_of_res(struct cursor *c, const struct arg *a, struct buf *b)
 {
 	struct result *r = result_at(c, a->res);
+	bool pid = a->kind == A_PID || a->kind == A_SEEN_PID;
 	struct eref ref;
 
+	/* where nothing was received: its own */
 	if (!r) {
 		buf_u8(b, 106);
-	} else if (a->kind == A_SEEN_PID) {
+	} else if (a->kind == A_SEEN_PID && r->n_pids) {
 		seen_term(r->pids, r->n_pids, a->n, b);
-	} else if (a->kind == A_SEEN_REF) {
+	} else if (a->kind == A_SEEN_REF && r->n_refs) {
 		seen_term(r->refs, r->n_refs, a->n, b);
 	} else if (r->type & R_WIRE) {
 		ref = wire_ref(&r->wire, a->n);
-		if (a->kind == A_PID)
+		if (pid)
 			wire_pid_term(r, a, b);
 		else
 			fmt(b, "r", &ref);
-	} else if (a->kind == A_PID) {
+	} else if (pid) {
 		proc_pid_term(r, a, b);
 	} else {
 		proc_ref_term(r, a, b);

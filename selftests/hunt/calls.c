@@ -43,6 +43,7 @@ const struct name_entry names_table[] = {
 	{ "call", "call", NAME_WORD }, { "is_auth", "is_auth", NAME_WORD },
 	{ "link", "link", NAME_WORD }, { "monitor", "monitor", NAME_WORD },
 	{ "reply", "reply", NAME_WORD }, { "junk", "junk", NAME_WORD },
+	{ "priority", "priority", NAME_WORD }, { "heap", "min_heap_size", NAME_WORD },
 	{ "erpc", "erpc", NAME_WORD }, { "execute_call", "execute_call", NAME_WORD },
 };
 
@@ -116,6 +117,7 @@ static long call_node(struct cursor *c)
 	uint64_t flags = arg_int(c);
 	uint32_t creation = arg_int(c), mode = arg_int(c), admit = arg_int(c);
 	int fd = socket(hunt_family(), SOCK_RAW | SOCK_CLOEXEC, 0);
+	long err;
 	DEFINE_BUF(b);
 
 	if (fd < 0)
@@ -130,24 +132,27 @@ static long call_node(struct cursor *c)
 		set_option(fd, ERLDIST_MODE, &mode, sizeof(mode));
 	if (admit)
 		set_option(fd, ERLDIST_ADMIT, &admit, sizeof(admit));
-	bind_to(c, fd, fmt(&b, "a", name));
-	return make_fd(c, fd, R_NODE);
+	err = bind_to(c, fd, fmt(&b, "a", name));
+	make_fd(c, fd, R_NODE);
+	return err;
 }
 
 static long call_process(struct cursor *c)
 {
 	int fd = socket(hunt_family(), SOCK_RDM | SOCK_CLOEXEC, 0);
+	long err = -ENODATA;
 	uint32_t trap;
 	DEFINE_BUF(b);
 
 	if (fd < 0)
 		return -errno;
 	if (arg_term(c, &b))
-		bind_to(c, fd, &b);
+		err = bind_to(c, fd, &b);
 	trap = arg_int(c);
 	if (trap)
 		set_option(fd, ERLDIST_TRAP_EXIT, &trap, sizeof(trap));
-	return make_fd(c, fd, R_PROC);
+	make_fd(c, fd, R_PROC);
+	return err;
 }
 
 /* An anonymous process of the node that is asked for by a socket of it */
@@ -158,14 +163,16 @@ static long call_process_of(struct cursor *c)
 	struct sockaddr_storage a = { 0 };
 	socklen_t len = sizeof(a);
 	uint32_t trap = arg_int(c);
+	long err = -ENODATA;
 
 	if (fd < 0)
 		return -errno;
 	if (node && !getsockname(node->fd, (void *)&a, &len))
-		bind(fd, (void *)&a, len);
+		err = bind(fd, (void *)&a, len) ? -errno : 0;
 	if (trap)
 		set_option(fd, ERLDIST_TRAP_EXIT, &trap, sizeof(trap));
-	return make_fd(c, fd, R_PROC);
+	make_fd(c, fd, R_PROC);
+	return err;
 }
 
 /* What waits in worker 0 keeps all others waiting */
@@ -481,8 +488,10 @@ static long call_receive(struct cursor *c)
 	if (!r)
 		return -EBADF;
 	h.msg_controllen = room < sizeof(control) ? room : sizeof(control);
-	if (!c->worker)
+	if (!c->worker) {
 		flags |= MSG_DONTWAIT;
+		poll_for(r->fd, POLLIN, COME_MS);
+	}
 	n = recvmsg(r->fd, &h, flags);
 	if (n < 0)
 		return -errno;
@@ -833,34 +842,39 @@ static long call_netlink_ask(struct cursor *c)
 		if (len < 0 || !dump)
 			break;
 	}
-	return len;
+	/* of a dump, all was read */
+	return len < 0 && errno != EAGAIN ? -errno : 0;
 }
 
-#define FD_FLAGS	FLAGS("msg_flags", MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, \
+#define FD_FLAGS	ODD_FLAGS("msg_flags", MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, \
 			      MSG_ERRQUEUE, MSG_CMSG_CLOEXEC, MSG_OOB)
 #define SEND_TAIL								\
-	PICK("ref", 1, 2, 0, 3, 4, 64, 1000000),				\
 	PICK("user_data", 0, 7, 0xffffffffffffffff),				\
-	FLAGS("msg_flags", MSG_DONTWAIT, MSG_MORE, MSG_EOR, MSG_OOB, MSG_CONFIRM), \
-	FLAGS("how", 1, 2, 4, 8, 0x4104, 0x3304)
-#define SIG_FLAGS(...)	FLAGS("sig_flags", __VA_ARGS__)
-#define ALL_SIG_FLAGS	SIG_FLAGS(1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x100)
-#define SIGNAL(name, weight, op, dest, payload, flags) \
-	{ name, 0, weight, op, PARAMS(RES("process", R_PROC), dest, payload, flags, SEND_TAIL,), \
-	  call_send }
-#define NO_PAYLOAD	TERM_MAYBE("payload", G_SMALL)
+	ODD_FLAGS("msg_flags", MSG_DONTWAIT, MSG_MORE, MSG_EOR, MSG_OOB, MSG_CONFIRM), \
+	ODD_FLAGS("how", 1, 2, 4, 8, 0x4104, 0x3304)
+/* The first two are the usual ones. */
+#define SIG_FLAGS(...)	PICK("sig_flags", __VA_ARGS__, 1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x100)
+#define ALL_SIG_FLAGS	FLAGS("sig_flags", 1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x100)
+/* So few that what ends one often meets one that was made */
+#define REF		ONE_OF("ref", 1, 2, 3, 4)
+#define NO_REF		PICK("ref", 0, 0, 1, 64)
+#define SIGNAL(name, weight, op, dest, payload, flags, ref) \
+	{ name, 0, weight, op, \
+	  PARAMS(RES("process", R_PROC), dest, payload, flags, ref, SEND_TAIL,), call_send }
+#define NO_DEST		TERM_ODD("to", G_SMALL)
+#define NO_PAYLOAD	TERM_ODD("payload", G_SMALL)
 #define OPTION_U32(name, option, socket, ...) \
 	{ name, 0, 2, option, PARAMS(RES("socket", socket), PICK("value", __VA_ARGS__),), \
 	  call_set_u32 }
-#define OPTION_TERM(name, weight, option, grammar) \
-	{ name, 0, weight, option, PARAMS(RES("socket", R_SOCKET), TERM("term", grammar),), \
+#define OPTION_TERM(name, weight, option, what, grammar) \
+	{ name, 0, weight, option, PARAMS(RES("process", what), TERM("term", grammar),), \
 	  call_set_term }
 #define SIZES		0, 1, 2, 5, 100, 4097, 65537, 100001, 0x80000001, 0x100000000
 #define COUNTS		0, 1, 2, 3, 5, 17, 1001, 0x80000000, 0x100000000
 #define ASK(name, command) \
 	{ name, 0, 3, command, PARAMS(RES("netlink", R_NL), PICK("dump", 0, 1), \
 	  RANGE("node", 0, 9), RANGE("name", 0, 60), RANGE("id", 0, 5), \
-	  FLAGS("bend", 1, 2, 0x100, 0x200, 0x400, 0x800),), call_netlink_ask }
+	  ODD_FLAGS("bend", 1, 2, 0x100, 0x200, 0x400, 0x800),), call_netlink_ask }
 
 const struct desc calls_table[] = {
 	/* sockets */
@@ -871,26 +885,26 @@ const struct desc calls_table[] = {
 		PICK("creation", 0, 0x1234, 1, 0xffffffff), PICK("mode", 0, 0666, 0600, 0222, 0777),
 		PICK("admit", 0, 0, 1),), call_node },
 	{ "process", R_PROC, 12, 0, PARAMS(
-		TERM_MAYBE("address", G_BIND), PICK("trap", 0, 1),), call_process },
+		TERM("address", G_BIND), PICK("trap", 0, 1),), call_process },
 	{ "process_of", R_PROC, 12, 0, PARAMS(
 		RES("node", R_NODE), PICK("trap", 0, 1),), call_process_of },
-	{ "socket_raw", R_NODE, 1, SOCK_RAW, PARAMS(
-		FLAGS("flags", SOCK_NONBLOCK, SOCK_CLOEXEC), PICK("protocol", 0, 0, 1, 255),),
+	{ "socket_raw", R_NODE | R_FRESH_NODE, 1, SOCK_RAW, PARAMS(
+		FLAGS("flags", SOCK_NONBLOCK, SOCK_CLOEXEC), PICK("protocol", 0, 0, 1),),
 	  call_socket },
-	{ "socket_rdm", R_PROC, 6, SOCK_RDM, PARAMS(
-		FLAGS("flags", SOCK_NONBLOCK, SOCK_CLOEXEC), PICK("protocol", 0, 0, 1, 255),),
+	{ "socket_rdm", R_PROC | R_FRESH, 6, SOCK_RDM, PARAMS(
+		FLAGS("flags", SOCK_NONBLOCK, SOCK_CLOEXEC), PICK("protocol", 0, 0, 1),),
 	  call_socket },
 	{ "socket_type", R_FD, 1, 0, PARAMS(RANGE("type", 0, 10),), call_socket_type },
 	{ "bind", 0, 6, 0, PARAMS(
-		RES("socket", R_SOCKET), TERM("address", G_BIND), PICK("family", 0, 0, 1, 2),
+		RES("socket", R_FRESH), TERM("address", G_BIND), PICK("family", 0, 0, 1, 2),
 		PICK("off", 0, 0, 0xffffffff, 1, 100, 0xfffffffe),), call_address },
 	{ "connect", 0, 4, 1, PARAMS(
 		RES("socket", R_SOCKET), TERM("address", G_ADDRESS), PICK("family", 0, 0, 1, 2),
 		PICK("off", 0, 0, 0xffffffff, 1, 100, 0xfffffffe),), call_address },
 	/* options of a node */
-	OPTION_U32("set_creation", ERLDIST_CREATION, R_NODE, 1, 0x1234, 0, 0xffffffff),
+	OPTION_U32("set_creation", ERLDIST_CREATION, R_FRESH_NODE, 1, 0x1234, 0, 0xffffffff),
 	{ "set_flags", 0, 1, ERLDIST_FLAGS, PARAMS(
-		RES("node", R_NODE), PICK("flags", DEFAULT_FLAGS, MANDATORY_FLAGS, 0, UINT64_MAX),),
+		RES("node", R_FRESH_NODE), PICK("flags", DEFAULT_FLAGS, MANDATORY_FLAGS, 0, UINT64_MAX),),
 	  call_set_u64 },
 	{ "set_cookie", 0, 1, ERLDIST_COOKIE, PARAMS(
 		RES("node", R_NODE), PICK("len", 0, 1, 2, 3, 255, 256),), call_set_cookie },
@@ -909,23 +923,28 @@ const struct desc calls_table[] = {
 	OPTION_U32("set_mode", ERLDIST_MODE, R_NODE, 0666, 0222, 0, 0600, 07777),
 	{ "peer_request", 0, 7, 0, PARAMS(
 		RES("node", R_NODE), PEER_PICK("name"),
-		FLAGS("action", 1, 2, 4, 8, 0x10, 0x20), PICK("error", 0, ECONNREFUSED, 4096),
-		PICK("tag", 0, 1, 2, 3), PICK("retry", 0, 1, 100, 3600000, 3600001),
+		ONE_OF("action", 1, 2, 3, 4, 8, 0x10, 0x11, 0x18, 0x19),
+		PICK("error", 0, ECONNREFUSED, 4096), ONE_OF("tag", 0, 1, 2, 3), PICK("retry", 0, 0, 1),
 		RANGE("cookie", 0, 3), PICK("off", 0, 0, 1, 0xffff),), call_peer_request },
+	{ "peer_retry", 0, 2, 0, PARAMS(
+		RES("node", R_NODE), PEER_PICK("name"), ONE_OF("action", 0x20, 0x30, 0x28),
+		PICK("error", ECONNREFUSED, 0, 4096), PICK("tag", 0, 0, 1),
+		PICK("retry", 1, 100, 3600000, 3600001), RANGE("cookie", 0, 3),
+		PICK("off", 0, 0, 1),), call_peer_request },
 	{ "replay", 0, 1, 0, PARAMS(RES("node", R_NODE),), call_replay },
 	OPTION_U32("set_admit", ERLDIST_ADMIT, R_NODE, 1, 0, 2),
 	/* options of a process */
-	OPTION_TERM("bind_option", 3, ERLDIST_BIND, G_BIND),
-	OPTION_TERM("connect_option", 3, ERLDIST_CONNECT, G_ADDRESS),
-	OPTION_TERM("set_name", 4, ERLDIST_NAME, G_NAME),
+	OPTION_TERM("bind_option", 3, ERLDIST_BIND, R_FRESH, G_BIND),
+	OPTION_TERM("connect_option", 3, ERLDIST_CONNECT, R_PROC, G_ADDRESS),
+	OPTION_TERM("set_name", 4, ERLDIST_NAME, R_PROC, G_NAME),
 	OPTION_U32("set_trap_exit", ERLDIST_TRAP_EXIT, R_PROC, 1, 0, 2),
-	OPTION_TERM("set_exit_reason", 3, ERLDIST_EXIT_REASON, G_REASON),
+	OPTION_TERM("set_exit_reason", 3, ERLDIST_EXIT_REASON, R_PROC, G_REASON),
 	{ "set_mailbox", 0, 2, 0, PARAMS(
 		RES("process", R_PROC), PICK("local", 0, 1, 100, 5000, 1000000, UINT64_MAX),
 		PICK("hard", 0, 1, 100, 5000, 1000000, UINT64_MAX),), call_set_mailbox },
 	OPTION_U32("set_recvto", ERLDIST_RECVTO, R_PROC, 1, 0),
 	{ "attach", 0, 7, ERLDIST_ATTACH, PARAMS(
-		RES("port", R_PROC), RES("process", R_PROC),), call_set_fd },
+		RES("port", R_FRESH), RES("process", R_PROC),), call_set_fd },
 	{ "set_owner", 0, 7, 0, PARAMS(
 		RES("process", R_PROC), RES_MAYBE("child", R_CHILD),
 		PICK("value", 0, 0xffffffff, 1, 2),), call_set_owner },
@@ -934,47 +953,51 @@ const struct desc calls_table[] = {
 	/* options of both, and of sockets */
 	{ "set_raw", 0, 3, 0, PARAMS(
 		RES("socket", R_SOCKET), PICK("level", 0, 0, 0, SOL_SOCKET, 6),
-		RANGE("option", 1, 50), TERM("bytes", G_ANY), PICK("len", 0, 0, 1, 2, 5, 9, 0x80000000),),
+		RANGE("option", 1, 50), TERM("bytes", G_ANY), PICK("len", 5, 9, 0, 1, 2, 0x80000000),),
 	  call_set_raw },
 	{ "get", 0, 6, 0, PARAMS(
 		RES("socket", R_SOCKET), PICK("level", 0, 0, 0, SOL_SOCKET, 6),
 		RANGE("option", 1, 50), PICK("len", 4, 66000, 8, 255, 300, 0, 1, 0xffffffff),),
 	  call_get },
 	/* messages and signals */
-	SIGNAL("send", 14, ERLDIST_SIG_MESSAGE, TERM("to", G_ADDRESS), TERM("message", G_ANY),
-	       SIG_FLAGS(1, 2, 4, 8)),
-	SIGNAL("send_connected", 4, ERLDIST_SIG_MESSAGE, TERM_MAYBE("to", G_ADDRESS),
-	       TERM("message", G_ANY), SIG_FLAGS(1, 2, 4, 8)),
+	SIGNAL("send", 12, ERLDIST_SIG_MESSAGE, TERM("to", G_ADDRESS), TERM("message", G_ANY),
+	       SIG_FLAGS(0, 1), NO_REF),
+	SIGNAL("send_asking", 6, ERLDIST_SIG_MESSAGE, TERM("to", G_ADDRESS),
+	       TERM("message", G_ANY), ONE_OF("sig_flags", 2, 4, 6, 0xc, 0xe, 7), REF),
+	SIGNAL("send_connected", 4, ERLDIST_SIG_MESSAGE, TERM_ODD("to", G_ADDRESS),
+	       TERM("message", G_ANY), SIG_FLAGS(0, 1), NO_REF),
 	SIGNAL("exit2", 5, ERLDIST_SIG_EXIT, TERM("to", G_PID), TERM("reason", G_REASON),
-	       SIG_FLAGS(1)),
-	SIGNAL("link", 6, ERLDIST_SIG_LINK, TERM("to", G_PID), NO_PAYLOAD, SIG_FLAGS(1)),
-	SIGNAL("unlink", 5, ERLDIST_SIG_UNLINK, TERM("from", G_PID), NO_PAYLOAD, SIG_FLAGS(1)),
+	       SIG_FLAGS(0, 1), NO_REF),
+	SIGNAL("link", 6, ERLDIST_SIG_LINK, TERM("to", G_PID), NO_PAYLOAD, SIG_FLAGS(0, 1),
+	       NO_REF),
+	SIGNAL("unlink", 5, ERLDIST_SIG_UNLINK, TERM("from", G_PID), NO_PAYLOAD,
+	       SIG_FLAGS(0, 1), NO_REF),
 	SIGNAL("monitor", 7, ERLDIST_SIG_MONITOR, TERM("to", G_ADDRESS), NO_PAYLOAD,
-	       SIG_FLAGS(1, 4, 8)),
-	SIGNAL("demonitor", 5, ERLDIST_SIG_DEMONITOR, TERM_MAYBE("to", G_SMALL), NO_PAYLOAD,
-	       SIG_FLAGS(0x10)),
-	SIGNAL("alias", 4, ERLDIST_SIG_ALIAS, TERM_MAYBE("to", G_SMALL), NO_PAYLOAD, SIG_FLAGS(8)),
-	SIGNAL("unalias", 3, ERLDIST_SIG_UNALIAS, TERM_MAYBE("to", G_SMALL), NO_PAYLOAD,
-	       SIG_FLAGS(1)),
+	       ONE_OF("sig_flags", 0, 0, 1, 4, 0xc), REF),
+	SIGNAL("demonitor", 5, ERLDIST_SIG_DEMONITOR, NO_DEST, NO_PAYLOAD,
+	       SIG_FLAGS(0, 0x10), REF),
+	SIGNAL("alias", 4, ERLDIST_SIG_ALIAS, NO_DEST, NO_PAYLOAD, SIG_FLAGS(0, 8), REF),
+	SIGNAL("unalias", 3, ERLDIST_SIG_UNALIAS, NO_DEST, NO_PAYLOAD, SIG_FLAGS(0, 0), REF),
 	SIGNAL("monitor_node", 5, ERLDIST_SIG_MONITOR_NODE, TERM("node", G_NODE), NO_PAYLOAD,
-	       SIG_FLAGS(1, 0x20)),
-	SIGNAL("monitor_nodes", 4, ERLDIST_SIG_MONITOR_NODES, TERM_MAYBE("to", G_SMALL),
-	       NO_PAYLOAD, SIG_FLAGS(0x20, 0x40, 0x80)),
+	       ONE_OF("sig_flags", 0, 0, 1, 0x20), NO_REF),
+	SIGNAL("monitor_nodes", 4, ERLDIST_SIG_MONITOR_NODES, NO_DEST, NO_PAYLOAD,
+	       ONE_OF("sig_flags", 0x40, 0x80, 0xc0, 0x20, 0), NO_REF),
 	SIGNAL("spawn", 7, ERLDIST_SIG_SPAWN, TERM("node", G_NODE), TERM("request", G_SPAWN),
-	       SIG_FLAGS(1)),
+	       SIG_FLAGS(0, 1), REF),
 	SIGNAL("spawn_answer", 5, ERLDIST_SIG_SPAWN_ANSWER, TERM("ref", G_SEEN_REF),
-	       TERM("answer", G_ANSWER), SIG_FLAGS(0x100)),
+	       TERM("answer", G_ANSWER), SIG_FLAGS(0, 0x100), NO_REF),
 	SIGNAL("signal_down", 1, ERLDIST_SIG_DOWN, TERM("to", G_ADDRESS), NO_PAYLOAD,
-	       ALL_SIG_FLAGS),
-	SIGNAL("signal_any", 1, 77, TERM("to", G_ADDRESS), TERM("payload", G_ANY), ALL_SIG_FLAGS),
+	       ALL_SIG_FLAGS, NO_REF),
+	SIGNAL("signal_any", 1, 77, TERM("to", G_ADDRESS), TERM("payload", G_ANY), ALL_SIG_FLAGS,
+	       NO_REF),
 	{ "flood", 0, 4, 0, PARAMS(
 		RES("process", R_PROC), TERM("to", G_PID), PICK("count", 3, 30, 200),
 		PICK("size", 10, 1000, 30000, 59000),), call_flood },
 	{ "receive", 0, 12, 0, PARAMS(
-		RES("socket", R_SOCKET), FD_FLAGS, PICK("size", 66000, 4096, 0, 1, 30),
+		RES("socket", R_PROC), FD_FLAGS, PICK("size", 66000, 4096, 0, 1, 30),
 		PICK("room", 2600, 2600, 0, 16, 40, 100),), call_receive },
-	{ "recvmmsg", 0, 1, 0, PARAMS(RES("socket", R_SOCKET), FD_FLAGS,), call_mmsg },
-	{ "sendmmsg", 0, 1, 1, PARAMS(RES("socket", R_SOCKET), FD_FLAGS,), call_mmsg },
+	{ "recvmmsg", 0, 1, 0, PARAMS(RES("socket", R_PROC), FD_FLAGS,), call_mmsg },
+	{ "sendmmsg", 0, 1, 1, PARAMS(RES("socket", R_PROC), FD_FLAGS,), call_mmsg },
 	/* descriptors */
 	{ "fd", 0, 4, 0, PARAMS(
 		RES("fd", R_ANY_FD), RANGE("how", 0, FD_SELECT_OOB), RES_MAYBE("other", R_FD),),

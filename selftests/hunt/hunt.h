@@ -23,9 +23,11 @@
 #define MAX_CALLS	32
 #define MAX_ARGS	72
 #define MAX_WORKERS	8
+#define MAX_DESCS	128
 #define MAX_CHILDREN	16
 #define NO_RES		0xff
 #define NTH_SWEEP	0xff	/* each allocation fails in turn */
+#define COME_MS		20	/* how long what was sent before may take to be there */
 #define TEXT_MAX	(48 << 10)	/* longest text of a program */
 
 /* Arguments. Terms stand in prefix order: a tuple is followed by its elements. */
@@ -98,6 +100,8 @@ enum {
 	R_NL	= 8,
 	R_CHILD	= 16,
 	R_FD	= 32,		/* another descriptor */
+	R_FRESH	= 64,		/* a process socket that is not bound */
+	R_FRESH_NODE = 128,
 	R_ANY_FD = R_NODE | R_PROC | R_WIRE | R_NL | R_FD,
 	R_SOCKET = R_NODE | R_PROC,
 };
@@ -105,18 +109,22 @@ enum {
 /* What a term is to be */
 enum grammar {
 	G_ANY, G_ADDRESS, G_PID, G_REF, G_NODE, G_NAME, G_REASON, G_SPAWN, G_ANSWER,
-	G_CONTROL, G_SMALL, G_REQUEST, G_BIND, G_SEEN_REF,
+	G_CONTROL, G_LINK_CONTROL, G_MONITOR_CONTROL, G_MESSAGE_CONTROL, G_EXIT_CONTROL,
+	G_SPAWN_CONTROL, G_ARGUMENTS, G_SMALL, G_REQUEST, G_BIND, G_SEEN_REF,
 };
 
 enum param_kind {
 	P_END,
-	P_PICK,			/* one of values */
+	P_PICK,			/* one of values; plain: of the first two */
+	P_ONE_OF,		/* one of values */
 	P_FLAGS,		/* some of values */
+	P_ODD_FLAGS,		/* the same; plain: none */
 	P_RANGE,		/* values[0] to values[1] */
 	P_RES,			/* what: R_* */
 	P_RES_MAYBE,
 	P_TERM,			/* what: enum grammar */
 	P_TERM_MAYBE,
+	P_TERM_ODD,		/* plain: none */
 };
 
 struct param {
@@ -131,17 +139,20 @@ struct param {
 #define VALUES(...)	((const uint64_t[]){ __VA_ARGS__ })
 #define COUNT(...)	(sizeof(VALUES(__VA_ARGS__)) / sizeof(uint64_t))
 #define PICK(name, ...)	{ name, P_PICK, 0, COUNT(__VA_ARGS__), VALUES(__VA_ARGS__) }
+#define ONE_OF(name, ...) { name, P_ONE_OF, 0, COUNT(__VA_ARGS__), VALUES(__VA_ARGS__) }
 #define FLAGS(name, ...) { name, P_FLAGS, 0, COUNT(__VA_ARGS__), VALUES(__VA_ARGS__) }
+#define ODD_FLAGS(name, ...) { name, P_ODD_FLAGS, 0, COUNT(__VA_ARGS__), VALUES(__VA_ARGS__) }
 #define RANGE(name, from, to) { name, P_RANGE, 0, 2, VALUES(from, to) }
 #define RES(name, types) { name, P_RES, types, 0, NULL }
 #define RES_MAYBE(name, types) { name, P_RES_MAYBE, types, 0, NULL }
 #define TERM(name, grammar) { name, P_TERM, grammar, 0, NULL }
 #define TERM_MAYBE(name, grammar) { name, P_TERM_MAYBE, grammar, 0, NULL }
+#define TERM_ODD(name, grammar) { name, P_TERM_ODD, grammar, 0, NULL }
 #define PARAMS(...)	((const struct param[]){ __VA_ARGS__ { 0 } })
 #define NO_PARAMS	((const struct param[]){ { 0 } })
 /* By place in names_table: a node's first, the peers' for what is connected */
-#define NODE_PICK(name)	PICK(name, 0, 0, 0, 1, 2, 6, 7)
-#define PEER_PICK(name)	PICK(name, 3, 3, 4, 5, 1, 6, 7, 13)
+#define NODE_PICK(name)	PICK(name, 0, 0, 1, 2, 6, 7)
+#define PEER_PICK(name)	PICK(name, 3, 4, 5, 1, 6, 7, 13)
 
 struct cursor;
 
@@ -181,6 +192,8 @@ bool one_in(uint64_t *state, uint32_t n);
 
 /* program.c */
 void prog_generate(struct prog *p, uint64_t *rng);
+unsigned int pair_count(void);
+void prog_pair(struct prog *p, unsigned int number, uint64_t *rng);
 void prog_mutate(struct prog *p, uint64_t *rng);
 void prog_splice(struct prog *p, const struct prog *other, uint64_t *rng);
 void prog_remove(struct prog *p, unsigned int call);
@@ -247,6 +260,13 @@ void violation(struct cursor *c, const char *f, ...) __printf(2, 3);
 int hunt_family(void);
 void hunt_netlink(void);
 
+#define ERRNOS		135
+
+/* How calls of each description ended: by errno, 0 for success */
+struct outcomes {
+	uint64_t n[MAX_DESCS][ERRNOS];
+};
+
 /* Shared by the executor, the program's child and its processes */
 struct shared {
 	struct prog prog;
@@ -269,6 +289,7 @@ struct shared {
 	unsigned int programs, started;	/* of this runner; runners */
 	uint32_t executed;
 	long ret[MAX_CALLS];
+	struct outcomes outcomes;	/* of all programs */
 	char violation[512];
 	int kcov[AREAS];
 	uint64_t *area[AREAS];
@@ -282,6 +303,9 @@ enum verdict { RAN, TIMED_OUT, HUNG, VIOLATED };
 struct shared *shared_new(void);
 /* Runs s->prog in a child, which stays for the next one */
 enum verdict run_prog(struct shared *s);
+void hunt_drain(struct shared *s);
+/* The child: runs what is asked for, and never returns */
+void runner(struct shared *s);
 int hunt_pair(struct cursor *c, enum carrier kind, int sv[2]);
 
 /* kcov.c */

@@ -35,10 +35,12 @@ struct hunt {
 	size_t used;
 	struct entry entry[CORPUS_MAX];
 	uint64_t programs, calls, late, runners;
+	uint32_t pairs;
 	uint64_t remote;	/* places that works and softirqs told */
 	uint64_t run_ms, end_ms;	/* of all programs: until their end, and it */
 	uint32_t stop;
 	char finding[1024];
+	struct outcomes outcomes;
 	uint8_t arena[ARENA];
 };
 
@@ -199,6 +201,10 @@ static void make_program(struct executor *x)
 		corpus_get(h, i, p);
 		return;
 	}
+	if (one_in(&x->rng, 2)) {
+		prog_pair(p, __atomic_fetch_add(&h->pairs, 1, __ATOMIC_RELAXED), &x->rng);
+		return;
+	}
 	if (!n || one_in(&x->rng, n < 50 ? 2 : 10)) {
 		prog_generate(p, &x->rng);
 		return;
@@ -318,6 +324,14 @@ static void run_one(struct executor *x)
 		found(x, "a node is left behind by this program or one shortly before");
 }
 
+static void count_outcomes(struct executor *x)
+{
+	for (unsigned int i = 0; i < MAX_DESCS; i++)
+		for (unsigned int k = 0; k < ERRNOS; k++)
+			__atomic_add_fetch(&x->h->outcomes.n[i][k], x->s->outcomes.n[i][k],
+					   __ATOMIC_RELAXED);
+}
+
 static void execute(struct hunt *h, unsigned int number, uint64_t seed, uint64_t end)
 {
 	struct executor x = { .h = h, .number = number, .rng = seed ^ (number + 1) * 0x51ed27ULL };
@@ -333,6 +347,7 @@ static void execute(struct hunt *h, unsigned int number, uint64_t seed, uint64_t
 		log_program(&x);
 		run_one(&x);
 	}
+	count_outcomes(&x);
 	_exit(0);
 }
 
@@ -386,7 +401,7 @@ static void fault_setting(const char *kind, const char *name, const char *f, ...
  * What fails: allocations and copies with a function of the module on their stack. Those
  * that may wait fail, too, and nothing is said about it.
  */
-void fault_settings(void)
+static void fault_settings(void)
 {
 	static const char *const kinds[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
 	unsigned long long first, last;
@@ -403,6 +418,13 @@ void fault_settings(void)
 		fault_setting(kinds[i], "require-end", "%#llx", last + 4096);
 	}
 	fault_setting("fail_page_alloc", "min-order", "0");
+}
+
+/* What fails, and that the module is held up here and there (erldist/modules/stall.c) */
+void kernel_settings(void)
+{
+	fault_settings();
+	put_setting("/sys/module/erldist/parameters/stall", "150");
 }
 
 static void save_pcs(const struct coverage *all)
@@ -432,6 +454,38 @@ static void report(struct hunt *h, uint64_t since)
 	       (unsigned long long)(h->run_ms / (h->programs + 1)),
 	       (unsigned long long)(h->end_ms / (h->programs + 1)),
 	       (unsigned long long)h->remote);
+	fflush(stdout);
+}
+
+static unsigned int most_frequent(const uint64_t *n)
+{
+	unsigned int best = 1;
+
+	for (unsigned int k = 2; k < ERRNOS; k++)
+		if (n[k] > n[best])
+			best = k;
+	return best;
+}
+
+/* A description of which no call succeeds is wrong, or what it needs is hardly ever there */
+static void report_outcomes(struct hunt *h)
+{
+	for (unsigned int i = 0; i < desc_count(); i++) {
+		uint64_t *n = h->outcomes.n[i], all = 0;
+
+		for (unsigned int k = 0; k < ERRNOS; k++)
+			all += n[k];
+		printf("%-16s %8llu calls, %5.1f %% succeed;", desc_of(i)->name,
+		       (unsigned long long)all, 100.0 * n[0] / (all ? all : 1));
+		for (unsigned int k = 0; k < 3; k++) {
+			unsigned int err = most_frequent(n);
+
+			if (n[err])
+				printf(" %s %.1f %%", strerrorname_np(err), 100.0 * n[err] / all);
+			n[err] = 0;
+		}
+		puts("");
+	}
 	fflush(stdout);
 }
 
@@ -467,12 +521,13 @@ static int hunt(uint64_t seed, unsigned int seconds, unsigned int executors)
 
 	if (h == MAP_FAILED)
 		die("mmap");
-	fault_settings();
+	kernel_settings();
 	load_corpus(h);
 	loaded = h->corpus;
 	h->loaded = loaded;
-	printf("seed %#llx, corpus %u, calls described %u\n", (unsigned long long)seed,
-	       loaded, desc_count());
+	h->pairs = seed & 0xffff;
+	printf("seed %#llx, corpus %u, calls described %u, pairs %u\n",
+	       (unsigned long long)seed, loaded, desc_count(), pair_count());
 	fflush(stdout);
 	for (unsigned int i = 0; i < executors; i++) {
 		pid[i] = fork();
@@ -482,6 +537,7 @@ static int hunt(uint64_t seed, unsigned int seconds, unsigned int executors)
 	manage(h, seed, end, loaded);
 	for (unsigned int i = 0; i < executors; i++)
 		waitpid(pid[i], NULL, 0);
+	report_outcomes(h);
 	return h->stop ? 2 : 0;
 }
 
@@ -494,7 +550,7 @@ static int repeat(const char *path, unsigned int times)
 		fprintf(stderr, "%s: not a program\n", path);
 		return 1;
 	}
-	fault_settings();
+	kernel_settings();
 	if (enter_netns())
 		return 1;
 	for (unsigned int i = 0; i < times; i++) {
@@ -520,7 +576,10 @@ static int generate(uint64_t seed, unsigned int n)
 	static char text[TEXT_MAX], again[TEXT_MAX];
 
 	for (unsigned int i = 0; i < n; i++) {
-		prog_generate(&p, &seed);
+		if (i & 1)
+			prog_pair(&p, i, &seed);
+		else
+			prog_generate(&p, &seed);
 		for (unsigned int k = i % 5; k; k--)
 			prog_mutate(&p, &seed);
 		prog_repair(&p);

@@ -91,7 +91,9 @@ static bool call_fits(const struct call *c, unsigned int at)
 		n = term_args(&c->arg[i], c->n_args - i);
 		switch (q->kind) {
 		case P_PICK:
+		case P_ONE_OF:
 		case P_FLAGS:
+		case P_ODD_FLAGS:
 		case P_RANGE:
 			if (c->arg[i].kind != A_INT)
 				return false;

@@ -136,7 +136,7 @@ int shrink(const char *directory, unsigned int times)
 	snprintf(state, sizeof(state), "%s/state", directory);
 	if (prog_read(&p, best))
 		return 1;
-	fault_settings();
+	kernel_settings();
 	if (enter_netns())
 		return 1;
 	for (number = read_state(state);; write_state(state, number)) {

@@ -6,7 +6,7 @@
 
 int prog_read(struct prog *p, const char *path);
 int prog_write(const struct prog *p, const char *path, const char *head);
-void fault_settings(void);
+void kernel_settings(void);
 int shrink(const char *directory, unsigned int times);
 
 #endif /* ERLDIST_HUNT_SHRINK_H */

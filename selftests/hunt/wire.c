@@ -248,21 +248,26 @@ static long call_connect_peer(struct cursor *c)
 {
 	struct peer_end e = { .node = arg_fd(c) };
 	struct bend none = { 0 };
+	uint64_t cookie, flags, creation;
 	const char *name;
-	uint64_t cookie;
 	long err;
 
 	e.carrier = arg_int(c);
 	e.channel.role = arg_int(c);
 	name = name_text(arg_int(c));
 	cookie = arg_int(c);
-	e.channel.flags = arg_int(c);
-	e.channel.creation = arg_int(c);
+	flags = arg_int(c);
+	creation = arg_int(c);
 	e.channel.tag = arg_int(c);
 	if (e.channel.role == ERLDIST_ROLE_INITIATOR)
 		e.channel.peer = name;
 	err = hand_over(c, &e, name);
-	/* What only READY says is the handshake's otherwise */
+	/* The handshake says them. */
+	if (flags)
+		c->out->wire.flags = flags;
+	if (creation)
+		c->out->wire.creation = creation;
+	agree(&c->out->wire, e.node);
 	c->out->wire.cookie = cookie_of(cookie);
 	none.at = 1;
 	return err ? err : shake(&c->out->wire, e.channel.role, &none, 0);
@@ -571,16 +576,13 @@ static void look_at_frame(struct cursor *c, struct result *r, const uint8_t *p, 
 }
 
 /* Reads what came, and looks at the frames that are whole and not too long */
-static long call_drain(struct cursor *c)
+static long drain(struct cursor *c, struct result *r)
 {
 	static __thread uint8_t b[70000];
-	struct result *r = arg_res(c);
 	uint32_t held;
 	size_t at = 0, len;
 	ssize_t n;
 
-	if (!r)
-		return -EBADF;
 	held = __atomic_exchange_n(&r->buffered, 0, __ATOMIC_ACQ_REL);
 	if (held == UINT32_MAX || held > sizeof(r->buffer))
 		held = 0;
@@ -608,6 +610,27 @@ static long call_drain(struct cursor *c)
 	return n;
 }
 
+static long call_drain(struct cursor *c)
+{
+	struct result *r = arg_res(c);
+
+	if (!r)
+		return -EBADF;
+	poll_for(r->fd, POLLIN, COME_MS);
+	return drain(c, r);
+}
+
+/* What came on the streams of a program, at its end */
+void hunt_drain(struct shared *s)
+{
+	struct cursor c = { .s = s };
+
+	for (unsigned int i = 0; i < s->prog.n_calls; i++)
+		if (s->res[i].type == R_WIRE)
+			for (unsigned int k = 0; k < 20 && drain(&c, &s->res[i]) > 0; k++)
+				;
+}
+
 static long call_wire_shut(struct cursor *c)
 {
 	struct result *r = arg_res(c);
@@ -630,12 +653,20 @@ static long call_wire_shut(struct cursor *c)
 			     ERLDIST_ROLE_READY, 0, 4)
 #define TAG		PICK("tag", 1, 2, 3, 0)
 #define CREATION	PICK("creation", 0x11223344, 5, 0)
+#define FRAME(name, weight, control, payload)	{ name, 0, weight, 0, PARAMS(		\
+		RES("wire", R_WIRE), TERM("control", control), TERM("payload", payload), \
+		PICK("mode", 0, 0), PICK("bend", 0, 0),), call_frame }
 #define FRAME_BEND	PICK("bend", 0, 0, 0, 0x101, 0x50002, 0xa0304, 0x140104, 0x20002)
 
 const struct desc wire_table[] = {
 	{ "hand_over", R_WIRE, 3, 0, PARAMS(
 		RES("node", R_NODE), CARRIER, ROLE, PEER_PICK("name"), PICK("framing", 2, 4, 0, 3),
-		TAG, PEER_FLAGS, CREATION, TERM_MAYBE("data", G_CONTROL),), call_hand_over },
+		TAG, PICK("flags", 0, 0, DEFAULT_FLAGS, UINT64_MAX), PICK("creation", 0, 0, 5),
+		TERM_ODD("data", G_CONTROL),), call_hand_over },
+	{ "hand_over_data", R_WIRE, 1, 0, PARAMS(
+		RES("node", R_NODE), CARRIER, PICK("role", ERLDIST_ROLE_READY, ERLDIST_ROLE_READY),
+		PEER_PICK("name"), PICK("framing", 2, 2, 4), TAG, PEER_FLAGS, CREATION,
+		TERM("data", G_CONTROL),), call_hand_over },
 	{ "hand_over_fd", 0, 2, 0, PARAMS(
 		RES("node", R_NODE), RES("fd", R_ANY_FD), ROLE, PEER_PICK("name"),),
 	  call_hand_over_fd },
@@ -654,12 +685,15 @@ const struct desc wire_table[] = {
 		RES("wire", R_WIRE), PICK("kind", 'N', 's', 'r', 'a', 'n', 'c', 0),
 		RANGE("value", 0, 15),), call_hs_message },
 	{ "join", 0, 4, 0, PARAMS(RES("from", R_NODE), RES("to", R_NODE), CARRIER,), call_join },
-	{ "frame", 0, 26, 0, PARAMS(
+	{ "frame", 0, 18, 0, PARAMS(
 		RES("wire", R_WIRE), TERM("control", G_CONTROL), TERM_MAYBE("payload", G_ANY),
 		PICK("mode", 0, 0, 0, 0, 1), FRAME_BEND,), call_frame },
-	{ "frame_plain", 0, 12, 0, PARAMS(
-		RES("wire", R_WIRE), TERM("control", G_CONTROL), TERM_MAYBE("payload", G_REASON),
-		PICK("mode", 0, 0), PICK("bend", 0, 0),), call_frame },
+	FRAME("frame_plain", 8, G_CONTROL, G_ANY), FRAME("frame_link", 4, G_LINK_CONTROL, G_ANY),
+	FRAME("frame_monitor", 4, G_MONITOR_CONTROL, G_ANY),
+	FRAME("frame_message", 4, G_MESSAGE_CONTROL, G_ANY),
+	FRAME("frame_call", 3, G_MESSAGE_CONTROL, G_REQUEST),
+	FRAME("frame_exit", 4, G_EXIT_CONTROL, G_REASON),
+	FRAME("frame_spawn", 4, G_SPAWN_CONTROL, G_ARGUMENTS),
 	{ "fragmented", 0, 4, 0, PARAMS(
 		RES("wire", R_WIRE), TERM("control", G_CONTROL), TERM("payload", G_ANY),
 		PICK("seq", 1, 2, 3, UINT64_MAX), PICK("parts", 2, 3, 1, 20, 63),
