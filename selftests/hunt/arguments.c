@@ -5,28 +5,26 @@
  */
 #include "hunt.h"
 
-static const struct desc *tables(unsigned int i)
-{
-	static unsigned int first;
-
-	while (!first || calls_table[first].name)
-		first++;
-	return i < first ? &calls_table[i] : &wire_table[i - first];
-}
+static const struct desc *const tables[] = { calls_table, world_table, wire_table };
+static const struct desc *descs[MAX_DESCS];
 
 unsigned int desc_count(void)
 {
-	static unsigned int n;
+	static unsigned int count;
+	unsigned int n = 0;
 
-	if (!n)
-		while (tables(n)->name)
-			n++;
-	return n;
+	if (count)
+		return count;
+	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++)
+		for (const struct desc *d = tables[i]; d->name && n < MAX_DESCS; d++)
+			descs[n++] = d;
+	count = n;
+	return count;
 }
 
 const struct desc *desc_of(unsigned int i)
 {
-	return tables(i % desc_count());
+	return descs[i % desc_count()];
 }
 
 int desc_find(const char *name)

@@ -28,8 +28,10 @@ static unsigned int take_res(struct maker *m, unsigned int what)
 {
 	unsigned int res = find_res(m->p, m->at, what, m->rng);
 
-	if (is_about(m, what) && !one_in(m->rng, 8))
+	if (is_about(m, what) && (m->taken ? one_in(m->rng, 2) : !one_in(m->rng, 8))) {
+		m->taken = true;
 		return m->res;
+	}
 	if (res != NO_RES && !(one_in(m->rng, 14) && m->p->n_calls < MAX_CALLS / 2))
 		return res;
 	if (m->p->n_calls >= MAX_CALLS - 1)

@@ -14,6 +14,7 @@ struct maker {
 	bool plain;		/* the call is made as a careful caller makes it */
 	bool about;		/* most results that it takes are of the call @res */
 	unsigned int res;
+	bool taken;		/* the call has taken it: the next one is another, half the time */
 };
 
 /* grammar.c */

@@ -166,6 +166,7 @@ struct desc {
 };
 
 extern const struct desc calls_table[];
+extern const struct desc world_table[];
 extern const struct desc wire_table[];
 const struct desc *desc_of(unsigned int i);
 unsigned int desc_count(void);
