@@ -596,16 +596,16 @@ const struct desc calls_table[] = {
 	OPTION_U32("set_trap_exit", ERLDIST_TRAP_EXIT, R_PROC, 1, 0, 2),
 	OPTION_TERM("set_exit_reason", 3, ERLDIST_EXIT_REASON, R_PROC, G_REASON),
 	{ "set_mailbox", 0, 2, 0, PARAMS(
-		RES("process", R_PROC), PICK("local", 0, 1, 100, 5000, 1000000, UINT64_MAX),
-		PICK("hard", 0, 1, 100, 5000, 1000000, UINT64_MAX),), call_set_mailbox },
-	OPTION_U32("set_recvto", ERLDIST_RECVTO, R_PROC, 1, 0),
+		RES("process", R_PROC), ONE_OF("local", 0, 1, 100, 5000, 1000000, UINT64_MAX),
+		PICK("hard", 0, 5000, 1, 100, 1000000, UINT64_MAX),), call_set_mailbox },
+	OPTION_U32("set_recvto", ERLDIST_RECVTO, R_PROC, 1, 1, 0),
 	{ "attach", 0, 7, ERLDIST_ATTACH, PARAMS(
 		RES("port", R_FRESH), RES("process", R_PROC),), call_set_fd },
 	{ "set_owner", 0, 7, 0, PARAMS(
 		RES("process", R_PROC), RES_MAYBE("child", R_CHILD),
 		PICK("value", 0, 0xffffffff, 1, 2),), call_set_owner },
 	OPTION_U32("set_kill_signal", ERLDIST_KILL_SIGNAL, R_PROC, 15, 9, 0, 1),
-	OPTION_U32("set_spawn_server", ERLDIST_SPAWN_SERVER, R_PROC, 1, 0),
+	OPTION_U32("set_spawn_server", ERLDIST_SPAWN_SERVER, R_PROC, 1, 1, 0),
 	/* options of both, and of sockets */
 	{ "set_raw", 0, 3, 0, PARAMS(
 		RES("socket", R_SOCKET), PICK("level", 0, 0, 0, SOL_SOCKET, 6),

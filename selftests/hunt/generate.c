@@ -318,7 +318,7 @@ static const char *const stories[][6] = {
 	{ "monitor", "drain", "frame_monitor", "demonitor" },
 	{ "monitor_nodes", "ready", "wire_shut", "receive" },
 	{ "monitor_node", "ready", "peer_request", "receive" },
-	{ "set_mailbox", "flood", "send", "receive" },
+	{ "set_mailbox", "flood", "send", "exit2", "receive" },
 	{ "connect", "send_connected", "drain", "receive" },
 	{ "alias", "frame_message", "receive", "unalias" },
 	{ "socket_rdm", "attach", "send_asking", "receive", "close" },

@@ -69,24 +69,29 @@ static void put_atom_kind(struct maker *m, unsigned int kinds)
 		a->n = rnd(m->rng, 4);
 }
 
-/* The stream that the call writes to, or NO_RES: the peer's pids are of its node */
-static unsigned int wire_of_call(const struct maker *m)
+/*
+ * The stream that the call writes to, or the process that sends; or NO_RES. The peer's
+ * pids are of that stream's node, and a process answers what it has received.
+ */
+static unsigned int sender_of_call(const struct maker *m, unsigned int what)
 {
 	const struct arg *a = &m->call->arg[0];
 
 	if (!m->call->n_args || a->kind != A_RES || a->res >= m->at ||
-	    !(desc_of(m->p->call[a->res].desc)->makes & R_WIRE))
+	    !(desc_of(m->p->call[a->res].desc)->makes & what))
 		return NO_RES;
 	return a->res;
 }
 
 static void put_res_term(struct maker *m, int kind, unsigned int what)
 {
-	unsigned int res = find_res(m->p, m->at, what, m->rng), wire = wire_of_call(m);
+	unsigned int res = find_res(m->p, m->at, what, m->rng);
+	unsigned int sender = sender_of_call(m, what);
+	bool own = what == R_WIRE ? m->plain : kind == A_SEEN_PID || kind == A_SEEN_REF;
 	struct arg *a = put(m, kind, 0);
 
-	if (what == R_WIRE && wire != NO_RES && (m->plain || !one_in(m->rng, 3)))
-		a->res = wire;
+	if (sender != NO_RES && own && !one_in(m->rng, what == R_WIRE ? 20 : 4))
+		a->res = sender;
 	else
 		a->res = is_about(m, what) && one_in(m->rng, 2) ? m->res : res;
 	if (kind == A_REF)
@@ -563,7 +568,7 @@ void put_term(struct maker *m, unsigned int grammar, unsigned int depth)
 		if (one_in(m->rng, 3))
 			put_pid(m);
 		else
-			put_atom_kind(m, NAME_WORD | NAME_ODD);
+			put_atom_kind(m, one_in(m->rng, 2) ? NAME_WORD : NAME_ODD);
 		break;
 	case G_CONTROL ... G_SPAWN_CONTROL:
 		put_control(m, grammar);

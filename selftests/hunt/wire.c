@@ -491,8 +491,9 @@ static long call_dribble(struct cursor *c)
 /* What the node sends */
 
 /*
- * Elements of what a node may send: p a pid that was, q a pid or a name, r a reference,
- * else anything. + a payload follows, - none does
+ * Elements of what a node may send: p a pid that was, o the same or <Node.0.0>, from
+ * which the node itself answers, q a pid or a name, r a reference, else anything. + a
+ * payload follows, - none does
  */
 static const struct sent_form {
 	uint8_t op;
@@ -501,14 +502,19 @@ static const struct sent_form {
 } sent_forms[] = {
 	{ 1, '-', "pp" }, { 2, '+', "ep" }, { 3, '-', "ppx" }, { 6, '+', "pen" },
 	{ 8, '-', "ppx" }, { 19, '-', "pqr" }, { 20, '-', "pqr" }, { 21, '-', "qprx" },
-	{ 22, '+', "pp" }, { 24, '+', "pp" }, { 26, '+', "pp" }, { 28, '+', "qpr" },
-	{ 29, '+', "rpxxx" }, { 31, '-', "rpxx" }, { 33, '+', "pr" }, { 35, '-', "xpp" },
+	{ 22, '+', "op" }, { 24, '+', "pp" }, { 26, '+', "pp" }, { 28, '+', "qpr" },
+	{ 29, '+', "rpxxx" }, { 31, '-', "rpxx" }, { 33, '+', "or" }, { 35, '-', "xpp" },
 	{ 36, '-', "xpp" }, { 37, '+', "xpx" },
 };
 
+static bool is_pid_term(const uint8_t *p, size_t len)
+{
+	return len > 14 && p[0] == 88;
+}
+
 static bool is_pid(const uint8_t *p, size_t len)
 {
-	return len > 14 && p[0] == 88 && (get32(p + len - 12) || get32(p + len - 8));
+	return is_pid_term(p, len) && (get32(p + len - 12) || get32(p + len - 8));
 }
 
 static bool is_ref(const uint8_t *p, size_t len)
@@ -521,6 +527,8 @@ static bool element_ok(char element, const uint8_t *p, size_t len)
 	switch (element) {
 	case 'p':
 		return is_pid(p, len);
+	case 'o':
+		return is_pid_term(p, len);
 	case 'q':
 		return is_pid(p, len) || *p == 119 || *p == 118;
 	case 'r':
