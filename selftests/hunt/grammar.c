@@ -59,11 +59,12 @@ uint64_t some_number(uint64_t *rng)
 
 static void put_atom_kind(struct maker *m, unsigned int kinds)
 {
-	unsigned int n = names_count(), i = rnd(m->rng, n);
+	unsigned int i;
 	struct arg *a;
 
-	for (unsigned int k = 0; k < n && !(names_table[i].kind & kinds); k++)
-		i = (i + 1) % n;
+	do {
+		i = rnd(m->rng, names_count());
+	} while (!(names_table[i].kind & kinds));
 	a = put(m, A_ATOM, i);
 	if (one_in(m->rng, 6))
 		a->n = rnd(m->rng, 4);
