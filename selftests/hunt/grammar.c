@@ -94,7 +94,7 @@ static void put_res_term(struct maker *m, int kind, unsigned int what)
 	if (sender != NO_RES && own && !one_in(m->rng, what == R_WIRE ? 20 : 4))
 		a->res = sender;
 	else
-		a->res = is_about(m, what) && one_in(m->rng, 2) ? m->res : res;
+		a->res = is_about(m, what) && !one_in(m->rng, 4) ? m->res : res;
 	if (kind == A_REF)
 		a->n = rnd(m->rng, 5);
 	else if (kind == A_PID)

@@ -424,7 +424,7 @@ static void fault_settings(void)
 void kernel_settings(void)
 {
 	fault_settings();
-	put_setting("/sys/module/erldist/parameters/stall", "150");
+	put_setting("/sys/module/erldist/parameters/stall", "70");
 }
 
 static void save_pcs(const struct coverage *all)
