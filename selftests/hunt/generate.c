@@ -273,7 +273,7 @@ static void meet_about(struct prog *p, unsigned int res, const unsigned int *des
 	}
 	p->race_from = race_from;
 	p->loop_from = loop_from;
-	p->rounds = 5 + rnd(rng, 40);
+	p->rounds = 10 + rnd(rng, 40);
 }
 
 void add_encounter(struct prog *p, uint64_t *rng)
@@ -297,12 +297,12 @@ static void add_plain(struct prog *p, const char *name, uint64_t *rng)
 	p->call[p->n_calls - 1].nth = 0;
 }
 
-static void add_surroundings(struct prog *p, uint64_t *rng)
+static void add_surroundings(struct prog *p, bool all, uint64_t *rng)
 {
 	static const char *const usual[] = { "node", "process_of", "process_of", "ready" };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(usual); i++)
-		if (!i || !one_in(rng, 4))
+		if (all || !i || !one_in(rng, 4))
 			add_plain(p, usual[i], rng);
 	/* the name of most addresses */
 	arg_set(&p->call[0].arg[0], 0);
@@ -387,8 +387,8 @@ void prog_pair(struct prog *p, unsigned int number, uint64_t *rng)
 	find_pair((uint64_t)number * 7919 % pairs, &pair);
 	p->n_calls = 0;
 	p->race_from = 0;
-	add_surroundings(p, rng);
-	if (one_in(rng, 3))
+	add_surroundings(p, !one_in(rng, 4), rng);
+	if (one_in(rng, 4))
 		add_story(p, rng);
 	choose_race(p, rng);
 	add_plain(p, pair.maker, rng);
@@ -407,7 +407,7 @@ void prog_generate(struct prog *p, uint64_t *rng)
 	p->n_calls = 0;
 	p->race_from = 0;
 	if (!one_in(rng, 4))
-		add_surroundings(p, rng);
+		add_surroundings(p, false, rng);
 	if (one_in(rng, 3))
 		add_story(p, rng);
 	while (p->n_calls < n)
