@@ -207,6 +207,16 @@ background()
 	grep -q "^back@$HOST: nosuch@$HOST: " "$TMP/back" && ! grep "^erldist:" "$TMP/back"
 }
 
+# $(...) returns though the node goes on
+background_in_pipe()
+{
+	local out
+	out=$(timeout 30 erldist node run pipe --background --no-epmd 2>&1) &&
+		echo "$out" | grep -q "^pipe@$HOST is running, " &&
+		erldist node show "pipe@$HOST" > "$TMP/pipe" &&
+		kill "$(echo "$out" | sed -n 's/.* is running, .*process \([0-9]*\),.*/\1/p')"
+}
+
 another_cookie()
 {
 	start_beam wrong -setcookie another || return
@@ -273,6 +283,7 @@ cli()
 	receiving
 	examples
 	check "what a node in the background says begins with its name" background
+	check "a node in the background leaves a pipe" background_in_pipe
 	another_cookie
 	connections
 	the_end

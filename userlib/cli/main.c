@@ -156,7 +156,8 @@ static void print_long(const struct command *cmd)
 		printf("           --timeout: milliseconds, as in Erlang; %d if not given\n",
 		       CALL_TIMEOUT_MS);
 	else if (takes(cmd, OPT_TIMEOUT))
-		printf("           --timeout: seconds; %d if not given\n", TIMEOUT_MS / 1000);
+		printf("           --timeout: seconds to connect; %d if not given\n",
+		       TIMEOUT_MS / 1000);
 }
 
 /* object: NULL: all commands, without their options */

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,6 +103,25 @@ static void text_start(const struct held *h)
 	printf(", cookie from %s\n", erldist_keeper_cookie_source(k));
 }
 
+/*
+ * $(erldist node run svc --background) waits until all have closed the pipe. What comes
+ * later goes to a terminal or a file only.
+ */
+static void leave_pipe(int fd)
+{
+	struct stat st;
+	int null;
+
+	if (fstat(fd, &st) || !S_ISFIFO(st.st_mode))
+		return;
+	fflush(stdout);
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (null < 0)
+		return;
+	dup2(null, fd);
+	close(null);
+}
+
 static void tell_start(struct held *h)
 {
 	if (json)
@@ -113,6 +133,8 @@ static void tell_start(struct held *h)
 	if (write(h->waiter, "", 1) < 0)
 		complain("the command that started it is gone: %s", strerror(errno));
 	close(h->waiter);
+	leave_pipe(STDOUT_FILENO);
+	leave_pipe(STDERR_FILENO);
 }
 
 /* Cookies are read again. What was goes on where that fails */

@@ -71,7 +71,7 @@ for command in call rpc "node own"; do
 done
 for command in ping send exit recv "peer connect" "process watch"; do
 	# shellcheck disable=SC2086
-	has "--timeout: seconds; 10 if not given" $command --help
+	has "--timeout: seconds to connect; 10 if not given" $command --help
 done
 has "--interval: milliseconds in which rates are measured; 1000 if not given, 0: none" status --help
 # Each option of the manual page has a line with a phrase, and the other way round
