@@ -593,10 +593,10 @@ const struct desc calls_table[] = {
 	OPTION_TERM("bind_option", 3, ERLDIST_BIND, R_FRESH, G_BIND),
 	OPTION_TERM("connect_option", 3, ERLDIST_CONNECT, R_PROC, G_ADDRESS),
 	OPTION_TERM("set_name", 4, ERLDIST_NAME, R_PROC, G_NAME),
-	OPTION_U32("set_trap_exit", ERLDIST_TRAP_EXIT, R_PROC, 1, 0, 2),
+	OPTION_U32("set_trap_exit", ERLDIST_TRAP_EXIT, R_PROC, 1, 1, 0, 2),
 	OPTION_TERM("set_exit_reason", 3, ERLDIST_EXIT_REASON, R_PROC, G_REASON),
 	{ "set_mailbox", 0, 2, 0, PARAMS(
-		RES("process", R_PROC), ONE_OF("local", 0, 1, 100, 5000, 1000000, UINT64_MAX),
+		RES("process", R_PROC), ONE_OF("local", 0, 1, 100, 5000, 1000000),
 		PICK("hard", 0, 5000, 1, 100, 1000000, UINT64_MAX),), call_set_mailbox },
 	OPTION_U32("set_recvto", ERLDIST_RECVTO, R_PROC, 1, 1, 0),
 	{ "attach", 0, 7, ERLDIST_ATTACH, PARAMS(

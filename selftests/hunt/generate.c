@@ -318,7 +318,8 @@ static const char *const stories[][6] = {
 	{ "monitor", "drain", "frame_monitor", "demonitor" },
 	{ "monitor_nodes", "ready", "wire_shut", "receive" },
 	{ "monitor_node", "ready", "peer_request", "receive" },
-	{ "set_mailbox", "flood", "send", "exit2", "receive" },
+	{ "set_mailbox", "flood", "send", "receive" },
+	{ "set_trap_exit", "set_mailbox", "flood", "exit2", "receive" },
 	{ "connect", "send_connected", "drain", "receive" },
 	{ "alias", "frame_message", "receive", "unalias" },
 	{ "socket_rdm", "attach", "send_asking", "receive", "close" },
@@ -328,10 +329,14 @@ static const char *const stories[][6] = {
 void add_story(struct prog *p, uint64_t *rng)
 {
 	const char *const *story = stories[rnd(rng, ARRAY_SIZE(stories))];
-	unsigned int res = find_res(p, p->n_calls, R_PROC, rng);
+	unsigned int res = find_res(p, p->n_calls, R_PROC, rng), from = p->n_calls;
+	bool waits = one_in(rng, 2);
 
 	for (unsigned int i = 0; res != NO_RES && i < ARRAY_SIZE(stories[0]) && story[i]; i++)
 		add_about(p, desc_find(story[i]), res, true, rng);
+	/* calls of worker 0 do not wait */
+	for (; waits && from < p->n_calls; from++)
+		p->call[from].worker = 1;
 }
 
 /* Two calls that take what @maker makes */

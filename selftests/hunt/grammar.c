@@ -105,7 +105,7 @@ static void put_res_term(struct maker *m, int kind, unsigned int what)
 
 static void put_pid(struct maker *m)
 {
-	switch (rnd(m->rng, 8)) {
+	switch (is_about(m, R_PROC) && one_in(m->rng, 2) ? 0 : rnd(m->rng, 8)) {
 	case 0 ... 4:
 		put_res_term(m, A_PID, R_PROC);
 		break;
