@@ -1188,6 +1188,7 @@ enum erldist_unreachable {
 	ERLDIST_NO_ADDRESS = EDESTADDRREQ,	/* none is configured, epmd is not asked */
 	ERLDIST_NOT_ALLOWED = EACCES,		/* the keeper's list of nodes lacks it */
 	ERLDIST_NOT_BY_ITSELF = ENOTCONN,	/* the keeper connects when told to only */
+	ERLDIST_REFUSED = ECONNABORTED,		/* it refused, and is left alone for a while */
 	ERLDIST_EPMD_SILENT = ETIME,		/* epmd, or its host, does not answer */
 };
 

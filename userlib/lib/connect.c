@@ -95,6 +95,7 @@ static const char *by_number(int err)
 	case -EKEYREJECTED:
 		return "the cookie was refused, or another one is in use there";
 	case -ECONNREFUSED:
+	case -ERLDIST_REFUSED:
 		return "the connection was refused";
 	case -ETIMEDOUT:
 		return "not connected in time; is its host up, is a firewall in the way?";

@@ -67,6 +67,11 @@ static void unreachable(const struct story *s)
 		snprintf(s->text, s->size, "%s is not connected, and the keeper of %s does not "
 			 "connect it by itself (--dist-auto-connect)", peer, s->info->node);
 		return;
+	case ERLDIST_REFUSED:
+		snprintf(s->text, s->size, "%s did not allow %s a moment ago, and is left alone "
+			 "for some seconds; look at net_kernel:allow/1 there", peer,
+			 s->info->node);
+		return;
 	case EKEYREJECTED:
 		other_cookie(s);
 		return;

@@ -183,6 +183,9 @@ void ed_peer_rejected(struct erldist_keeper *k, const char *node, uint64_t tag, 
 		return;
 	keep = p->keep;
 	p->settled = 0;
+	/* connect() has one number for this and a port at which nothing listens */
+	if (err == -ECONNREFUSED)
+		err = -ERLDIST_REFUSED;
 	/* this can free p, of which nothing is to be remembered any more */
 	ed_peer_failed(k, node, err);
 	if (keep)

@@ -743,6 +743,10 @@ static void check_back_off(void)
 	ed_peer_rejected(k, "d@host", 78, -EKEYREJECTED);
 	ed_peer_wanted(k, "d@host");
 	ok(seen.error == EKEYREJECTED, "its own is");
+	ed_peer_handed_over(k, "e@host", 79);
+	ed_peer_rejected(k, "e@host", 79, -ECONNREFUSED);
+	ed_peer_wanted(k, "e@host");
+	ok(seen.error == ERLDIST_REFUSED, "a refusal is not told as a port that is closed");
 	erldist_keeper_close(k);
 }
 
