@@ -504,7 +504,7 @@ static const struct sent_form {
 	{ 8, '-', "ppx" }, { 19, '-', "pqr" }, { 20, '-', "pqr" }, { 21, '-', "qprx" },
 	{ 22, '+', "op" }, { 24, '+', "pp" }, { 26, '+', "pp" }, { 28, '+', "qpr" },
 	{ 29, '+', "rpxxx" }, { 31, '-', "rpxx" }, { 33, '+', "or" }, { 35, '-', "xpp" },
-	{ 36, '-', "xpp" }, { 37, '+', "xpx" },
+	{ 36, '-', "xpp" }, { 37, '+', "xox" },
 };
 
 static bool is_pid_term(const uint8_t *p, size_t len)
