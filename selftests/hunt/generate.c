@@ -287,7 +287,6 @@ void add_encounter(struct prog *p, uint64_t *rng)
 	meet_about(p, res, descs, one_in(rng, 3) ? 3 : 2, rng);
 }
 
-/* What most programs need: a node, processes in it, a peer */
 static void add_plain(struct prog *p, const char *name, uint64_t *rng)
 {
 	struct maker m = { .p = p, .rng = rng, .at = p->n_calls, .plain = true };
@@ -297,6 +296,7 @@ static void add_plain(struct prog *p, const char *name, uint64_t *rng)
 	p->call[p->n_calls - 1].nth = 0;
 }
 
+/* What most programs need: a node, processes in it, a peer */
 static void add_surroundings(struct prog *p, bool all, uint64_t *rng)
 {
 	static const char *const usual[] = { "node", "process_of", "process_of", "ready" };

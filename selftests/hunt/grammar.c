@@ -22,8 +22,7 @@ static bool is_full(const struct maker *m)
 }
 
 /* A call before @at that makes what is wanted, the later ones more often */
-unsigned int find_res(const struct prog *p, unsigned int at, unsigned int what,
-			     uint64_t *rng)
+unsigned int find_res(const struct prog *p, unsigned int at, unsigned int what, uint64_t *rng)
 {
 	unsigned int found[MAX_CALLS], n = 0;
 
