@@ -210,11 +210,14 @@ background()
 # $(...) returns though the node goes on
 background_in_pipe()
 {
-	local out
-	out=$(timeout 30 erldist node run pipe --background --no-epmd 2>&1) &&
-		echo "$out" | grep -q "^pipe@$HOST is running, " &&
-		erldist node show "pipe@$HOST" > "$TMP/pipe" &&
-		kill "$(echo "$out" | sed -n 's/.* is running, .*process \([0-9]*\),.*/\1/p')"
+	local status=0
+	# shellcheck disable=SC2016
+	timeout 20 bash -c 'out=$(erldist node run pipe --background --no-epmd 2>&1); echo "$out"' \
+		> "$TMP/pipe" || status=$?
+	cat "$TMP/pipe"
+	erldist node show "pipe@$HOST" > "$TMP/pipe.node" || status=$?
+	pkill -f "erldist node run pipe "
+	[ $status -eq 0 ] && grep -q "^pipe@$HOST is running, .*process [0-9]" "$TMP/pipe"
 }
 
 another_cookie()
