@@ -217,7 +217,7 @@ background_in_pipe()
 	cat "$TMP/pipe"
 	erldist node show "pipe@$HOST" > "$TMP/pipe.node" || status=$?
 	pkill -f "erldist node run pipe "
-	[ $status -eq 0 ] && grep -q "^pipe@$HOST is running, .*process [0-9]" "$TMP/pipe"
+	[ "$status" -eq 0 ] && grep -q "^pipe@$HOST is running, .*process [0-9]" "$TMP/pipe"
 }
 
 another_cookie()
