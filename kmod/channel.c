@@ -32,6 +32,7 @@ static void channel_free(struct erldist_channel *ch)
 	kfree_sensitive(ch->cookie);
 	if (ch->cred)
 		put_cred(ch->cred);
+	erldist_transport_release(ch);
 	if (ch->file)
 		fput(ch->file);
 	erldist_peer_put(ch->peer);

@@ -152,6 +152,7 @@ struct erldist_channel {
 	u64 peer_flags;			/* the peer has */
 	bool header_mode;
 	bool attached;			/* callbacks are ours */
+	bool on_top;			/* so is the upper layer protocol */
 	bool replaces;			/* was told alive, and goes on */
 	bool counted;			/* in node->n_handshakes */
 	bool pushing;			/* guarded by peer->lock */
@@ -254,6 +255,7 @@ int erldist_transport_check(struct erldist_channel *ch);
 int erldist_transport_attach(struct erldist_channel *ch);
 u64 erldist_transport_origin(const struct erldist_channel *ch);
 void erldist_transport_detach(struct erldist_channel *ch);
+void erldist_transport_release(struct erldist_channel *ch);
 int erldist_transport_send(struct erldist_channel *ch, struct kvec *vec,
 			   unsigned int n, size_t len, int flags);
 bool erldist_transport_splices(const struct erldist_channel *ch);

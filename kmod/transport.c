@@ -95,8 +95,8 @@ static void channel_error_report(struct sock *sk)
 }
 
 /*
- * The upper layer protocol exists to hold its place: as long as the socket
- * lives, TLS, sockmap and listen() are refused, and the module stays.
+ * The upper layer protocol exists to hold its place: as long as the channel has the
+ * socket, TLS, sockmap and listen() are refused, and the module stays.
  */
 static int ulp_init(struct sock *sk)
 {
@@ -204,7 +204,8 @@ static int callbacks_take(struct erldist_channel *ch)
  * erldist_transport_detach() - give the callbacks back
  * @ch: the channel; no callback runs on it afterwards
  *
- * The upper layer protocol stays until the socket is destroyed.
+ * The upper layer protocol stays until erldist_transport_release(): what is under
+ * way may still be written.
  *
  * Context: process context.
  */
@@ -235,6 +236,30 @@ static int ulp_take(struct erldist_channel *ch)
 }
 
 /**
+ * erldist_transport_release() - give the place of the upper layer protocol back
+ * @ch: the channel, detached; it neither reads nor writes any more
+ *
+ * TCP may go on for minutes with a socket that nobody has open, and a giver may keep
+ * its descriptor: neither is to hold the module.
+ *
+ * Context: process context.
+ */
+void erldist_transport_release(struct erldist_channel *ch)
+{
+	struct sock *sk;
+
+	if (!ch->on_top)
+		return;
+	sk = ch->sock->sk;
+	lock_sock(sk);
+	/* as tcp_cleanup_ulp() does it, which is not exported; tcp_diag reads it */
+	WRITE_ONCE(inet_csk(sk)->icsk_ulp_ops, NULL);
+	release_sock(sk);
+	ch->on_top = false;
+	module_put(THIS_MODULE);
+}
+
+/**
  * erldist_transport_attach() - take over a stream
  * @ch: the channel, with sock; carrier is set
  *
@@ -261,8 +286,10 @@ int erldist_transport_attach(struct erldist_channel *ch)
 	if (err || ch->carrier != CARRIER_TCP)
 		return err;
 	err = ulp_take(ch);
-	if (!err)
+	if (!err) {
+		ch->on_top = true;
 		return 0;
+	}
 	erldist_transport_detach(ch);
 	return err == -EEXIST ? -EBUSY : err;
 }
