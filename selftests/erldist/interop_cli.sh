@@ -58,7 +58,21 @@ node_of_ours()
 		logged "cookie from $HOME/.erlang.cookie" "$TMP/svc@$HOST.log"
 	check "node show" says "svc@$HOST" erldist node show
 	check "in JSON" says "\"name\":\"svc@$HOST\"" erldist -j node show
-	check "the same node twice" fails "svc@$HOST" erldist node run "svc@$HOST" --no-epmd
+	check "with the pid of its program" says "svc@$HOST holder $NODE_PID " erldist node show
+	check "in JSON too, and the mode in octal" in_json_show \
+		".holder == $NODE_PID and .mode == \"0666\""
+	check "status shows the pid" says "svc@$HOST, pid $NODE_PID, " erldist status --interval 0
+	check "the same node twice: the one that runs, and what stops it" \
+		fails "erldist: svc@$HOST is running already (pid $NODE_PID); 'erldist node stop \
+svc' stops it" erldist node run svc
+	check "also without epmd" fails "svc@$HOST is running already (pid $NODE_PID)" \
+		erldist node run "svc@$HOST" --no-epmd
+}
+
+# filter: what jq is to find in the only node
+in_json_show()
+{
+	erldist -j node show | jq -e "$1" && erldist -j status --interval 0 | jq -e ".nodes[] | $1"
 }
 
 # command...: what it prints is JSON
@@ -114,6 +128,13 @@ headed()
 	! "$@" | grep "^${heading%% *} "
 }
 
+lines_of_node()
+{
+	script -qec "erldist node show" /dev/null | tr -d '\r' > "$TMP/lines" && cat "$TMP/lines"
+	grep -qx "svc@$HOST" "$TMP/lines" && grep -qx "  holder $NODE_PID" "$TMP/lines" &&
+		grep -qx "  mode 0666" "$TMP/lines"
+}
+
 tables()
 {
 	if ! command -v script > /dev/null; then
@@ -123,6 +144,7 @@ tables()
 	check "process show on a terminal has headings" \
 		headed "pid name state owner uid messages local-bytes remote-bytes relations" \
 		erldist process show
+	check "node show has a line for each value" lines_of_node
 	check "so has peer show" headed "name state node since rx-messages rx-bytes \
 tx-messages tx-bytes queued lost failed retry" erldist peer show
 }
@@ -192,6 +214,35 @@ without_hosts()
 		erldist send "calc@nosuch" x
 }
 
+# node, pid: it is there until it is stopped, and not after that
+stops()
+{
+	prints "$1@$HOST has ended, with its program erldist (pid $2)" erldist node stop "$1" ||
+		return
+	fails "$1 is no node of this machine" erldist node show "$1" &&
+		fails "$1 is no node of this machine" erldist node stop "$1" && ! kill -0 "$2"
+}
+
+# What node stop does not do, or not in time
+not_stopped()
+{
+	check "node stop by another user: why not" \
+		fails "svc@$HOST: its program cannot be found by this user: the node is that of uid 0" \
+		setpriv --reuid 65534 --regid 65534 --clear-groups erldist node stop svc
+	check "the node is there" erldist node show svc
+	erldist node run slow --background --no-epmd > "$TMP/slow"
+	SLOW_PID=$(sed -n 's/.*process \([0-9]*\).*/\1/p' "$TMP/slow")
+	kill -STOP "$SLOW_PID"
+	check "node stop of a program that is stopped" \
+		fails "erldist (pid $SLOW_PID) was told to end, and has not within 1 s" \
+		erldist node stop --timeout 1 slow
+	kill -CONT "$SLOW_PID"
+	wait_for 10 fails "is no node" erldist node show slow
+	erldist node run slow --background --no-epmd > "$TMP/slow"
+	check "node stop in JSON" says "\"name\":\"slow@$HOST\",\"state\":\"ended\"" \
+		erldist -j node stop slow
+}
+
 # An error of the node is not the command's: the line has the node's name in front
 background()
 {
@@ -202,8 +253,7 @@ background()
 	wait_for 10 grep -q "^back@$HOST: nosuch@$HOST: " "$TMP/back"
 	cat "$TMP/back"
 	pid=$(sed -n "s/^back@$HOST is running.*process \\([0-9]*\\).*/\\1/p" "$TMP/back")
-	kill "$pid"
-	wait_for 10 fails "is no node" erldist node show back
+	stops back "$pid"
 	grep -q "^back@$HOST: nosuch@$HOST: " "$TMP/back" && ! grep "^erldist:" "$TMP/back"
 }
 
@@ -287,6 +337,7 @@ cli()
 	examples
 	check "what a node in the background says begins with its name" background
 	check "a node in the background leaves a pipe" background_in_pipe
+	not_stopped
 	another_cookie
 	connections
 	the_end

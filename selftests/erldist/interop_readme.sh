@@ -97,14 +97,16 @@ printed()
 	done < "$TMP/promised"
 }
 
+echo_gone()
+{
+	! kill -0 -- "-$README_PID"
+}
+
+# As it says; echo ends with its node
 end_readme()
 {
-	local pid
-
-	pid=$(sed -n 's/.* is running, .*process \([0-9]*\).*/\1/p' "$TMP/readme.log")
-	kill -- "-$README_PID" 2> /dev/null
-	[ -z "$pid" ] || kill "$pid"
-	wait_for 10 svc_gone
+	erldist node stop svc || return
+	wait_for 10 svc_gone && wait_for 10 echo_gone
 }
 
 # Debian's Elixir is one for OTP 25

@@ -48,6 +48,7 @@ int number(const char *what, const char *text, int base, unsigned long max,
 int status(struct cli *c);
 int node_show(struct cli *c);
 int node_run(struct cli *c);
+int node_stop(struct cli *c);
 int node_own(struct cli *c);
 int node_of(struct cli *c);
 int nodes(struct cli *c);
@@ -86,6 +87,7 @@ void table_print(struct table *t);
 struct out {
 	bool json;
 	bool first;
+	bool lines;		/* one value a line */
 	struct table *table;	/* NULL: no row */
 	FILE *file;		/* where values go: standard output, or a cell */
 	const char *key;	/* of the cell */
@@ -94,6 +96,7 @@ struct out {
 };
 
 void out_begin(struct out *o, bool json);
+void out_begin_lines(struct out *o, bool json);
 void out_begin_row(struct out *o, bool json, struct table *table);
 void out_word(struct out *o, const char *key, const char *value);
 void out_text(struct out *o, const char *key, const char *value);
@@ -131,6 +134,7 @@ int local_open_to_node(struct cli *c, struct erldist **p, char node[ERLDIST_ATOM
 int local_open_to_dest(struct cli *c, struct erldist **p);
 int local_reach(struct cli *c, struct erldist **p, struct erldist_term *dest);
 bool tell_no_node(struct cli *c, struct erldist_observer *o);
+int tell_not_here(const char *node);
 bool same_node(const char *text, const char *node, const char *local);
 int ask_node(struct erldist *p, const char *node, int timeout_ms);
 int parse_term(struct erldist_term *t, const char *text);

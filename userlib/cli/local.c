@@ -123,6 +123,13 @@ bool tell_no_node(struct cli *c, struct erldist_observer *o)
 	return true;
 }
 
+/* Returns the exit status */
+int tell_not_here(const char *node)
+{
+	return complain("%s is no node of this machine (network namespace); look at 'erldist "
+			"status'", node);
+}
+
 /* Does the text, seen from a local node, mean that node? */
 bool same_node(const char *text, const char *node, const char *local)
 {

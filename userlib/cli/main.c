@@ -60,6 +60,8 @@ static const struct command {
 	{ "node", "run", node_run, run_opts, 1, 1, 0,
 	  "node run NAME [OPTION]...",
 	  "make a node and hold it until SIGINT or SIGTERM" },
+	{ "node", "stop", node_stop, own_opts, 1, 1, OF_NODE, "node stop [--timeout S] NODE",
+	  "end the program that holds a node" },
 	{ "node", "own", node_own, own_opts, 0, 1, MILLISECONDS | OF_NODE,
 	  "node own [--timeout MS] [NODE]",
 	  "make a private node, for the program that starts this" },
@@ -155,6 +157,9 @@ static void print_long(const struct command *cmd)
 	if (cmd->how & MILLISECONDS)
 		printf("           --timeout: milliseconds, as in Erlang; %d if not given\n",
 		       CALL_TIMEOUT_MS);
+	else if (cmd->run == node_stop)
+		printf("           --timeout: seconds to wait for its end; %d if not given\n",
+		       TIMEOUT_MS / 1000);
 	else if (takes(cmd, OPT_TIMEOUT))
 		printf("           --timeout: seconds to connect; %d if not given\n",
 		       TIMEOUT_MS / 1000);

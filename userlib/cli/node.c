@@ -6,19 +6,24 @@
 struct show {
 	struct cli *c;
 	const char *only;
+	struct holders holders;
 	unsigned int shown;
 };
 
 static int show_node(void *user, const struct erldist_node_info *n)
 {
+	const struct holder *holder;
 	struct show *s = user;
 	struct out o;
 
 	if (s->only && !same_node(s->only, n->name, n->name))
 		return 0;
 	s->shown++;
-	out_begin(&o, s->c->json);
+	holder = holder_of(&s->holders, n->name);
+	out_begin_lines(&o, s->c->json);
 	out_word(&o, "name", n->name);
+	if (holder)
+		out_number(&o, "holder", (uint64_t)holder->pid);
 	out_number(&o, "creation", n->creation);
 	out_hex(&o, "flags", n->flags);
 	out_octal(&o, "mode", n->mode);
@@ -50,15 +55,16 @@ int node_show(struct cli *c)
 	int err;
 
 	err = erldist_observer_open(&o, 0);
+	holders_find(&s.holders);
 	if (!err)
 		err = erldist_nodes(o, show_node, &s);
 	if (err)
 		complain("node show: %s", erldist_strerror(o, err));
 	else if (s.only && !s.shown)
-		err = complain("%s is no node of this machine (network namespace); look at "
-			       "'erldist status'", s.only);
+		err = tell_not_here(s.only);
 	else if (!s.shown)
 		tell_no_node(c, o);
+	holders_free(&s.holders);
 	erldist_observer_close(o);
 	return err != 0;
 }

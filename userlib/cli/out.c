@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -15,6 +16,13 @@ void out_begin(struct out *o, bool json)
 	o->file = stdout;
 	if (json)
 		putchar('{');
+}
+
+/* One value a line on a terminal, else as out_begin(): scripts read one object a line */
+void out_begin_lines(struct out *o, bool json)
+{
+	out_begin(o, json);
+	o->lines = !json && isatty(STDOUT_FILENO);
 }
 
 /* A row if the table is used, else as out_begin() */
@@ -76,7 +84,7 @@ static void text_key(struct out *o, const char *key, bool shown)
 		return;
 	}
 	if (!o->first)
-		putchar(' ');
+		fputs(o->lines ? "\n  " : " ", stdout);
 	if (key && shown)
 		printf("%s ", key);
 }
@@ -174,15 +182,13 @@ void out_item_end(struct out *o)
 	o->first = false;
 }
 
+/* In JSON a string: it has no octal numbers */
 void out_octal(struct out *o, const char *key, uint32_t v)
 {
-	if (o->json) {
-		out_number(o, key, v);
-		return;
-	}
-	text_key(o, key, true);
-	fprintf(o->file, "%04o", v);
-	o->first = false;
+	char text[16];
+
+	snprintf(text, sizeof(text), "%04o", v);
+	out_text(o, key, text);
 }
 
 void out_hex(struct out *o, const char *key, uint64_t v)

@@ -267,9 +267,41 @@ static int go_to_background(struct held *h)
 	return 0;
 }
 
-/* The text says which node it is about, if the text does not begin with its name. */
-static void not_opened(const char *name, const char *text)
+static int is_named(void *user, const struct erldist_node_info *n)
 {
+	return !strcmp(n->name, user);
+}
+
+/* A node of that name runs on this machine, which epmd or the kernel knows: the program is told */
+static bool tell_running(const char *name, const char *node)
+{
+	struct erldist_observer *o = NULL;
+	const struct holder *holder;
+	struct holders all;
+	char pid[32] = "";
+	bool runs;
+
+	runs = !erldist_observer_open(&o, 0) &&
+	       erldist_nodes(o, is_named, (void *)(uintptr_t)node) > 0;
+	erldist_observer_close(o);
+	if (!runs)
+		return false;
+	holders_find(&all);
+	holder = holder_of(&all, node);
+	if (holder)
+		snprintf(pid, sizeof(pid), " (pid %d)", (int)holder->pid);
+	holders_free(&all);
+	complain("%s is running already%s; 'erldist node stop %s' stops it", node, pid, name);
+	return true;
+}
+
+/* The text says which node it is about, if the text does not begin with its name. */
+static void not_opened(const struct erldist_keeper *k, const char *name, int err)
+{
+	const char *text = erldist_strerror(k, err);
+
+	if (err == -EADDRINUSE && tell_running(name, erldist_keeper_node(k)))
+		return;
 	if (!strncmp(text, name, strlen(name)))
 		complain("%s", text);
 	else
@@ -290,7 +322,7 @@ int node_run(struct cli *c)
 	stop_take_hangup();
 	err = erldist_keeper_open(&h.k, &c->setup.keeper);
 	if (err)
-		not_opened(c->argv[0], erldist_strerror(h.k, err));
+		not_opened(h.k, c->argv[0], err);
 	else
 		status = run(c, &h);
 	serve_info_close(h.info);

@@ -35,6 +35,7 @@ struct status {
 	struct cli *c;
 	struct erldist_observer *o;
 	struct sample before, now;
+	struct holders holders;
 	double seconds;		/* between the two; 0: there is one only */
 	const struct peer *next;	/* of before, likely to be asked for next */
 };
@@ -238,15 +239,18 @@ static void json_peer(struct status *s, struct out *o, const struct peer *p)
 
 static void json_node(struct status *s, struct out *o, const struct node *n)
 {
+	const struct holder *holder = holder_of(&s->holders, n->name);
 	const struct erldist_node_info *i = &n->info;
 	const struct peer *p;
 
 	out_item(o);
 	out_word(o, "name", n->name);
+	if (holder)
+		out_number(o, "holder", (uint64_t)holder->pid);
 	out_text(o, "type", hidden(i->flags) ? "hidden" : "visible");
 	out_number(o, "creation", i->creation);
 	out_number(o, "flags", i->flags);
-	out_number(o, "mode", i->mode);
+	out_octal(o, "mode", i->mode);
 	out_number(o, "uid", i->uid);
 	out_number(o, "gid", i->gid);
 	out_number(o, "processes", i->processes);
@@ -365,6 +369,7 @@ static const char *owner(char text[64], uint32_t uid)
 
 static void text_node(struct status *s, const struct node *n)
 {
+	const struct holder *holder = holder_of(&s->holders, n->name);
 	const struct erldist_node_info *i = &n->info;
 	int width = 4, len, peers = 0;
 	char who[64], used[32];
@@ -377,8 +382,11 @@ static void text_node(struct status *s, const struct node *n)
 		len = (int)strlen(p->name);
 		width = len > width ? len : width;
 	}
-	printf("%s, %s, creation %u, mode %04o of %s, processes %u, peers up %u of %d, unread %s\n",
-	       n->name, hidden(i->flags) ? "hidden" : "visible", i->creation, i->mode,
+	printf("%s, ", n->name);
+	if (holder)
+		printf("pid %d, ", (int)holder->pid);
+	printf("%s, creation %u, mode %04o of %s, processes %u, peers up %u of %d, unread %s\n",
+	       hidden(i->flags) ? "hidden" : "visible", i->creation, i->mode,
 	       owner(who, i->uid), i->processes, i->peers_up, peers,
 	       size_text(used, (double)i->pool_used, ""));
 	if (peers)
@@ -419,6 +427,8 @@ static int sample(struct status *s)
 	}
 	if (!err)
 		err = take(s->o, &s->now);
+	if (!err)
+		err = holders_find(&s->holders);
 	if (!err && s->c->interval_ms)
 		s->seconds = (double)(s->now.at.tv_sec - s->before.at.tv_sec) +
 			     (double)(s->now.at.tv_nsec - s->before.at.tv_nsec) / 1e9;
@@ -436,6 +446,7 @@ int status(struct cli *c)
 		json(&s);
 	else
 		text(&s);
+	holders_free(&s.holders);
 	drop(&s.before);
 	drop(&s.now);
 	erldist_observer_close(s.o);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <erldist.h>
 
@@ -101,6 +102,23 @@ struct troubles {
 bool trouble_news(struct troubles *all, const struct erldist_keeper_event *e,
 		  unsigned int *repeated);
 void troubles_free(struct troubles *all);
+
+/* holder.c: the programs that hold nodes, as far as this user may look at them */
+struct holder {
+	struct holder *next;
+	pid_t pid;
+	char program[16];	/* the first characters of its name */
+	char node[ERLDIST_ATOM_SIZE];
+};
+
+struct holders {
+	struct holder *first;
+};
+
+int holders_find(struct holders *all);
+void holders_free(struct holders *all);
+const struct holder *holder_of(const struct holders *all, const char *node);
+bool holder_is_store(const struct holder *h);
 
 /* stop.c: SIGINT and SIGTERM; SIGHUP, for who asks for it */
 void stop_prepare(void);

@@ -36,7 +36,7 @@ told 1 "erldist: node: NAME is missing" node run
 told 1 "erldist: rpc: MOD is missing" rpc b@host
 told 1 "erldist: ping: there is no place for c@host" ping b@host c@host
 told 1 "erldist: node run: hand-out-mode goes with hand-out" node run svc --hand-out-mode 600
-told 1 "erldist: node is followed by one of: show, run, own, of" node
+told 1 "erldist: node is followed by one of: show, run, stop, own, of" node
 told 1 "erldist: no such command: peer shw" peer shw
 long=$(printf '%0300d' 0)
 told 1 "erldist: bad name is no node name: letters, digits, _ and -, then @ and the host, at most 255 characters" node run 'bad name'
@@ -69,6 +69,7 @@ for command in call rpc "node own"; do
 	# shellcheck disable=SC2086
 	has "--timeout: milliseconds, as in Erlang; 5000 if not given" $command --help
 done
+has "--timeout: seconds to wait for its end; 10 if not given" node --help
 for command in ping send exit recv "peer connect" "process watch"; do
 	# shellcheck disable=SC2086
 	has "--timeout: seconds to connect; 10 if not given" $command --help
