@@ -36,6 +36,9 @@ no_node()
 	check "process show says what to do" prints "$NO_NODE" erldist process show
 	check "so does peer show" prints "$NO_NODE" erldist peer show
 	check "and peer show of one peer, which fails" fails "$NO_NODE" erldist peer show "x@$HOST"
+	check "peer connect makes no node that would end with it" \
+		prints "$NO_NODE" erldist peer connect "x@$HOST"
+	check "nothing but JSON in a list of nothing" test -z "$(erldist -j node show 2> /dev/null)"
 	check "a script sees an empty list" test -z "$(erldist process show 2> /dev/null)"
 	epmd -daemon
 }
@@ -194,6 +197,32 @@ puppet_says()
 	says "$1" "$(puppet)" <<< "$2"
 }
 
+# A node where a process is wanted, and other mistakes of the first hour. b is connected
+mistaken()
+{
+	local word
+
+	for word in b "b@$HOST" "b.$HOST"; do
+		check "call a node: $word" prints \
+			"erldist: $word is a node, and a process is wanted: write NAME@b, for example \
+calc@b" erldist call "$word" hi
+	done
+	check "send to a node" fails "erldist: b@$HOST is a node" erldist send "b@$HOST" hi
+	check "call a dot for an @" prints "erldist: calc.b is no process: write calc@b" \
+		erldist call calc.b hi
+	check "call a node that is not there" fails "nosuch@$HOST means the process nosuch of \
+the node $HOST, which is not there; a process of the node nosuch@$HOST is written calc@nosuch" \
+		erldist call "nosuch@$HOST" hi
+	check "a process that is not there" fails "(noproc); look at 'erldist process show'; \
+a process of another node is NAME@NODE" erldist call nosuch hi
+	check "an option behind the arguments" prints 5 erldist call echo 5 --timeout 9000
+	check "a negative number is no option" prints -5 erldist call echo -5
+	check "ERLDIST_NODE is named where it is why" fails "; ERLDIST_NODE is nosuch" \
+		env ERLDIST_NODE=nosuch erldist call echo hi
+	check "also by nodes" fails "; ERLDIST_NODE is nosuch" \
+		env ERLDIST_NODE=nosuch erldist nodes
+}
+
 # A name is of the own node; NAME@NODE, and a NODE, are of this host. echo is there
 without_hosts()
 {
@@ -210,6 +239,7 @@ without_hosts()
 	check "erldist_connect(): a node of this host" puppet_says $'ok\nok' 'connect 10000 b'
 	check "erldist_rpc()" puppet_says "reply b@$HOST" 'rpc 10000 b erlang node []'
 	check "erldist_call()" puppet_says "reply hello" 'call 10000 echo@svc hello'
+	mistaken
 	check "what is no node of this host" fails "no node of that name" \
 		erldist send "calc@nosuch" x
 }
@@ -223,12 +253,37 @@ stops()
 		fails "$1 is no node of this machine" erldist node stop "$1" && ! kill -0 "$2"
 }
 
+# svc is everybody's
+only_closed()
+{
+	local output
+
+	output=$(unshare -n bash -c "ip link set lo up
+		erldist node run shut --background --no-epmd > /dev/null
+		setpriv --reuid 65534 --regid 65534 --clear-groups erldist process show
+		erldist node stop shut > /dev/null" 2>&1)
+	echo "$output"
+	[[ $output == "erldist: no processes are shown, as this user may use no node here: shut@$HOST \
+is one of uid 0; run this as that user or root,"* ]]
+}
+
+# A node of the same name, whose program is to live
+other_namespace()
+{
+	unshare -n bash -c "ip link set lo up
+		erldist node run svc --background --no-epmd
+		! erldist node show svc | grep ' holder $NODE_PID ' &&
+			erldist node stop svc" && erldist node show svc && kill -0 "$NODE_PID"
+}
+
 # What node stop does not do, or not in time
 not_stopped()
 {
+	check "process show of a user who may use no node says so" only_closed
 	check "node stop by another user: why not" \
 		fails "svc@$HOST: its program cannot be found by this user: the node is that of uid 0" \
 		setpriv --reuid 65534 --regid 65534 --clear-groups erldist node stop svc
+	check "node stop of a node of that name in another network namespace" other_namespace
 	check "the node is there" erldist node show svc
 	erldist node run slow --background --no-epmd > "$TMP/slow"
 	SLOW_PID=$(sed -n 's/.*process \([0-9]*\).*/\1/p' "$TMP/slow")

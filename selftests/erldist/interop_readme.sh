@@ -131,6 +131,8 @@ calc_by_readme()
 	start_program calc "$TMP/calc" || return
 	check "the C program answers what it does not know" says "{error,unknown}" \
 		erldist call calc '{sub,1,2}'
+	check "and a sum that does not fit" says "{error,unknown}" \
+		erldist call calc '{add,9223372036854775807,1}'
 	check "Elixir calls the C program, kills it, and is told the reason" elixir_calls
 }
 
@@ -329,6 +331,8 @@ readme()
 	by_readme
 	stop_children
 	wait_for 10 svc_gone
+	check "without a node the C program says so" fails "calc: there is no node on this machine" \
+		"$CALC"
 	other_cookie
 	other_names
 	wrong_names

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* erldist call DEST TERM, erldist rpc NODE MOD FUN ARGS */
+#include <string.h>
+
 #include "cli.h"
 
 static int show(struct cli *c, const struct erldist_msg *m)
@@ -28,17 +30,28 @@ static int open_for(struct cli *c, struct erldist **p, bool remote)
 	return remote ? local_open(c, p, NULL, c->argv[0]) : local_open_to_dest(c, p);
 }
 
+/* The arguments of a function: what is missing is mostly the brackets */
+static bool is_list(const struct erldist_term *t, const char *text)
+{
+	if (strchr((const char []){ ERL_NIL_EXT, ERL_LIST_EXT, ERL_STRING_EXT, 0 }, *t->term))
+		return true;
+	return !complain("rpc: %s: the arguments are a list; write '[%s]'", text, text);
+}
+
 static int run(struct cli *c, bool remote)
 {
 	struct erldist_term t = ERLDIST_TERM_INIT;
 	struct erldist_msg m = ERLDIST_MSG_INIT;
+	const char *text = c->argv[c->argc - 1];
 	struct erldist *p = NULL;
 	int status = 1;
 	ssize_t n;
 
-	if (!parse_term(&t, c->argv[c->argc - 1]) && !open_for(c, &p, remote)) {
+	if (!parse_term(&t, text) && (!remote || is_list(&t, text)) && !open_for(c, &p, remote)) {
 		n = ask(c, p, remote, &t, &m);
-		if (n < 0)
+		if (n < 0 && !remote)
+			tell_failed(c, p, (int)n);
+		else if (n < 0)
 			complain("%s", erldist_strerror(p, (int)n));
 		else
 			status = show(c, &m);

@@ -131,9 +131,12 @@ int hand_out_dispatch(struct erldist_broker *b);
 /* local.c: acting in a local node */
 int local_open(struct cli *c, struct erldist **p, const char *name, const char *dest);
 int local_open_to_node(struct cli *c, struct erldist **p, char node[ERLDIST_ATOM_SIZE]);
+int local_open_lasting(struct cli *c, struct erldist **p, char node[ERLDIST_ATOM_SIZE]);
 int local_open_to_dest(struct cli *c, struct erldist **p);
+int tell_failed(struct cli *c, struct erldist *p, int err);
 int local_reach(struct cli *c, struct erldist **p, struct erldist_term *dest);
-bool tell_no_node(struct cli *c, struct erldist_observer *o);
+bool tell_no_node(struct erldist_observer *o);
+void tell_closed(struct erldist_observer *o);
 int tell_not_here(const char *node);
 bool same_node(const char *text, const char *node, const char *local);
 int ask_node(struct erldist *p, const char *node, int timeout_ms);

@@ -2,6 +2,7 @@
 /* Acting in a local node: a process of ours there. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -27,15 +28,144 @@ int local_open(struct cli *c, struct erldist **p, const char *name, const char *
 	return open_with(c, p, name, flags, dest);
 }
 
+static int full_name(struct cli *c, struct erldist *p, char node[ERLDIST_ATOM_SIZE])
+{
+	erlang_pid self;
+	int err = erldist_self(p, &self);
+
+	return err ? err : erldist_node_name(node, ERLDIST_ATOM_SIZE, c->argv[0], self.node);
+}
+
 /* For a command whose first argument is a node; node receives its full name */
 int local_open_to_node(struct cli *c, struct erldist **p, char node[ERLDIST_ATOM_SIZE])
 {
 	int err = local_open(c, p, NULL, c->argv[0]);
-	erlang_pid self;
 
-	if (!err)
-		err = erldist_self(*p, &self);
-	return err ? err : erldist_node_name(node, ERLDIST_ATOM_SIZE, c->argv[0], self.node);
+	return err ? err : full_name(c, *p, node);
+}
+
+/* The same, for what is to last longer than the command: a private node ends with that */
+int local_open_lasting(struct cli *c, struct erldist **p, char node[ERLDIST_ATOM_SIZE])
+{
+	int err = open_with(c, p, NULL, 0, NULL);
+
+	return err ? err : full_name(c, *p, node);
+}
+
+struct known {
+	const char *text;
+	bool found;
+};
+
+static int known_node(void *user, const struct erldist_node_info *n)
+{
+	struct known *k = user;
+
+	return k->found = same_node(k->text, n->name, n->name);
+}
+
+static int known_peer(void *user, const struct erldist_peer_info *p)
+{
+	struct known *k = user;
+
+	return k->found = same_node(k->text, p->name, p->name);
+}
+
+/* Does the text name a node of this machine, or one that these know? */
+static bool names_node(const char *text)
+{
+	struct known k = { .text = text };
+	struct erldist_observer *o = NULL;
+
+	if (!erldist_observer_open(&o, 0) && !erldist_nodes(o, known_node, &k))
+		erldist_peers(o, known_peer, &k);
+	erldist_observer_close(o);
+	return k.found;
+}
+
+/* Is the host, in NAME@HOST, this one's name? */
+static bool names_this_host(const char *text)
+{
+	char full[ERLDIST_ATOM_SIZE];
+	const char *at = strchr(text, '@');
+
+	return at && !erldist_node_name(full, sizeof(full), "x", NULL) &&
+	       !strcmp(strchr(full, '@'), at);
+}
+
+/* A node of this host needs no host */
+static int tell_node(const char *text, const char *node)
+{
+	int len = (int)(names_this_host(node) ? strcspn(node, "@") : strlen(node));
+
+	return complain("%s is a node, and a process is wanted: write NAME@%.*s, for example "
+			"calc@%.*s", text, len, node, len, node);
+}
+
+/* A dot that stands for an @: calc.svc, svc.vm */
+static bool tell_dotted(const char *text)
+{
+	char at[ERLDIST_ATOM_SIZE];
+	char *dot;
+
+	snprintf(at, sizeof(at), "%s", text);
+	dot = strchr(at, '.');
+	if (!dot || strchr(at, '@'))
+		return false;
+	*dot = '@';
+	if (names_node(at))
+		return tell_node(text, at);
+	if (!names_node(dot + 1))
+		return false;
+	return complain("%s is no process: write %s", text, at);
+}
+
+/* A node where a process is wanted is a common mistake: text could be one. Told if so */
+static bool tell_mistaken(const char *text, int err)
+{
+	bool named = strchr(text, '@');
+
+	if (strchr("<{#'", *text) || (!named && err != -ESRCH) || err == -EREMOTEIO)
+		return false;
+	if (names_node(text))
+		return tell_node(text, text);
+	if (!named)
+		return tell_dotted(text);
+	/* svc@vm is process svc of the node vm here, which is seldom meant */
+	if (!names_this_host(text) || names_node(strchr(text, '@') + 1))
+		return false;
+	return complain("%s means the process %.*s of the node %s, which is not there; a process "
+			"of the node %s is written calc@%.*s", text, (int)strcspn(text, "@"),
+			text, strchr(text, '@') + 1, text, (int)strcspn(text, "@"), text);
+}
+
+/* For a command whose first argument is a destination. Returns the exit status */
+int tell_failed(struct cli *c, struct erldist *p, int err)
+{
+	const char *text = c->argv[0];
+
+	if (tell_mistaken(text, err))
+		return 1;
+	if (err == -ESRCH && !strpbrk(text, "<{#'@"))
+		return complain("%s; a process of another node is NAME@NODE",
+				erldist_strerror(p, err));
+	return complain("%s", erldist_strerror(p, err));
+}
+
+/* {calc,svc}: a term is taken as it is, and its node lacks the host */
+static bool tell_no_host(const char *text)
+{
+	char name[ERLDIST_ATOM_SIZE], node[ERLDIST_ATOM_SIZE];
+	struct erldist_term t = ERLDIST_TERM_INIT;
+	bool told = false;
+
+	if (!erldist_parse(&t, text, NULL) &&
+	    !erldist_match(t.term, t.len, "{~a,~a}", name, sizeof(name), node, sizeof(node)) &&
+	    !strchr(node, '@'))
+		told = complain("%s: a node in a tuple has its host, as in {%s,'%s@HOST'}; or write "
+				"%s@%s", text, name, node, name, node);
+	erldist_term_free(&t);
+	return told;
 }
 
 /*
@@ -51,6 +181,8 @@ static int parse_dest(struct cli *c, struct erldist_term *dest, char **text, con
 	char node[ERLDIST_ATOM_SIZE];
 
 	*text = NULL;
+	if (err && tell_no_host(c->argv[0]))
+		return err;
 	if (err)
 		return complain("%s: %s", c->argv[0], o.what ? o.what : erldist_strerror(NULL, err));
 	if (erldist_match(dest->term, dest->len, "~a", node, sizeof(node)) &&
@@ -83,7 +215,7 @@ static int connect_to(struct cli *c, struct erldist *p, const char *dest)
 	int err = erldist_connect(p, dest, c->timeout_ms);
 
 	if (err)
-		complain("%s", erldist_strerror(p, err));
+		tell_failed(c, p, err);
 	return err;
 }
 
@@ -115,12 +247,52 @@ static int found(void *user, const struct erldist_node_info *info)
 }
 
 /* For a list that is empty. On standard error, as scripts read the list. */
-bool tell_no_node(struct cli *c, struct erldist_observer *o)
+bool tell_no_node(struct erldist_observer *o)
 {
-	if (c->json || erldist_nodes(o, found, NULL))
+	if (erldist_nodes(o, found, NULL))
 		return false;
 	complain(NO_NODE);
 	return true;
+}
+
+/* As the kernel has it: the owner's, the group's or the others' bit of its mode */
+static bool may_use(const struct erldist_node_info *n)
+{
+	if (!geteuid())
+		return true;
+	if (n->uid == geteuid())
+		return n->mode & 0200;
+	return n->mode & (group_member(n->gid) ? 0020 : 0002);
+}
+
+struct closed {
+	char node[ERLDIST_ATOM_SIZE];	/* the first */
+	uint32_t uid;
+	bool open;			/* there is one that this user may use */
+};
+
+static int look_closed(void *user, const struct erldist_node_info *n)
+{
+	struct closed *closed = user;
+
+	closed->open |= may_use(n);
+	if (*closed->node)
+		return 0;
+	snprintf(closed->node, sizeof(closed->node), "%s", n->name);
+	closed->uid = n->uid;
+	return 0;
+}
+
+/* For a list of processes that is empty, as this user may see those of no node */
+void tell_closed(struct erldist_observer *o)
+{
+	struct closed closed = { .open = false };
+
+	if (erldist_nodes(o, look_closed, &closed) || closed.open || !*closed.node)
+		return;
+	complain("no processes are shown, as this user may use no node here: %s is one of uid %u; "
+		 "run this as that user or root, or start the node with --mode 0666 (for all "
+		 "users)", closed.node, closed.uid);
 }
 
 /* Returns the exit status */
@@ -160,14 +332,30 @@ int ask_node(struct erldist *p, const char *node, int timeout_ms)
 	return n < 0 ? (int)n : 0;
 }
 
+/*
+ * {:ok, %{a: 1}}: where the parser stopped there is what only Elixir has. %{ is not where
+ * it stopped, as a comment begins there.
+ */
+static const char *elixir_hint(const char *text, size_t offset)
+{
+	const char *p = text + offset;
+	bool colon = *p == ':' && (!offset || p[1] == ' ' || strchr("{[,|> ", p[-1]));
+
+	if (!colon && !strstr(text, "%{"))
+		return "";
+	return "; this is Elixir's syntax, and Erlang's is wanted: {add,1,2} and #{a => 1}, "
+	       "with no colons";
+}
+
 int parse_term(struct erldist_term *t, const char *text)
 {
 	struct erldist_parse_options o = { .creation = erldist_creation_of };
 	int err = erldist_parse(t, text, &o);
 
 	if (err && o.offset < strlen(text))
-		complain("%s: %s, at \"%.20s\"", text, o.what, text + o.offset);
+		complain("%s: %s, at \"%.20s\"%s", text, o.what, text + o.offset,
+			 elixir_hint(text, o.offset));
 	else if (err)
-		complain("%s: %s, at the end", text, o.what);
+		complain("%s: %s, at the end%s", text, o.what, elixir_hint(text, o.offset));
 	return err;
 }

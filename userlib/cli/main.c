@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* erldist: look at and use the Erlang nodes and processes of this machine. */
+#include <ctype.h>
 #include <getopt.h>
 #include <limits.h>
 #include <locale.h>
@@ -38,7 +39,7 @@ static const int status_opts[] = { OPT_INTERVAL, 0 };
 static const int run_opts[] = { OPT_NODE_RUN, OPT_BACKGROUND, 0 };
 
 enum {
-	IN_ORDER = 1,		/* what follows the first argument is no option */
+	OF_TERM = 1,		/* the last argument is a term */
 	MILLISECONDS = 2,	/* --timeout is in, and short */
 	OF_NODE = 4,		/* the first argument is a node */
 };
@@ -49,7 +50,7 @@ static const struct command {
 	int (*run)(struct cli *c);
 	const int *opts;
 	int min, max;		/* arguments */
-	int how;		/* IN_ORDER, MILLISECONDS */
+	int how;		/* OF_TERM, MILLISECONDS, OF_NODE */
 	const char *usage;
 	const char *about;
 } commands[] = {
@@ -88,16 +89,16 @@ static const struct command {
 	  "nodes, peers and names that come and go" },
 	{ "ping", NULL, ping, in_node_opts, 1, 1, OF_NODE, "ping [--node N] [--timeout S] NODE",
 	  "is a node reachable, and if not, why" },
-	{ "send", NULL, send_term, in_node_opts, 2, 2, IN_ORDER,
+	{ "send", NULL, send_term, in_node_opts, 2, 2, OF_TERM,
 	  "send [--node N] [--timeout S] DEST TERM",
 	  "send a message" },
-	{ "call", NULL, call_term, in_node_opts, 2, 2, IN_ORDER | MILLISECONDS,
+	{ "call", NULL, call_term, in_node_opts, 2, 2, OF_TERM | MILLISECONDS,
 	  "call [--node N] [--timeout MS] DEST TERM",
 	  "gen_server:call, and print the reply" },
-	{ "rpc", NULL, rpc, in_node_opts, 4, 4, IN_ORDER | MILLISECONDS | OF_NODE,
+	{ "rpc", NULL, rpc, in_node_opts, 4, 4, OF_TERM | MILLISECONDS | OF_NODE,
 	  "rpc [--node N] [--timeout MS] NODE MOD FUN ARGS",
 	  "rpc:call, and print the result" },
-	{ "exit", NULL, send_exit, in_node_opts, 2, 2, IN_ORDER,
+	{ "exit", NULL, send_exit, in_node_opts, 2, 2, OF_TERM,
 	  "exit [--node N] [--timeout S] PID REASON",
 	  "exit/2: end a process" },
 	{ "recv", NULL, receive, recv_opts, 1, 1, 0,
@@ -287,7 +288,9 @@ static void wrong_arguments(const struct cli *c, const struct command *cmd)
 	size_t len;
 
 	if (c->argc > cmd->max) {
-		complain("%s: there is no place for %s", cmd->object, c->argv[cmd->max]);
+		complain("%s: there is no place for %s%s", cmd->object, c->argv[cmd->max],
+			 cmd->how & OF_TERM ? ": put a term in quotes for the shell, like "
+			 "'{add,1,2}'" : "");
 		return;
 	}
 	for (p += cmd->verb ? strlen(cmd->verb) + 1 : 0; *p; p += len) {
@@ -352,7 +355,10 @@ static int take_option(struct cli *c, int opt, int how)
 		c->node = optarg;
 		return 0;
 	case OPT_COUNT:
-		return number("--count", optarg, 10, 1000000000, &c->count);
+		if (number("--count", optarg, 10, 1000000000, &c->count))
+			return 1;
+		return c->count ? 0 : complain("--count: 0: at least 1; without --count there is no "
+					       "end");
 	case OPT_TIMEOUT:
 		return take_timeout(c, how & MILLISECONDS);
 	case OPT_INTERVAL:
@@ -410,17 +416,39 @@ static bool asks_for_help(const char *word)
 	return !strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h");
 }
 
-static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
+/* A term can be a negative number, which is no option */
+static bool is_argument(const char *word)
 {
-	/* getopt wants a program name in front: the last word of the command is that */
-	int skip = cmd->verb ? 1 : 0, opt;
+	return word[0] != '-' || !word[1] || isdigit((unsigned char)word[1]);
+}
 
-	argc -= skip;
-	argv += skip;
-	optind = 0;
-	c->timeout_ms = cmd->how & MILLISECONDS ? CALL_TIMEOUT_MS : TIMEOUT_MS;
-	while ((opt = getopt_long(argc, argv, cmd->how & IN_ORDER ? "+:jht" : ":jht", all_options,
-				  NULL)) != -1) {
+/* The next option, or -1: options may be before, between and behind the arguments */
+static int next_option(struct cli *c, int argc, char **argv)
+{
+	int opt = -1;
+
+	while (optind < argc && is_argument(argv[optind]))
+		c->argv[c->argc++] = argv[optind++];
+	if (optind < argc && !strcmp(argv[optind], "--"))
+		optind++;
+	else if (optind < argc)
+		opt = getopt_long(argc, argv, "+:jht", all_options, NULL);
+	/* what is behind -- */
+	while (opt == -1 && optind < argc)
+		c->argv[c->argc++] = argv[optind++];
+	return opt;
+}
+
+/* -1, or the exit status. getopt wants a program name in front of the words */
+static int take_words(struct cli *c, const struct command *cmd, int argc, char **argv)
+{
+	int opt;
+
+	/* the arguments move to the front, over words that were read */
+	c->argc = 0;
+	c->argv = argv + 1;
+	optind = 1;
+	while ((opt = next_option(c, argc, argv)) != -1) {
 		if (opt == 'h')
 			return usage(cmd->object);
 		if (opt == '?' || opt == ':') {
@@ -434,8 +462,17 @@ static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
 		if (take_option(c, opt, cmd->how))
 			return 1;
 	}
-	c->argc = argc - optind;
-	c->argv = argv + optind;
+	return -1;
+}
+
+static int run(struct cli *c, const struct command *cmd, int argc, char **argv)
+{
+	int skip = cmd->verb ? 1 : 0, status;
+
+	c->timeout_ms = cmd->how & MILLISECONDS ? CALL_TIMEOUT_MS : TIMEOUT_MS;
+	status = take_words(c, cmd, argc - skip, argv + skip);
+	if (status >= 0)
+		return status;
 	if (c->argc == 1 && !strcmp(c->argv[0], "help"))
 		return usage(cmd->object);
 	if (c->argc < cmd->min || c->argc > cmd->max) {

@@ -30,7 +30,8 @@ static void show_peer(struct out *o, enum erldist_event_type type,
 		out_number(o, "creation", p->creation);
 	else
 		out_text(o, "reason", erldist_reason_name(p->reason));
-	if (p->error)
+	/* the explanation of a failure has it in better words */
+	if (p->error && (o->json || type != ERLDIST_EVENT_PEER_FAILED))
 		out_text(o, "error", strerror((int)p->error));
 	if (type == ERLDIST_EVENT_PEER_FAILED)
 		out_number(o, "failed", p->failed);

@@ -63,7 +63,7 @@ int node_show(struct cli *c)
 	else if (s.only && !s.shown)
 		err = tell_not_here(s.only);
 	else if (!s.shown)
-		tell_no_node(c, o);
+		tell_no_node(o);
 	holders_free(&s.holders);
 	erldist_observer_close(o);
 	return err != 0;

@@ -71,7 +71,7 @@ static int show_peer(void *user, const struct erldist_peer_info *p)
 /* An empty list of peers: 0, or 1 if it was to have one of that name */
 static int show_none(struct show *s, struct erldist_observer *o)
 {
-	if (!tell_no_node(s->c, o) && s->only)
+	if (!tell_no_node(o) && s->only)
 		complain("no local node knows %s", s->only);
 	return s->only != NULL;
 }
@@ -117,7 +117,7 @@ int peer_connect(struct cli *c)
 	erlang_pid self;
 	int err;
 
-	err = local_open_to_node(c, &p, node);
+	err = local_open_lasting(c, &p, node);
 	if (!err) {
 		err = erldist_connect(p, node, c->timeout_ms);
 		if (err)

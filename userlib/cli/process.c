@@ -50,8 +50,8 @@ int process_show(struct cli *c)
 		err = erldist_processes(o, show_process, &s);
 	if (err)
 		complain("process show: %s", erldist_strerror(o, err));
-	else if (!s.shown)
-		tell_no_node(c, o);
+	else if (!s.shown && !tell_no_node(o))
+		tell_closed(o);
 	table_print(&s.table);
 	erldist_observer_close(o);
 	return err != 0;

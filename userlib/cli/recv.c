@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* erldist recv NAME */
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli.h"
 
@@ -62,11 +63,15 @@ static int show(struct cli *c, const struct erldist_msg *m)
 int receive(struct cli *c)
 {
 	struct erldist_msg m = ERLDIST_MSG_INIT;
+	const char *at = strchr(c->argv[0], '@');
 	unsigned long seen = 0;
 	bool bad = false;
 	struct erldist *p;
 	ssize_t n;
 
+	if (at && !c->node && !getenv("ERLDIST_NODE"))
+		return complain("recv: %s: the node of a name is given with --node: recv --node "
+				"%s %.*s", c->argv[0], at + 1, (int)(at - c->argv[0]), c->argv[0]);
 	n = local_open(c, &p, c->argv[0], NULL);
 	while (n >= 0 && (!c->count || seen < c->count)) {
 		n = erldist_recv(p, &m, -1);

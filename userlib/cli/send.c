@@ -54,9 +54,11 @@ int send_exit(struct cli *c)
 	erlang_pid pid;
 	int err;
 
-	err = parse_term(&t, c->argv[0]);
-	if (!err && erldist_match(t.term, t.len, "~p", &pid))
-		err = complain("%s is no pid; exits are sent to pids, like <svc@host.12.0>",
+	bool written = *c->argv[0] == '<';
+	err = written ? parse_term(&t, c->argv[0]) : 0;
+	if (!written || (!err && erldist_match(t.term, t.len, "~p", &pid)))
+		err = complain("%s is no pid; exits are sent to pids, like '<svc@host.12.0>' (in "
+			       "quotes); 'erldist process show' has those of this machine",
 			       c->argv[0]);
 	if (!err)
 		err = parse_term(&reason, c->argv[1]);

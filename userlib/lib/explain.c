@@ -34,7 +34,8 @@ static void unreachable(const struct story *s)
 	switch (s->info->error) {
 	case ERLDIST_NO_SUCH_HOST:
 		snprintf(s->text, s->size, "%s: the host name %s does not resolve; look at "
-			 "/etc/hosts and DNS, or give an address with --peer", peer, s->host);
+			 "/etc/hosts and DNS, or start the node %s with its address (erldist node "
+			 "run --peer)", peer, s->host, s->info->node);
 		return;
 	case ERLDIST_NOT_RESOLVED:
 		snprintf(s->text, s->size, "%s: the host name %s was not resolved in time; do the "
@@ -57,7 +58,8 @@ static void unreachable(const struct story *s)
 		return;
 	case ERLDIST_NO_ADDRESS:
 		snprintf(s->text, s->size, "%s: the keeper of %s asks no epmd, and has no address "
-			 "for it; give one with --peer", peer, s->info->node);
+			 "for it; start it with one (erldist node run --peer)", peer,
+			 s->info->node);
 		return;
 	case ERLDIST_NOT_ALLOWED:
 		snprintf(s->text, s->size, "%s is not in the list of nodes that the keeper of %s "
@@ -144,7 +146,7 @@ static void handshake(const struct story *s)
 	case ERLDIST_REASON_WRONG_NAME:
 		snprintf(s->text, s->size, "%s: a node of another name answers at its address: "
 			 "perhaps the same with a %s name (erl %s), which %s cannot connect to; or "
-			 "another's --peer", peer, names_of(peer)[0] == 's' ? "long" : "short",
+			 "another's --peer of 'node run'", peer, names_of(peer)[0] == 's' ? "long" : "short",
 			 names_of(peer)[0] == 's' ? "-name" : "-sname", node);
 		return;
 	case ERLDIST_REASON_SAME_NAME:

@@ -85,7 +85,8 @@ int erldist_nodes_of(struct erldist_observer *o, const char *node, unsigned int 
 		return err;
 	if (!err && v.node)
 		return ed_fail(e, -EADDRNOTAVAIL, "%s is no node of " ED_THIS_MACHINE "; look at "
-			       "'erldist node show'", v.node);
+			       "'erldist node show'%s%s", v.node, node ? "" : "; ERLDIST_NODE is ",
+			       node ? "" : v.node);
 	if (!err)
 		return ed_fail(e, -EADDRNOTAVAIL, ED_NO_NODE);
 	err = which & ERLDIST_NODES_THIS ? cb(user, v.found) : 0;

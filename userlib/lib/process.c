@@ -325,6 +325,33 @@ int erldist_open(struct erldist **pp, const char *name, const char *node, unsign
 	return erldist_open_to(pp, name, node, flags, NULL, 0);
 }
 
+/* The caller did not name the node, and may not know of the variable that did */
+static int node_of_variable_failed(struct erldist *p, int err, const char *node)
+{
+	char text[sizeof(p->error.text)];
+
+	if (err == -EADDRINUSE)
+		return err;
+	snprintf(text, sizeof(text), "%s", erldist_strerror(p, err));
+	return ed_fail(&p->error, err, "%s; ERLDIST_NODE is %s", text, node);
+}
+
+static int open_flagged(struct erldist *p, struct open_to *to, unsigned int flags)
+{
+	int err = to->path ? 0 : ed_family(&p->error, &to->family);
+
+	if (err)
+		return err;
+	if (flags & ERLDIST_OPEN_WAIT)
+		return open_and_wait(p, to);
+	err = try_open(p, to);
+	if (err == -EADDRNOTAVAIL && !to->node && flags & ERLDIST_OPEN_PRIVATE) {
+		undo(p);
+		err = open_own(p, to->family, to->name);
+	}
+	return err;
+}
+
 int erldist_open_to(struct erldist **pp, const char *name, const char *node,
 		    unsigned int flags, const char *dest, int timeout_ms)
 {
@@ -346,17 +373,8 @@ int erldist_open_to(struct erldist **pp, const char *name, const char *node,
 			to.node = NULL;
 	}
 	to.path = ed_broker_path(to.node);
-	err = to.path ? 0 : ed_family(&p->error, &to.family);
-	if (err)
-		return err;
-	if (flags & ERLDIST_OPEN_WAIT)
-		return open_and_wait(p, &to);
-	err = try_open(p, &to);
-	if (err == -EADDRNOTAVAIL && !to.node && flags & ERLDIST_OPEN_PRIVATE) {
-		undo(p);
-		err = open_own(p, to.family, name);
-	}
-	return err;
+	err = open_flagged(p, &to, flags);
+	return err && to.node && !node ? node_of_variable_failed(p, err, to.node) : err;
 }
 
 void erldist_close(struct erldist *p)

@@ -18,6 +18,9 @@
 
 #define NODE_PROTOCOL	"ERLDIST-NODE"	/* the kernel's name for node sockets */
 #define PATH_SIZE	64
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE	71
+#endif
 
 /* Looked at without opening it: a socket of another kind is left alone */
 static bool is_node_socket(const char *path)
@@ -40,6 +43,25 @@ static int bound_to(int fd, char node[ERLDIST_ATOM_SIZE])
 		return -errno;
 	return erldist_match(sa.sed_term, len - offsetof(struct sockaddr_erldist, sed_term), "~a",
 			     node, ERLDIST_ATOM_SIZE);
+}
+
+/* Nodes of another network namespace can have the same names: that of a socket */
+static uint64_t namespace_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) ? 0 : cookie;
+}
+
+static uint64_t own_namespace(void)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint64_t own = fd < 0 ? 0 : namespace_of(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return own;
 }
 
 static int add(struct holders *all, pid_t pid, const char *node)
@@ -74,7 +96,7 @@ static int take(struct holders *all, pid_t pid, int number)
 		return 0;
 	fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
 	if (fd >= 0) {
-		if (!bound_to(fd, node))
+		if (namespace_of(fd) == own_namespace() && !bound_to(fd, node))
 			err = add(all, pid, node);
 		close(fd);
 	}
@@ -102,7 +124,7 @@ static int look_into(struct holders *all, pid_t pid)
 	return err;
 }
 
-/* All that this user can find. On error there are none */
+/* Of this network namespace, all that this user can find. On error there are none */
 int holders_find(struct holders *all)
 {
 	DIR *dir = opendir("/proc");

@@ -38,6 +38,24 @@ told 1 "erldist: ping: there is no place for c@host" ping b@host c@host
 told 1 "erldist: node run: hand-out-mode goes with hand-out" node run svc --hand-out-mode 600
 told 1 "erldist: node is followed by one of: show, run, stop, own, of" node
 told 1 "erldist: no such command: peer shw" peer shw
+elixir="; this is Elixir's syntax, and Erlang's is wanted: {add,1,2} and #{a => 1}, with no colons"
+told 1 "erldist: {:add,1}: no term begins so, at \":add,1}\"$elixir" call echo '{:add,1}'
+told 1 "erldist: :ok: no term begins so, at \":ok\"$elixir" send echo :ok
+told 1 "erldist: [a: 1]: expected , or | or ] in a list, at \": 1]\"$elixir" call echo '[a: 1]'
+told 1 "erldist: %{}: the text ends where a term was expected, at the end$elixir" call echo '%{}'
+told 1 "erldist: a:b(): something follows the term, at \":b()\"" call echo 'a:b()'
+told 1 "erldist: call: there is no place for 1: put a term in quotes for the shell, like '{add,1,2}'" call echo add 1 2
+told 1 "erldist: {calc,svc}: a node in a tuple has its host, as in {calc,'svc@HOST'}; or write calc@svc" call '{calc,svc}' hi
+told 1 "erldist: rpc: 5: the arguments are a list; write '[5]'" rpc b erlang abs 5
+told 1 "erldist: calc@svc is no pid; exits are sent to pids, like '<svc@host.12.0>' (in quotes); 'erldist process show' has those of this machine" exit calc@svc kill
+told 1 "erldist: recv: x@svc: the node of a name is given with --node: recv --node svc x" recv x@svc
+told 1 "erldist: --count: 0: at least 1; without --count there is no end" recv x --count 0
+# Options can be behind the arguments, and a negative number is none
+told 1 "erldist: --timeout in milliseconds: x is no number up to 1000000000" call echo hi --timeout x
+told 1 "erldist: --timeout in milliseconds: x is no number up to 1000000000" call echo -5 --timeout x
+told 1 "erldist: call does not take --count" call echo hi --count 1
+told 1 "erldist: ping: there is no place for --timeout" ping -- b --timeout 1
+told 1 "erldist: call: TERM is missing" call --timeout 5 -- -5
 long=$(printf '%0300d' 0)
 told 1 "erldist: bad name is no node name: letters, digits, _ and -, then @ and the host, at most 255 characters" node run 'bad name'
 told 1 "erldist: bad name is no node name: NAME or NAME@HOST" node own 'bad name'
