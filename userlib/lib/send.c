@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Sending: a destination is a term, and so is a message. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -29,19 +30,45 @@ static bool has_payload(const struct ed_out *out)
 	return out->signal.op == ERLDIST_SIG_MESSAGE || out->signal.op == ERLDIST_SIG_EXIT;
 }
 
+static size_t size_of(const struct ed_out *out)
+{
+	size_t size = 0;
+	int i;
+
+	for (i = 0; i < out->n; i++)
+		size += out->pieces[i].len;
+	return size;
+}
+
+/* The kernel does not say which of the two it is */
+static int no_terms(struct erldist *p, const struct ed_out *out)
+{
+	char *dest = NULL;
+	ssize_t n = out->dest.len ? erldist_print(&dest, out->dest.term, out->dest.len, 0) : 0;
+
+	if (n < 0)
+		ed_fail(&p->error, -EINVAL, "the destination is no term");
+	else
+		ed_fail(&p->error, -EINVAL, "the message of %zu bytes to %s, or that destination, "
+			"is no term that an Erlang node would take", size_of(out),
+			dest ? dest : "the default destination");
+	free(dest);
+	return -EINVAL;
+}
+
 static int send_failed(struct erldist *p, const struct ed_out *out, int err)
 {
 	switch (err) {
 	case -EPIPE:
 		return ed_ended(p, err);
 	case -EINVAL:
-		return ed_fail(&p->error, err, has_payload(out) ?
-			       "the message or its destination is no term that an Erlang node "
-			       "would take" :
-			       "the destination, or the reference, is not what can be asked for");
+		if (has_payload(out))
+			return no_terms(p, out);
+		return ed_fail(&p->error, err, "the destination, or the reference, is not what "
+			       "can be asked for");
 	case -EMSGSIZE:
-		return ed_fail(&p->error, err, "the message is larger than the node's limit; "
-			       "look at 'erldist node show'");
+		return ed_fail(&p->error, err, "the message of %zu bytes is larger than the limit "
+			       "of %s; look at 'erldist node show'", size_of(out), p->node);
 	case -EHOSTUNREACH:
 		return ed_fail(&p->error, err, "the node is not connected");
 	case -EAGAIN:

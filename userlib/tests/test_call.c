@@ -135,10 +135,10 @@ ssize_t recvmsg(int fd, struct msghdr *mh, int flags)
 
 ssize_t sendmsg(int fd, const struct msghdr *mh, int flags)
 {
-	(void)fd;
 	(void)mh;
 	(void)flags;
-	return 0;
+	errno = EINVAL;
+	return fd < 0 ? -1 : 0;
 }
 
 static void check_deadline(void)
@@ -167,9 +167,22 @@ static void check_deadline(void)
 	close(fds[1]);
 }
 
+static void check_refused(void)
+{
+	struct erldist p = { .fd = -1 };
+	const char *text;
+	int err;
+
+	err = erldist_send_term(&p, "w\1x", 3, "w\2yz", 4, 0);
+	text = erldist_strerror(&p, err);
+	ok(err == -EINVAL && !strncmp(text, "the message of 4 bytes to x, or", 31),
+	   "what was not taken is named: %s", text);
+}
+
 int main(void)
 {
 	check_head();
+	check_refused();
 	check_refs();
 	check_reason("noproc", -ESRCH);
 	check_reason("noconnection", -EHOSTUNREACH);
