@@ -120,7 +120,7 @@ status(Node) ->
     connect(Node),
     timer:sleep(2000),
     {0, Text} = run("erldist", ["status"]),
-    Line = ["^", atom_to_list(Node), ", hidden, creation [0-9]+, mode 0666 of root, "
+    Line = ["^", atom_to_list(Node), ", pid [0-9]+, hidden, creation [0-9]+, mode 0666 of root, "
             "processes 1, peers up 1 of [0-9]+, unread 0 B$"],
     {match, _} = re:run(Text, Line, [multiline]),
     Peer = ["^  ", atom_to_list(node()), " +up +[0-9]{4}-[0-9-]{5} [0-9:]{8}  "
