@@ -28,6 +28,13 @@ prints()
 	[ "$output" = "$text" ]
 }
 
+# It may have been about to start
+end_epmd()
+{
+	epmd -kill
+	! epmd -names
+}
+
 no_node()
 {
 	check "ping without a node and without epmd says so, from a node of its own" \
@@ -380,7 +387,8 @@ the_end()
 
 cli()
 {
-	epmd -kill > /dev/null 2>&1
+	wait_for 10 epmd -names
+	wait_for 10 end_epmd
 	rm -f "$HOME/.erlang.cookie"
 	no_node
 	node_of_ours || return

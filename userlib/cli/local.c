@@ -61,17 +61,19 @@ static int known_node(void *user, const struct erldist_node_info *n)
 {
 	struct known *k = user;
 
-	return k->found = same_node(k->text, n->name, n->name);
+	k->found = same_node(k->text, n->name, n->name);
+	return k->found;
 }
 
 static int known_peer(void *user, const struct erldist_peer_info *p)
 {
 	struct known *k = user;
 
-	return k->found = same_node(k->text, p->name, p->name);
+	k->found = p->state == ERLDIST_PEER_STATE_UP && same_node(k->text, p->name, p->name);
+	return k->found;
 }
 
-/* Does the text name a node of this machine, or one that these know? */
+/* Does the text name a node of this machine, or one that these are connected to? */
 static bool names_node(const char *text)
 {
 	struct known k = { .text = text };
