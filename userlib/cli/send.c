@@ -51,10 +51,10 @@ static int exit_parsed(struct cli *c, const erlang_pid *pid, const struct erldis
 int send_exit(struct cli *c)
 {
 	struct erldist_term t = ERLDIST_TERM_INIT, reason = ERLDIST_TERM_INIT;
+	bool written = *c->argv[0] == '<';
 	erlang_pid pid;
 	int err;
 
-	bool written = *c->argv[0] == '<';
 	err = written ? parse_term(&t, c->argv[0]) : 0;
 	if (!written || (!err && erldist_match(t.term, t.len, "~p", &pid)))
 		err = complain("%s is no pid; exits are sent to pids, like '<svc@host.12.0>' (in "
