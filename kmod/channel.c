@@ -145,20 +145,6 @@ static void channel_cancel(struct erldist_channel *ch)
 		erldist_channel_put(ch);
 }
 
-static void channel_shutdown(struct erldist_channel *ch)
-{
-	struct sock *sk = ch->sock->sk;
-
-	/*
-	 * A lingering close would hold up a work that many share. sock_no_linger()
-	 * would reset the stream, and lose what was sent last.
-	 */
-	lock_sock(sk);
-	sock_reset_flag(sk, SOCK_LINGER);
-	release_sock(sk);
-	kernel_sock_shutdown(ch->sock, SHUT_RDWR);
-}
-
 static void channel_unlist(struct erldist_channel *ch)
 {
 	spin_lock_bh(&ch->node->channel_lock);
@@ -223,7 +209,7 @@ static void channel_close(struct work_struct *work)
 	if (ch->rx.stalled)
 		atomic_dec(&ch->node->n_stalled);
 	channel_count_failure(ch);
-	channel_shutdown(ch);
+	erldist_transport_shutdown(ch);
 	channel_uncount(ch);
 	channel_tell(ch);
 	/* Whoever took the right to push before the peer let go of us */

@@ -256,6 +256,7 @@ int erldist_transport_attach(struct erldist_channel *ch);
 u64 erldist_transport_origin(const struct erldist_channel *ch);
 void erldist_transport_detach(struct erldist_channel *ch);
 void erldist_transport_release(struct erldist_channel *ch);
+void erldist_transport_shutdown(struct erldist_channel *ch);
 int erldist_transport_send(struct erldist_channel *ch, struct kvec *vec,
 			   unsigned int n, size_t len, int flags);
 bool erldist_transport_splices(const struct erldist_channel *ch);

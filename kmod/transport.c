@@ -227,6 +227,46 @@ void erldist_transport_detach(struct erldist_channel *ch)
 	erldist_channel_put(ch);
 }
 
+/*
+ * TCP does not try again to allocate a FIN. Behind the peer's own FIN nothing else comes
+ * that would end the socket: it would wait for an ACK for ever. A FIN that is on its way
+ * is in a queue until it is acknowledged.
+ */
+static bool fin_is_lost(const struct sock *sk)
+{
+	return ((1 << sk->sk_state) &
+		(TCPF_FIN_WAIT1 | TCPF_CLOSING | TCPF_LAST_ACK)) &&
+	       tcp_rtx_and_write_queues_empty(sk);
+}
+
+/**
+ * erldist_transport_shutdown() - the stream ends, behind what was sent
+ * @ch: the channel
+ *
+ * Context: process context.
+ */
+void erldist_transport_shutdown(struct erldist_channel *ch)
+{
+	struct sock *sk = ch->sock->sk;
+	bool lost;
+
+	/*
+	 * A lingering close would hold up a work that many share. sock_no_linger()
+	 * would reset the stream, and lose what was sent last.
+	 */
+	lock_sock(sk);
+	sock_reset_flag(sk, SOCK_LINGER);
+	release_sock(sk);
+	kernel_sock_shutdown(ch->sock, SHUT_RDWR);
+	if (ch->carrier == CARRIER_UNIX)
+		return;
+	lock_sock(sk);
+	lost = fin_is_lost(sk);
+	release_sock(sk);
+	if (lost)
+		tcp_abort(sk, ECONNABORTED);
+}
+
 static int ulp_take(struct erldist_channel *ch)
 {
 	char name[] = ULP_NAME;
