@@ -1099,15 +1099,18 @@ static void connect_and_forget(struct __test_metadata *_metadata,
 	ASSERT_EQ(ENETUNREACH, so_error(self->p));
 }
 
+enum { NOT_WANTED = -1, NOT_UP = -2, NOTHING_SENT = -3 };
+
 /* It is wanted; the connection comes, and what was asked for is sent on it */
 static int asked_op(int node, struct frame *f)
 {
 	struct wire w;
 
-	if (node_wait(node, ERLDIST_PENDING_WANTED, NULL) || come_up(&w, node, "w@h") ||
-	    wire_recv(&w, f, WAIT_MS))
-		return -1;
-	return frame_op(f);
+	if (node_wait(node, ERLDIST_PENDING_WANTED, NULL))
+		return NOT_WANTED;
+	if (come_up(&w, node, "w@h"))
+		return NOT_UP;
+	return wire_recv(&w, f, WAIT_MS) ? NOTHING_SENT : frame_op(f);
 }
 
 TEST_F(forgotten, message)
