@@ -245,6 +245,8 @@ broken()
 	check "a reload with a broken file fails" fails systemctl reload erldistd.service
 	check "and tells why" logged "svc.conf:2: kep is no key" /run/erldistd.log
 	check "the daemon goes on" [ "$pid" = "$(main_pid)" ]
+	check "node show has its pid, and not that of the store, which has the node too" \
+		says "holder $(pidof erldistd) " erldist node show "svc@$HOST"
 	check "so does a restart" fails systemctl restart erldistd.service
 	sleep 3
 	check "with the node still there, and its connection" [ "$first" = "$(connection)" ]
