@@ -232,6 +232,16 @@ void term_of_res(struct cursor *c, const struct arg *a, struct buf *b)
 
 static void build(struct cursor *c, struct buf *b);
 
+/* As text, of 31 bytes */
+static void encode_old_float(struct buf *b, uint64_t v)
+{
+	char text[31] = "";
+
+	snprintf(text, sizeof(text), "%.20e", (double)(int64_t)v);
+	buf_u8(b, 99);
+	buf_add(b, text, sizeof(text));
+}
+
 /* n: 0 a bit, 1 the end cut off, 2 more behind it, 3 a byte, 4 the length of something */
 static void build_bent(struct cursor *c, const struct arg *a, struct buf *b)
 {
@@ -328,6 +338,10 @@ static void build(struct cursor *c, struct buf *b)
 		buf_be16(b, 0x1280);
 		break;
 	case A_FLOAT:
+		if (a->n & 1) {
+			encode_old_float(b, v);
+			break;
+		}
 		buf_u8(b, 70);
 		buf_be64(b, v);
 		break;

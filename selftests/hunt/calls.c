@@ -438,30 +438,60 @@ static long call_send(struct cursor *c)
 	return n < 0 ? -errno : n;
 }
 
-/* Many messages at once, so that mailboxes, queues and pools fill */
-static long call_flood(struct cursor *c)
+static long send_sized(struct result *r, const struct buf *to, unsigned int op, size_t size,
+		       int flags)
 {
-	struct result *r = arg_res(c);
+	static const uint8_t big[60000];
 	struct sockaddr_storage a = { .ss_family = hunt_family() };
-	static uint8_t big[60000];
-	uint64_t count, size;
-	unsigned int n = 0;
-	DEFINE_BUF(to);
+	struct erldist_signal sig = { .op = op };
+	struct cmsg_space control = { .len = 0 };
+	struct iovec iov;
+	struct msghdr h = { .msg_name = &a, .msg_namelen = 2 + to->len, .msg_iov = &iov,
+			    .msg_iovlen = 1 };
 	DEFINE_BUF(b);
 
+	memcpy((char *)&a + 2, to->p, to->len);
+	fmt(&b, "B", big, size % sizeof(big));
+	iov = (struct iovec){ b.p, b.len };
+	if (op) {
+		add_cmsg(&control, SOL_ERLDIST, ERLDIST_SIGNAL, &sig, sizeof(sig));
+		h.msg_control = control.p;
+		h.msg_controllen = control.len;
+	}
+	return sendmsg(r->fd, &h, MSG_NOSIGNAL | flags) < 0 ? -errno : 0;
+}
+
+/*
+ * Many messages at once, so that mailboxes, queues and pools fill. The one that is
+ * refused is sent again, and waits. Each flood's are of another size, so that there
+ * is room for another part of the last one each time.
+ */
+static long call_flood(struct cursor *c)
+{
+	static unsigned int floods;
+	struct result *r = arg_res(c);
+	uint64_t count, size, op;
+	unsigned int n = 0;
+	bool waits;
+	long err = 0;
+	DEFINE_BUF(to);
+
 	arg_term(c, &to);
-	count = arg_int(c) & 0xff;
-	size = arg_int(c) % sizeof(big);
-	if (!r || to.len > sizeof(a) - 2)
+	count = arg_int(c) & 0x3ff;
+	size = arg_int(c) + (__atomic_fetch_add(&floods, 1, __ATOMIC_RELAXED) & 63);
+	size *= arg_int(c);
+	op = arg_int(c) ? ERLDIST_SIG_EXIT : ERLDIST_SIG_MESSAGE;
+	waits = arg_int(c) && c->worker;
+	if (!r || to.len > sizeof(struct sockaddr_storage) - 2)
 		return -EBADF;
-	memcpy((char *)&a + 2, to.p, to.len);
-	fmt(&b, "B", big, (size_t)size);
-	while (count-- && sendto(r->fd, b.p, b.len, MSG_DONTWAIT | MSG_NOSIGNAL, (void *)&a,
-				 2 + to.len) > 0)
+	while (n < count && !(err = send_sized(r, &to, op, size, MSG_DONTWAIT)))
 		n++;
+	if (err == -EAGAIN && waits)
+		send_sized(r, &to, op, size, 0);
 	return n;
 }
 
+/* op: from a node, whose events are no terms */
 static long call_receive(struct cursor *c)
 {
 	static __thread uint8_t out[66000];
@@ -484,6 +514,8 @@ static long call_receive(struct cursor *c)
 	n = recvmsg(r->fd, &h, flags);
 	if (n < 0)
 		return -errno;
+	if (c->op)
+		return n;
 	seen_terms(r, out, (size_t)n < iov.iov_len ? (size_t)n : iov.iov_len);
 	if (h.msg_namelen > 2 && h.msg_namelen <= sizeof(a))
 		seen_add(r->pids, &r->n_pids, (uint8_t *)&a + 2, h.msg_namelen - 2);
@@ -530,8 +562,9 @@ static long call_mmsg(struct cursor *c)
 #define OPTION_TERM(name, weight, option, what, grammar) \
 	{ name, 0, weight, option, PARAMS(RES("process", what), TERM("term", grammar),), \
 	  call_set_term }
-#define SIZES		0, 1, 2, 5, 100, 4097, 65537, 100001, 0x80000001, 0x100000000
-#define COUNTS		0, 1, 2, 3, 5, 17, 1001, 0x80000000, 0x100000000
+/* One more than what is set; 0: as it is. A message of any length does not fit a small pool. */
+#define SIZES		0, 65537, 1, 2, 5, 100, 4097, 100001, 0x80000001, 0x100000000
+#define COUNTS		0, 4, 1, 2, 3, 5, 17, 1001, 0x80000000, 0x100000000
 const struct desc calls_table[] = {
 	/* sockets */
 	{ "node", R_NODE, 8, 0, PARAMS(
@@ -569,9 +602,9 @@ const struct desc calls_table[] = {
 		PICK("intensity", 4, 1000, 3, 1001, 0), PICK("setup", 7000, 20, 0, 1, 0xffffffff),
 		PICK("retry", 1, 0, 50, 5000, 0xffffffff),), call_set_ticktime },
 	{ "set_limits", 0, 4, 0, PARAMS(
-		RES("node", R_NODE), PICK("max_message", SIZES), PICK("mailbox_pool", SIZES),
-		PICK("mailbox", SIZES), PICK("send_queue", SIZES), PICK("stall", 0, 0, 1, 11, 1001),
-		PICK("peers", 0, COUNTS), PICK("handshakes", 0, COUNTS),
+		RES("node", R_NODE), PICK("max_message", 1, 1, SIZES), PICK("mailbox_pool", SIZES),
+		PICK("mailbox", SIZES), PICK("send_queue", SIZES), PICK("stall", 0, 11, 1, 1001),
+		PICK("peers", COUNTS), PICK("handshakes", COUNTS),
 		PICK("processes", 0, COUNTS), PICK("relations", 0, COUNTS),
 		PICK("node_relations", 0, COUNTS), PICK("wanted", 0, COUNTS),
 		PICK("process_wanted", 0, COUNTS), PICK("fragments", 0, 1, 2, 5, 4097, 4098),
@@ -596,7 +629,7 @@ const struct desc calls_table[] = {
 	OPTION_U32("set_trap_exit", ERLDIST_TRAP_EXIT, R_PROC, 1, 1, 0, 2),
 	OPTION_TERM("set_exit_reason", 3, ERLDIST_EXIT_REASON, R_PROC, G_REASON),
 	{ "set_mailbox", 0, 2, 0, PARAMS(
-		RES("process", R_PROC), ONE_OF("local", 0, 1, 100, 5000, 1000000),
+		RES("process", R_PROC), PICK("local", 5000, 20000, 0, 1, 100, 1000000),
 		PICK("hard", 0, 5000, 1, 100, 1000000, UINT64_MAX),), call_set_mailbox },
 	OPTION_U32("set_recvto", ERLDIST_RECVTO, R_PROC, 1, 1, 0),
 	{ "attach", 0, 7, ERLDIST_ATTACH, PARAMS(
@@ -647,11 +680,15 @@ const struct desc calls_table[] = {
 	SIGNAL("signal_any", 1, 77, TERM("to", G_ADDRESS), TERM("payload", G_ANY), ALL_SIG_FLAGS,
 	       NO_REF),
 	{ "flood", 0, 4, 0, PARAMS(
-		RES("process", R_PROC), TERM("to", G_PID), PICK("count", 3, 30, 200),
-		PICK("size", 10, 1000, 30000, 59000),), call_flood },
+		RES("process", R_PROC), TERM("to", G_PID), PICK("count", 1000, 30, 3, 200),
+		RANGE("size", 1, 200), PICK("scale", 1, 1, 8, 100, 230), PICK("exit", 0, 1),
+		PICK("waits", 1, 1, 0),), call_flood },
 	{ "receive", 0, 12, 0, PARAMS(
 		RES("socket", R_PROC), FD_FLAGS, PICK("size", 66000, 4096, 0, 1, 30),
 		PICK("room", 2600, 2600, 0, 16, 40, 100),), call_receive },
+	{ "receive_event", 0, 6, 1, PARAMS(
+		RES("node", R_NODE), FD_FLAGS, PICK("size", 66000, 4096, 0, 1, 30),
+		PICK("room", 2600, 0),), call_receive },
 	{ "recvmmsg", 0, 1, 0, PARAMS(RES("socket", R_PROC), FD_FLAGS,), call_mmsg },
 	{ "sendmmsg", 0, 1, 1, PARAMS(RES("socket", R_PROC), FD_FLAGS,), call_mmsg },
 	{ 0 }

@@ -23,11 +23,23 @@ static const char *maker_name(unsigned int what, uint64_t *rng)
 	return "pipe";
 }
 
+/* Who sends to the process that a call is towards: another one, where there is one */
+static unsigned int other_res(const struct maker *m, unsigned int what)
+{
+	unsigned int res = m->res;
+
+	for (unsigned int i = 0; i < 8 && res == m->res; i++)
+		res = find_res(m->p, m->at, what, m->rng);
+	return res;
+}
+
 /* Takes a result of an earlier call, which is made first where there is none */
 static unsigned int take_res(struct maker *m, unsigned int what)
 {
 	unsigned int res = find_res(m->p, m->at, what, m->rng);
 
+	if (is_towards(m, what))
+		return other_res(m, what);
 	if (is_about(m, what) && (m->taken ? one_in(m->rng, 2) : !one_in(m->rng, 8))) {
 		m->taken = true;
 		return m->res;
@@ -157,7 +169,7 @@ void make_call(struct maker *outer, unsigned int desc)
 {
 	struct call c = { .desc = desc };
 	struct maker m = { .p = outer->p, .rng = outer->rng, .at = outer->at, .call = &c,
-			   .about = outer->about, .res = outer->res };
+			   .about = outer->about, .towards = outer->towards, .res = outer->res };
 	struct prog *p = outer->p;
 
 	/* what comes of a program of mostly wrong calls is mostly errors */
@@ -238,27 +250,60 @@ static bool takes(const struct desc *d, unsigned int what)
 	return false;
 }
 
-/* @desc about @res, which comes last, with what it needs before it */
-static void add_about(struct prog *p, unsigned int desc, unsigned int res, bool plain, uint64_t *rng)
+/* It is sent to a process that is named by its pid, or may be */
+static bool has_destination(const struct desc *d)
 {
-	struct maker m = { .p = p, .rng = rng, .at = p->n_calls, .plain = plain, .about = true,
-			   .res = res };
-
-	if (p->n_calls < MAX_CALLS)
-		make_call(&m, desc);
+	for (const struct param *q = d->params; q->kind; q++) {
+		if (q->kind != P_TERM)
+			continue;
+		if (q->what == G_ADDRESS || q->what == G_PID)
+			return takes(d, R_PROC);
+		if (q->what >= G_CONTROL && q->what <= G_SPAWN_CONTROL)
+			return true;
+	}
+	return false;
 }
 
-static unsigned int some_desc_about(const struct prog *p, unsigned int res, uint64_t *rng)
+/* A call about a thing: on its socket, or, if it is a process, sent to it by another one */
+struct about {
+	unsigned int desc;
+	bool towards;
+};
+
+/* Comes last, with what it needs before it */
+static void add_about(struct prog *p, struct about about, unsigned int res, bool plain,
+		      uint64_t *rng)
+{
+	struct maker m = { .p = p, .rng = rng, .at = p->n_calls, .plain = plain, .about = true,
+			   .towards = about.towards, .res = res };
+
+	if (p->n_calls < MAX_CALLS)
+		make_call(&m, about.desc);
+}
+
+static struct about some_towards(uint64_t *rng)
+{
+	unsigned int desc;
+
+	do {
+		desc = some_desc(rng);
+	} while (!has_destination(desc_of(desc)));
+	return (struct about){ desc, true };
+}
+
+static struct about some_about(const struct prog *p, unsigned int res, uint64_t *rng)
 {
 	unsigned int desc = some_desc(rng), what = desc_of(p->call[res].desc)->makes;
 
+	if (what & R_PROC && one_in(rng, 4))
+		return some_towards(rng);
 	for (unsigned int i = 0; i < 50 && !takes(desc_of(desc), what); i++)
 		desc = some_desc(rng);
-	return desc;
+	return (struct about){ desc, false };
 }
 
-/* @descs about one thing, each by another worker, again and again */
-static void meet_about(struct prog *p, unsigned int res, const unsigned int *descs, unsigned int n,
+/* @calls about one thing, each by another worker, again and again */
+static void meet_about(struct prog *p, unsigned int res, const struct about *calls, unsigned int n,
 		       uint64_t *rng)
 {
 	unsigned int race_from = p->n_calls, loop_from = race_from, at;
@@ -267,7 +312,7 @@ static void meet_about(struct prog *p, unsigned int res, const unsigned int *des
 		loop_from = one_in(rng, 3) ? rnd(rng, res + 1) : res;
 	for (unsigned int k = 0; k < n; k++) {
 		at = p->n_calls;
-		add_about(p, descs[k], res, !one_in(rng, 6), rng);
+		add_about(p, calls[k], res, !one_in(rng, 6), rng);
 		for (; at < p->n_calls; at++)
 			p->call[at].worker = k + 1;
 	}
@@ -278,13 +323,14 @@ static void meet_about(struct prog *p, unsigned int res, const unsigned int *des
 
 void add_encounter(struct prog *p, uint64_t *rng)
 {
-	unsigned int res = find_res(p, p->n_calls, R_SOCKET | R_WIRE, rng), descs[3];
+	unsigned int res = find_res(p, p->n_calls, R_SOCKET | R_WIRE, rng);
+	struct about calls[3];
 
 	if (res == NO_RES || p->n_calls > MAX_CALLS - 4)
 		return;
 	for (unsigned int k = 0; k < 3; k++)
-		descs[k] = some_desc_about(p, res, rng);
-	meet_about(p, res, descs, one_in(rng, 3) ? 3 : 2, rng);
+		calls[k] = some_about(p, res, rng);
+	meet_about(p, res, calls, one_in(rng, 3) ? 3 : 2, rng);
 }
 
 static void add_plain(struct prog *p, const char *name, uint64_t *rng)
@@ -308,23 +354,45 @@ static void add_surroundings(struct prog *p, bool all, uint64_t *rng)
 	arg_set(&p->call[0].arg[0], 0);
 }
 
-/* How a feature is used, about one process: what random calls seldom put together */
+/*
+ * How a feature is used, about one process: what random calls seldom put together.
+ * "@": the call is sent to it, "@*": any such call
+ */
 static const char *const stories[][6] = {
 	{ "set_spawn_server", "frame_spawn", "receive", "spawn_answer", "drain" },
 	{ "spawn", "drain", "frame_spawn", "receive" },
 	{ "link", "exit2", "receive", "unlink" },
+	{ "link", "unlink", "drain", "link" },
 	{ "link", "frame_link", "frame_exit", "receive" },
 	{ "set_name", "monitor", "close" },
 	{ "monitor", "drain", "frame_monitor", "demonitor" },
 	{ "monitor_nodes", "ready", "wire_shut", "receive" },
 	{ "monitor_node", "ready", "peer_request", "receive" },
-	{ "set_mailbox", "flood", "send", "receive" },
-	{ "set_trap_exit", "set_mailbox", "flood", "exit2", "receive" },
+	{ "set_mailbox", "@flood", "@*", "@*", "receive" },
+	{ "set_trap_exit", "set_mailbox", "@flood", "@exit2", "@*", "receive" },
+	{ "set_mailbox", "flood", "@flood", "@*", "receive" },
+	{ "set_limits", "ready", "@frame_flood", "@*", "@frame_flood", "receive" },
+	{ "set_limits", "ready", "@frame_flood", "sleep", "@frame_flood", "close" },
+	{ "set_limits", "set_trap_exit", "@frame_exit", "@fragmented", "@*", "receive" },
+	{ "set_limits", "hand_over", "hand_over", "connect_peer", "hand_over", "handshake" },
+	{ "set_recvto", "@send", "receive", "alias", "@frame_message", "receive" },
+	{ "ready", "frame_call", "frame_call", "drain" },
+	{ "netlink", "ready", "peer_get", "peer_disconnect", "receive" },
 	{ "connect", "send_connected", "drain", "receive" },
 	{ "alias", "frame_message", "receive", "unalias" },
 	{ "socket_rdm", "attach", "send_asking", "receive", "close" },
 	{ "child", "set_owner", "set_kill_signal", "kill", "receive" },
+	{ "child", "set_owner", "set_kill_signal", "@exit2", "@exit2" },
 };
+
+static struct about story_call(const char *name, uint64_t *rng)
+{
+	bool towards = *name == '@';
+
+	if (!strcmp(name, "@*"))
+		return some_towards(rng);
+	return (struct about){ desc_find(name + towards), towards };
+}
 
 void add_story(struct prog *p, uint64_t *rng)
 {
@@ -333,16 +401,16 @@ void add_story(struct prog *p, uint64_t *rng)
 	bool waits = one_in(rng, 2);
 
 	for (unsigned int i = 0; res != NO_RES && i < ARRAY_SIZE(stories[0]) && story[i]; i++)
-		add_about(p, desc_find(story[i]), res, true, rng);
+		add_about(p, story_call(story[i], rng), res, true, rng);
 	/* calls of worker 0 do not wait */
 	for (; waits && from < p->n_calls; from++)
 		p->call[from].worker = 1;
 }
 
-/* Two calls that take what @maker makes */
+/* Two calls that take what @maker makes, and room for a third */
 struct pair {
 	const char *maker;
-	unsigned int desc[2];
+	struct about call[3];
 };
 
 /* What is rare is left to chance, or the pairs would be four times as many. */
@@ -363,7 +431,7 @@ static unsigned int find_pair(unsigned int number, struct pair *pair)
 		for (unsigned int a = 0; a < descs; a++) {
 			for (unsigned int b = a; b < descs && pairs_with(desc_of(a), what); b++) {
 				if (pairs_with(desc_of(b), what) && n++ == number)
-					*pair = (struct pair){ makers[i], { a, b } };
+					*pair = (struct pair){ makers[i], { { a }, { b }, { 0 } } };
 			}
 		}
 	}
@@ -399,10 +467,12 @@ void prog_pair(struct prog *p, unsigned int number, uint64_t *rng)
 	add_plain(p, pair.maker, rng);
 	res = p->n_calls - 1;
 	while (one_in(rng, 2) && p->n_calls < MAX_CALLS - 8)
-		add_about(p, some_desc_about(p, res, rng), res, true, rng);
+		add_about(p, some_about(p, res, rng), res, true, rng);
 	for (unsigned int i = res; i < p->n_calls; i++)
 		p->call[i].worker = 0;
-	meet_about(p, res, pair.desc, 2, rng);
+	pair.call[1].towards = has_destination(desc_of(pair.call[1].desc)) && one_in(rng, 3);
+	pair.call[2] = some_about(p, res, rng);
+	meet_about(p, res, pair.call, one_in(rng, 4) ? 3 : 2, rng);
 }
 
 void prog_generate(struct prog *p, uint64_t *rng)

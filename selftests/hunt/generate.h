@@ -13,6 +13,7 @@ struct maker {
 	struct call *call;
 	bool plain;		/* the call is made as a careful caller makes it */
 	bool about;		/* most results that it takes are of the call @res */
+	bool towards;		/* it is sent to the process @res, by another one */
 	unsigned int res;
 	bool taken;		/* the call has taken it: the next one is another, half the time */
 };
@@ -21,6 +22,7 @@ struct maker {
 struct arg *put(struct maker *m, int kind, uint64_t v);
 unsigned int find_res(const struct prog *p, unsigned int at, unsigned int what, uint64_t *rng);
 bool is_about(const struct maker *m, unsigned int what);
+bool is_towards(const struct maker *m, unsigned int what);
 uint64_t some_number(uint64_t *rng);
 int name_argument(const struct desc *d);
 void put_term(struct maker *m, unsigned int grammar, unsigned int depth);

@@ -41,6 +41,11 @@ bool is_about(const struct maker *m, unsigned int what)
 	return m->about && m->res < m->at && desc_of(m->p->call[m->res].desc)->makes & what;
 }
 
+bool is_towards(const struct maker *m, unsigned int what)
+{
+	return m->towards && is_about(m, what);
+}
+
 uint64_t some_number(uint64_t *rng)
 {
 	static const uint64_t edges[] = {
@@ -90,25 +95,29 @@ static void put_res_term(struct maker *m, int kind, unsigned int what)
 	bool own = what == R_WIRE ? m->plain : kind == A_SEEN_PID || kind == A_SEEN_REF;
 	struct arg *a = put(m, kind, 0);
 
-	if (sender != NO_RES && own && !one_in(m->rng, what == R_WIRE ? 20 : 4))
+	if (is_towards(m, what) && kind == A_PID)
+		a->res = m->res;
+	else if (sender != NO_RES && own && !one_in(m->rng, what == R_WIRE ? 20 : 4))
 		a->res = sender;
 	else
 		a->res = is_about(m, what) && !one_in(m->rng, 4) ? m->res : res;
 	if (kind == A_REF)
 		a->n = rnd(m->rng, 5);
 	else if (kind == A_PID)
-		a->n = one_in(m->rng, 6) ? rnd(m->rng, 6) : 0;
+		a->n = !is_towards(m, what) && one_in(m->rng, 6) ? rnd(m->rng, 6) : 0;
 	else
 		a->n = one_in(m->rng, 2) ? rnd(m->rng, SEEN) : 0;
 }
 
 static void put_pid(struct maker *m)
 {
-	switch (is_about(m, R_PROC) && one_in(m->rng, 2) ? 0 : rnd(m->rng, 8)) {
-	case 0 ... 4:
+	bool it = is_towards(m, R_PROC) || (is_about(m, R_PROC) && one_in(m->rng, 2));
+
+	switch (it ? 0 : rnd(m->rng, 8)) {
+	case 0 ... 3:
 		put_res_term(m, A_PID, R_PROC);
 		break;
-	case 5:
+	case 4 ... 5:
 		put_res_term(m, A_PID, R_WIRE);
 		break;
 	default:
@@ -160,7 +169,7 @@ static void put_leaf(struct maker *m)
 		put_ref(m);
 		break;
 	case 10:
-		put(m, A_FLOAT, rnd64(m->rng));
+		put(m, A_FLOAT, rnd64(m->rng))->n = one_in(m->rng, 4);
 		break;
 	case 11:
 		put(m, A_BIG, sizes[rnd(m->rng, 6)] + 1);
@@ -213,35 +222,6 @@ static void put_word(struct maker *m, const char *id)
 		}
 	}
 	put(m, A_NIL, 0);
-}
-
-/* {'$gen_call', {Pid, Tag}, Request} and replies to aliases */
-static void put_request(struct maker *m)
-{
-	if (one_in(m->rng, 2)) {
-		put_tuple(m, 2);
-		put(m, A_IMPROPER, 0)->n = 1;
-		put_word(m, "alias");
-		put_ref(m);
-		put_any(m, 2);
-		return;
-	}
-	put_tuple(m, 3);
-	put_word(m, "gen_call");
-	put_tuple(m, 2);
-	put_pid(m);
-	if (one_in(m->rng, 2)) {
-		put(m, A_IMPROPER, 0)->n = 1;
-		put_word(m, "alias");
-	}
-	put_ref(m);
-	if (one_in(m->rng, 3)) {
-		put_any(m, 2);
-		return;
-	}
-	put_tuple(m, 2);
-	put_word(m, one_in(m->rng, 3) ? "call" : "is_auth");
-	put_atom_kind(m, NAME_NODE | NAME_PEER);
 }
 
 /* {Option, Value} of a spawn that is accepted */
@@ -316,10 +296,43 @@ static void put_from(struct maker *m)
 
 static void put_to(struct maker *m)
 {
-	if (one_in(m->rng, 3))
+	if (!is_towards(m, R_PROC) && one_in(m->rng, 3))
 		put_res_term(m, A_SEEN_PID, R_WIRE);
 	else
 		put_res_term(m, A_PID, one_in(m->rng, 10) ? R_WIRE : R_PROC);
+}
+
+/* {'$gen_call', {Pid, Tag}, Request} and replies to aliases */
+static void put_request(struct maker *m)
+{
+	if (one_in(m->rng, 2)) {
+		put_tuple(m, 2);
+		put(m, A_IMPROPER, 0)->n = 1;
+		put_word(m, "alias");
+		put_ref(m);
+		put_any(m, 2);
+		return;
+	}
+	put_tuple(m, 3);
+	put_word(m, "gen_call");
+	put_tuple(m, 2);
+	/* who is to be answered: on a stream, one of the peer's */
+	if (sender_of_call(m, R_WIRE) == NO_RES)
+		put_pid(m);
+	else
+		put_from(m);
+	if (one_in(m->rng, 2)) {
+		put(m, A_IMPROPER, 0)->n = 1;
+		put_word(m, "alias");
+	}
+	put_ref(m);
+	if (one_in(m->rng, 3)) {
+		put_any(m, 2);
+		return;
+	}
+	put_tuple(m, 2);
+	put_word(m, one_in(m->rng, 3) ? "call" : "is_auth");
+	put_atom_kind(m, NAME_NODE | NAME_PEER);
 }
 
 static void put_monitor_ref(struct maker *m)
@@ -419,17 +432,24 @@ static void put_element(struct maker *m, char element)
 	}
 }
 
-/* @group: G_CONTROL: any */
+/* @group: G_CONTROL: any. What is sent towards a process has to name it. */
+static bool is_of(const struct maker *m, const struct control_form *f, unsigned int group)
+{
+	if (group == G_CONTROL)
+		return true;
+	return f->group == group && (!is_towards(m, R_PROC) || strchr(f->elements, 'q'));
+}
+
 static const struct control_form *some_form(struct maker *m, unsigned int group)
 {
 	const struct control_form *f, *end = control_forms + ARRAY_SIZE(control_forms);
 	unsigned int total = 0, at;
 
 	for (f = control_forms; f < end; f++)
-		total += group == G_CONTROL || f->group == group ? f->weight : 0;
+		total += is_of(m, f, group) ? f->weight : 0;
 	at = rnd(m->rng, total);
 	for (f = control_forms; f < end; f++) {
-		if (group != G_CONTROL && f->group != group)
+		if (!is_of(m, f, group))
 			continue;
 		if (at < f->weight)
 			break;
@@ -478,7 +498,7 @@ static void put_name_of(struct maker *m, unsigned int what, unsigned int kinds)
 
 static void put_address(struct maker *m)
 {
-	switch (rnd(m->rng, 10)) {
+	switch (is_towards(m, R_PROC) ? 0 : rnd(m->rng, 10)) {
 	case 0 ... 3:
 		put_pid(m);
 		break;

@@ -21,7 +21,6 @@
 #define REPORT_MS	10000
 #define LEFT_EVERY	64	/* programs between two looks at what is left */
 #define LEFT_MS		20000
-#define ORPHANS_MS	240000
 
 struct entry {
 	size_t at;
@@ -512,27 +511,6 @@ static void manage(struct hunt *h, uint64_t seed, uint64_t end, unsigned int sav
 	save_pcs(&h->all);
 }
 
-static bool has_orphans(void)
-{
-	char *text = read_file("/proc/net/sockstat"), *at = text ? strstr(text, "orphan ") : NULL;
-	bool some = at && atoi(at + 7) > 0;
-
-	free(text);
-	return some;
-}
-
-/*
- * A TCP socket that was closed and not acknowledged lives on for minutes, and keeps the
- * module, as its protocol on top is erldist's.
- */
-static void wait_for_orphans(void)
-{
-	uint64_t end = now_ms() + ORPHANS_MS;
-
-	while (has_orphans() && now_ms() < end)
-		sleep_ms(500);
-}
-
 static int hunt(uint64_t seed, unsigned int seconds, unsigned int executors)
 {
 	struct hunt *h = mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE,
@@ -560,7 +538,6 @@ static int hunt(uint64_t seed, unsigned int seconds, unsigned int executors)
 	for (unsigned int i = 0; i < executors; i++)
 		waitpid(pid[i], NULL, 0);
 	report_outcomes(h);
-	wait_for_orphans();
 	return h->stop ? 2 : 0;
 }
 

@@ -396,6 +396,36 @@ static long call_frame(struct cursor *c)
 	return write_frame(&r->wire, &b, bend);
 }
 
+/* The same message many times, until the node takes no more, so that its pool fills */
+static long call_frame_flood(struct cursor *c)
+{
+	static uint8_t big[60000];
+	struct result *r = arg_res(c);
+	uint64_t count, size;
+	bool bent = has_bend(c);
+	unsigned int n = 0;
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(msg);
+	DEFINE_BUF(b);
+
+	arg_term(c, &ctl);
+	count = arg_int(c) & 0x3ff;
+	size = arg_int(c);
+	size = size * arg_int(c) % sizeof(big);
+	if (!r)
+		return -EBADF;
+	if (bent)
+		mark_bent(&r->wire);
+	fmt(&msg, "B", big, (size_t)size);
+	wire_frame(&r->wire, &b, &ctl, &msg);
+	while (n < count && !wire_write(&r->wire, b.p, b.len))
+		n++;
+	/* the rest of the last one is not there */
+	if (n < count)
+		mark_bent(&r->wire);
+	return n;
+}
+
 /* A message in parts, all of them, or without the last */
 static long call_fragmented(struct cursor *c)
 {
@@ -702,6 +732,10 @@ const struct desc wire_table[] = {
 	FRAME("frame_call", 3, G_MESSAGE_CONTROL, G_REQUEST),
 	FRAME("frame_exit", 4, G_EXIT_CONTROL, G_REASON),
 	FRAME("frame_spawn", 4, G_SPAWN_CONTROL, G_ARGUMENTS),
+	{ "frame_flood", 0, 4, 0, PARAMS(
+		RES("wire", R_WIRE), TERM("control", G_MESSAGE_CONTROL),
+		PICK("count", 300, 30, 3), RANGE("size", 1, 250), PICK("scale", 4, 20, 1, 200),),
+	  call_frame_flood },
 	{ "fragmented", 0, 4, 0, PARAMS(
 		RES("wire", R_WIRE), TERM("control", G_CONTROL), TERM("payload", G_ANY),
 		PICK("seq", 1, 2, 3, UINT64_MAX), PICK("parts", 2, 3, 1, 20, 63),

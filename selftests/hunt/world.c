@@ -322,7 +322,9 @@ static long call_netlink_ask(struct cursor *c)
 	buf_add(&b, &g, sizeof(g));
 	if (node < names_count())
 		attr_str(&b, 1, name_text(node));
-	if (name < names_count())
+	/* other sets of attributes have another one of this number */
+	if (name < names_count() && (bend & 1 || c->op == ERLDIST_CMD_PEER_GET ||
+				     c->op == ERLDIST_CMD_PEER_DISCONNECT))
 		attr_str(&b, ERLDIST_A_PEER_NAME, name_text(name));
 	if (c->op == ERLDIST_CMD_PROCESS_GET && id) {
 		attr_u32(&b, ERLDIST_A_PROCESS_ID, id);
@@ -345,7 +347,8 @@ static long call_netlink_ask(struct cursor *c)
 
 #define ASK(name, command) \
 	{ name, 0, 3, command, PARAMS(RES("netlink", R_NL), PICK("dump", 0, 1), \
-	  RANGE("node", 0, 9), RANGE("name", 0, 60), RANGE("id", 0, 5), \
+	  PICK("node", 0, 0, 1, 2, 7, 99), PICK("name", 3, 4, 5, 1, 9, 13, 99), \
+	  RANGE("id", 0, 5), \
 	  ODD_FLAGS("bend", 1, 2, 0x100, 0x200, 0x400, 0x800),), call_netlink_ask }
 
 const struct desc world_table[] = {
