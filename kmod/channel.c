@@ -81,8 +81,12 @@ void erldist_channel_queue(struct erldist_channel *ch, struct work_struct *work)
 /**
  * erldist_channel_queue_delayed() - arm one of a channel's timers
  * @ch: the channel
- * @work: timer or retry_work
+ * @work: timer, stall_work or retry_work
  * @delay: jiffies
+ *
+ * It holds no reference: channel_close() waits for it, and has one. What
+ * mod_delayed_work() returns does not say whether a work that is being cancelled is
+ * queued: since 6.10 it is not, and false.
  *
  * Context: only where channel_close() waits: its own works, or a pusher.
  */
@@ -90,9 +94,7 @@ void erldist_channel_queue_delayed(struct erldist_channel *ch,
 				   struct delayed_work *work,
 				   unsigned long delay)
 {
-	erldist_channel_get(ch);
-	if (mod_delayed_work(erldist_wq, work, delay))
-		erldist_channel_put(ch);
+	mod_delayed_work(erldist_wq, work, delay);
 }
 
 /*
@@ -139,10 +141,8 @@ static void channel_cancel(struct erldist_channel *ch)
 		erldist_channel_put(ch);
 	if (cancel_work_sync(&ch->tx_work))
 		erldist_channel_put(ch);
-	if (cancel_delayed_work_sync(&ch->timer))
-		erldist_channel_put(ch);
-	if (cancel_delayed_work_sync(&ch->stall_work))
-		erldist_channel_put(ch);
+	cancel_delayed_work_sync(&ch->timer);
+	cancel_delayed_work_sync(&ch->stall_work);
 }
 
 static void channel_unlist(struct erldist_channel *ch)
@@ -214,8 +214,7 @@ static void channel_close(struct work_struct *work)
 	channel_tell(ch);
 	/* Whoever took the right to push before the peer let go of us */
 	wait_var_event(&ch->pushing, !smp_load_acquire(&ch->pushing));
-	if (cancel_delayed_work_sync(&ch->retry_work))
-		erldist_channel_put(ch);
+	cancel_delayed_work_sync(&ch->retry_work);
 	WRITE_ONCE(ch->state, CHANNEL_CLOSED);
 	erldist_rx_free(ch);
 	erldist_tx_free(ch);
@@ -302,7 +301,6 @@ static void channel_timer(struct work_struct *work)
 		else if (state == CHANNEL_HANDSHAKE)
 			channel_setup_timeout(ch);
 	}
-	erldist_channel_put(ch);
 	erldist_kcov_work_stop();
 }
 

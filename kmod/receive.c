@@ -317,7 +317,6 @@ void erldist_rx_stall_over(struct work_struct *work)
 	erldist_kcov_work_start(ch->node);
 	if (!test_bit(CHANNEL_DEAD, &ch->flags))
 		erldist_channel_queue(ch, &ch->rx_work);
-	erldist_channel_put(ch);
 	erldist_kcov_work_stop();
 }
 

@@ -932,7 +932,6 @@ void erldist_tx_retry(struct work_struct *work)
 	erldist_kcov_work_start(ch->node);
 	set_bit(CHANNEL_WAKE, &ch->flags);
 	tx_try(ch);
-	erldist_channel_put(ch);
 	erldist_kcov_work_stop();
 }
 

@@ -187,6 +187,31 @@ TEST_F(handover, stream_that_is_over_leaves_the_module)
 	EXPECT_EQ(uses, module_uses());
 }
 
+/* A timer that is armed anew while it is being cancelled leaves nothing behind */
+TEST_F(handover, end_beside_a_tick)
+{
+	struct erldist_ticktime t = { .ticktime = 2000, .intensity = 1000 };
+	int delay = delay_calls("erldist_tx_tick");
+	long uses;
+
+	if (!is_tcp(variant))
+		SKIP(return, "the module's uses tell of TCP only");
+	if (delay < 0)
+		SKIP(return, "no delay of calls on this kernel");
+	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &t, sizeof(t)));
+	uses = module_uses();
+	for (int i = 0; i < 4; i++) {
+		CONNECT();
+		sleep_ms(20);
+		shutdown(self->w.fd, SHUT_RDWR);
+		ASSERT_EQ(0, node_wait(self->node, ERLDIST_PENDING_DOWN, NULL));
+		close(self->given);
+		wire_close(&self->w);
+	}
+	EXPECT_EQ(uses, module_uses());
+	close(delay);
+}
+
 static int bpf(int cmd, union bpf_attr *attr)
 {
 	return syscall(SYS_bpf, cmd, attr, sizeof(*attr));
