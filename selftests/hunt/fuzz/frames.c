@@ -624,7 +624,6 @@ static void run_work(void)
 		if (!queued) {
 			stall_queued = false;
 			jiffies += HZ / 10;
-			channel_refs++;
 			erldist_rx_stall_over(&channel.stall_work.work);
 			CHECK(queued || channel.flags & 1UL << CHANNEL_DEAD);
 			continue;
