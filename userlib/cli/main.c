@@ -277,7 +277,44 @@ static void not_taken(const char *object, int opt)
 
 	for (o = all_options; o->name && o->val != opt; o++)
 		;
-	complain("%s does not take --%s", object, o->name);
+	if (object)
+		complain("%s does not take --%s", object, o->name);
+	else
+		complain("--%s is an option of a command: put it behind that", o->name);
+}
+
+/* "--cookie --background": the value was forgotten; "--cookie=--background" may be meant */
+static bool is_forgotten(int opt, const char *value, const char *last)
+{
+	const struct option *all = all_options, *o, *given = NULL;
+
+	if (!value || value != last || strncmp(value, "--", 2))
+		return false;
+	for (o = all; o->name; o++)
+		if (o->val == opt)
+			given = o;
+	for (o = all; o->name && strcmp(o->name, value + 2); o++)
+		;
+	return o->name && complain("--%s wants a value, and %s is an option; if it is the value, "
+				   "write --%s=%s", given->name, value, given->name, value);
+}
+
+/* The command as it was typed: "node run" */
+static const char *title(const struct command *cmd, char *text, size_t size)
+{
+	snprintf(text, size, "%s%s%s", cmd->object, cmd->verb ? " " : "",
+		 cmd->verb ? cmd->verb : "");
+	return text;
+}
+
+/* A term that the shell has taken apart has neither braces nor blanks any more */
+static const char *place_of(const struct command *cmd, const char *extra)
+{
+	if (!(cmd->how & OF_TERM))
+		return "";
+	if (!strpbrk(extra, "{[ "))
+		return ": put a term in quotes for the shell, like '{add,1,2}'";
+	return cmd->how & OF_NODE ? "" : ": a process of another node is one word, like calc@svc";
 }
 
 /* The arguments are the words of the usage that are in no brackets */
@@ -285,18 +322,19 @@ static void wrong_arguments(const struct cli *c, const struct command *cmd)
 {
 	const char *p = cmd->usage + strlen(cmd->object);
 	int depth = 0, n = 0;
+	char name[64];
 	size_t len;
 
+	title(cmd, name, sizeof(name));
 	if (c->argc > cmd->max) {
-		complain("%s: there is no place for %s%s", cmd->object, c->argv[cmd->max],
-			 cmd->how & OF_TERM ? ": put a term in quotes for the shell, like "
-			 "'{add,1,2}'" : "");
+		complain("%s: there is no place for %s%s", name, c->argv[cmd->max],
+			 place_of(cmd, c->argv[cmd->max]));
 		return;
 	}
 	for (p += cmd->verb ? strlen(cmd->verb) + 1 : 0; *p; p += len) {
 		len = strcspn(p, "\n[] ");
 		if (len && !depth && n++ == c->argc)
-			complain("%s: %.*s is missing", cmd->object, (int)len, p);
+			complain("%s: %.*s is missing", name, (int)len, p);
 		depth += *p == '[' ? 1 : *p == ']' ? -1 : 0;
 		len += !len;
 	}
@@ -459,6 +497,8 @@ static int take_words(struct cli *c, const struct command *cmd, int argc, char *
 			not_taken(cmd->object, opt);
 			return usage_error(cmd->object, cmd);
 		}
+		if (is_forgotten(opt, optarg, argv[optind - 1]))
+			return usage_error(cmd->object, cmd);
 		if (take_option(c, opt, cmd->how))
 			return 1;
 	}
@@ -522,7 +562,7 @@ int main(int argc, char **argv)
 			return usage_error(NULL, NULL);
 		}
 		if (opt != 'j' && opt != OPT_NODE) {
-			not_taken("what is before the command", opt);
+			not_taken(NULL, opt);
 			return usage_error(NULL, NULL);
 		}
 		take_option(&c, opt, 0);

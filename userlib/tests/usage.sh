@@ -32,7 +32,10 @@ told 1 "erldist: no such command: bogus" help bogus
 told 1 "erldist: no such command: bogus" bogus help
 told 1 "erldist: ping: NODE is missing" ping
 told 1 "erldist: call: TERM is missing" call --node a@host dest
-told 1 "erldist: node: NAME is missing" node run
+told 1 "erldist: node run: NAME is missing" node run
+told 1 "erldist: --cookie wants a value, and --background is an option; if it is the value, write --cookie=--background" node run svc --cookie --background
+told 1 "erldist: --background is an option of a command: put it behind that" --background node run svc
+told 1 "erldist: call: there is no place for {add,1,2}: a process of another node is one word, like calc@svc" call svc calc '{add,1,2}'
 told 1 "erldist: rpc: MOD is missing" rpc b@host
 told 1 "erldist: ping: there is no place for c@host" ping b@host c@host
 told 1 "erldist: node run: hand-out-mode goes with hand-out" node run svc --hand-out-mode 600
