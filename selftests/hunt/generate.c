@@ -271,14 +271,14 @@ struct about {
 };
 
 /* Comes last, with what it needs before it */
-static void add_about(struct prog *p, struct about about, unsigned int res, bool plain,
+static void add_about(struct prog *p, struct about made, unsigned int res, bool plain,
 		      uint64_t *rng)
 {
 	struct maker m = { .p = p, .rng = rng, .at = p->n_calls, .plain = plain, .about = true,
-			   .towards = about.towards, .res = res };
+			   .towards = made.towards, .res = res };
 
 	if (p->n_calls < MAX_CALLS)
-		make_call(&m, about.desc);
+		make_call(&m, made.desc);
 }
 
 static struct about some_towards(uint64_t *rng)
