@@ -113,9 +113,9 @@ struct erldist_tx {
  * One stream to a peer.
  *
  * References: the stream's sk_user_data (until detached), peer->channel,
- * attempt or next, and every queued work or armed timer
- * (erldist_channel_queue()). Destroyed: by close_work, which runs once, and
- * then by the last reference.
+ * attempt or next, and every queued work (erldist_channel_queue()). Timers have
+ * none: close_work cancels them, and nothing arms them after that. Destroyed: by
+ * close_work, which runs once, and then by the last reference.
  *
  * state belongs to close_work and rx_work in turn: rx_work is cancelled before
  * close_work changes it. Walks of node->channels read it meanwhile
@@ -124,7 +124,8 @@ struct erldist_tx {
  * channel_up() sets the timer's fields first. flags are atomic bits. challenge and
  * origin are set before the channel is in node->channels, and do not change then.
  * So is peer, but that of an acceptor, which rx_work sets once; channel_ask_over(),
- * erldist_channel_answer() and tx_try() read it meanwhile.
+ * erldist_channel_answer() and tx_try() read it meanwhile. attached and on_top are set
+ * by the hand-over; then the one is close_work's, the other that of the last reference.
  */
 struct erldist_channel {
 	refcount_t ref;
@@ -152,7 +153,7 @@ struct erldist_channel {
 	u64 peer_flags;			/* the peer has */
 	bool header_mode;
 	bool attached;			/* callbacks are ours */
-	bool on_top;			/* so is the upper layer protocol */
+	bool on_top;			/* so is the upper layer protocol, until channel_free() */
 	bool replaces;			/* was told alive, and goes on */
 	bool counted;			/* in node->n_handshakes */
 	bool pushing;			/* guarded by peer->lock */

@@ -279,8 +279,8 @@ static int ulp_take(struct erldist_channel *ch)
  * erldist_transport_release() - give the place of the upper layer protocol back
  * @ch: the channel, detached; it neither reads nor writes any more
  *
- * TCP may go on for minutes with a socket that nobody has open, and a giver may keep
- * its descriptor: neither is to hold the module.
+ * TCP may keep a socket for minutes after its last descriptor was closed, and the
+ * program that handed it over may keep its own descriptor. Neither is to hold the module.
  *
  * Context: process context.
  */

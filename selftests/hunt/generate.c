@@ -23,7 +23,7 @@ static const char *maker_name(unsigned int what, uint64_t *rng)
 	return "pipe";
 }
 
-/* Who sends to the process that a call is towards: another one, where there is one */
+/* The process that sends: another one than the receiver @m->res, if there is one */
 static unsigned int other_res(const struct maker *m, unsigned int what)
 {
 	unsigned int res = m->res;

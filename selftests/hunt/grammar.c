@@ -316,7 +316,7 @@ static void put_request(struct maker *m)
 	put_tuple(m, 3);
 	put_word(m, "gen_call");
 	put_tuple(m, 2);
-	/* who is to be answered: on a stream, one of the peer's */
+	/* the pid that the answer goes to: on a stream, a pid of the peer's node */
 	if (sender_of_call(m, R_WIRE) == NO_RES)
 		put_pid(m);
 	else

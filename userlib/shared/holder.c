@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The programs that hold nodes. A node is a socket, and the program that has it can be
- * found in /proc by who may look there: root, and mostly the program's own user.
+ * The programs that hold nodes. A node is a socket; /proc shows which program has it
+ * open, to root and mostly to the program's own user.
  */
 #include <ctype.h>
 #include <dirent.h>
