@@ -1258,11 +1258,14 @@ void erldist_peer_detach(struct erldist_peer *peer, struct erldist_channel *ch,
  * @error: positive errno for connect()
  * @kept: the attempt was the keeper's own
  *
+ * Of the keeper's own attempts only the one that fails in another way than the
+ * last is told to observers: they go on for as long as the peer is away.
+ *
  * Context: process context.
  */
 void erldist_peer_unreachable(struct erldist_peer *peer, int error, bool kept)
 {
-	bool failed = false;
+	bool failed = false, news = false;
 	LIST_HEAD(drop);
 
 	spin_lock_bh(&peer->lock);
@@ -1270,14 +1273,18 @@ void erldist_peer_unreachable(struct erldist_peer *peer, int error, bool kept)
 		peer_fail_locked(peer, ERLDIST_REASON_UNREACHABLE, error, &drop);
 		failed = true;
 	} else if (kept && peer->state == ERLDIST_PEER_STATE_DOWN) {
+		error = error ?: EHOSTUNREACH;
+		news = peer->reason != ERLDIST_REASON_UNREACHABLE || peer->error != error;
 		WRITE_ONCE(peer->reason, ERLDIST_REASON_UNREACHABLE);
-		WRITE_ONCE(peer->error, error ?: EHOSTUNREACH);
-		peer->remembered = -peer->error;
+		WRITE_ONCE(peer->error, error);
+		peer->remembered = -error;
 		peer->failed++;
 	}
 	spin_unlock_bh(&peer->lock);
 	if (failed)
 		peer_failed(peer, 0, &drop);
+	else if (news)
+		erldist_netlink_peer(peer, ERLDIST_CMD_PEER_FAILED_NTF);
 }
 
 /**

@@ -271,6 +271,29 @@ TEST_F(netlink, events_of_handshakes)
 	EXPECT_STREQ("k@h", i.node);
 }
 
+/* What the keeper tries again and again is told when it fails in another way */
+TEST_F(netlink, events_of_a_kept_peer)
+{
+	static const int errors[] = { ENETUNREACH, ENETUNREACH, ETIMEDOUT, ENETUNREACH };
+	struct peer_info i;
+	struct genl_msg m;
+	uint64_t seq = 0;
+	int k = node("k@h");
+
+	ASSERT_EQ(0, genl_join(&self->events, ERLDIST_MCGRP_HANDSHAKES));
+	for (unsigned int n = 0; n < ARRAY_SIZE(errors); n++) {
+		ASSERT_EQ(0, node_retry(k, ERLDIST_PEER_UNREACHABLE, "w@h", errors[n], 60000));
+		if (n && errors[n] == errors[n - 1])
+			continue;
+		EVENT(ERLDIST_CMD_PEER_FAILED_NTF, ERLDIST_A_PEER_SEQ);
+		peer_info(&i, &m);
+		EXPECT_EQ(ERLDIST_REASON_UNREACHABLE, i.reason);
+		EXPECT_EQ(errors[n], i.error);
+		EXPECT_EQ(n + 1, i.failed);
+	}
+	EXPECT_EQ(-ETIMEDOUT, genl_event(&self->events, &m, QUIET_MS));
+}
+
 TEST_F(netlink, events_of_names)
 {
 	struct genl_msg m;
