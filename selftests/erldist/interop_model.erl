@@ -125,7 +125,7 @@ read(Socket, Worlds, Main) ->
                          end, Parts),
             read(Socket, Worlds, Main);
         {tcp_closed, _} ->
-            Main ! {failed, "a node's program has ended"}
+            Main ! ended
     end.
 
 command({_, _, Socket}, Commands) ->
@@ -167,8 +167,8 @@ answer(Tag, Pid) ->
     receive
         {Tag, Pid, Answer} -> Answer;
         {failed, Why} -> throw({failed, Why});
-        {Port, {exit_status, N}} when is_port(Port) ->
-            throw({failed, io_lib:format("a program ends: ~b", [N])});
+        ended -> throw({failed, ["a node's program has ended", last_words()]});
+        {Port, {exit_status, N}} when is_port(Port) -> throw({failed, ended(N)});
         {Port, {data, {_, Line}}} when is_port(Port) ->
             io:format("# ~ts~n", [Line]),
             answer(Tag, Pid)
@@ -176,6 +176,17 @@ answer(Tag, Pid) ->
         Where = process_info(Pid, [current_stacktrace, message_queue_len]),
         throw({failed, io_lib:format("a world does nothing: ~p", [Where])})
     end.
+
+%% What a program prints may come behind the end of its socket
+last_words() ->
+    receive
+        {Port, {data, {_, Line}}} when is_port(Port) -> ["\n", Line | last_words()];
+        {Port, {exit_status, N}} when is_port(Port) -> ["\n", ended(N)]
+    after ms(10000) -> "\nit does not tell its status"
+    end.
+
+ended(Status) ->
+    io_lib:format("a program ends: ~b", [Status]).
 
 %% In rest, or while something is under way
 lose(Pids, Sides, N) ->
