@@ -8,16 +8,6 @@
 NO_NODE="erldist: there is no node on this machine (network namespace); start one with \
 'erldist node run NAME' or erldistd"
 
-# text, command...: it fails and says so
-fails()
-{
-	local text=$1 output
-	shift
-	output=$("$@" 2>&1) && return 1
-	echo "$output"
-	[[ $output == *"$text"* ]]
-}
-
 # text, command...: all that it prints
 prints()
 {

@@ -85,16 +85,6 @@ no_node()
 	! erldist node show "$1@$HOST"
 }
 
-# text, command...: it fails and says so
-refuses()
-{
-	local text=$1 output
-	shift
-	output=$("$@" 2>&1) && return 1
-	echo "$output"
-	[[ $output == *"$text"* ]]
-}
-
 refused()
 {
 	local first=$1
@@ -326,7 +316,7 @@ daemon()
 	check "two nodes: Erlang finds the one" beam_pings pong one
 	check "and the other" beam_pings pong two
 	check "node stop of one of them is refused: it would end both" \
-		refuses "one@$HOST is held by erldistd (pid $DAEMON), which holds two@$HOST too" \
+		fails "one@$HOST is held by erldistd (pid $DAEMON), which holds two@$HOST too" \
 		erldist node stop one
 	first=$(connection one b)
 	refused "$first"

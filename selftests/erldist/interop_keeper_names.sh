@@ -65,16 +65,6 @@ put_cookie()
 	(umask 077 && echo "$2" > "$1")
 }
 
-# text, command...: fails, and says that
-fails()
-{
-	local text=$1 output status=0
-	shift
-	output=$(timeout 60 "$@" 2>&1) || status=$?
-	echo "$status: $output"
-	[ "$status" -eq 1 ] && [[ $output == *"$text"* ]]
-}
-
 erlang_fails()
 {
 	! timeout 60 erl -sname y -noinput -eval 'halt(0).' > "$TMP/y.log" 2>&1 < /dev/null &&

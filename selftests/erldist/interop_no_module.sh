@@ -8,16 +8,6 @@
 SOON=$((15 * SLOW))	# seconds
 KO=${ERLDIST_KO:-$ERLDIST_MODULE}
 
-# words, command...: fails soon, and says that
-fails()
-{
-	local words=$1 output status=0
-	shift
-	output=$(timeout "$SOON" "$@" 2>&1) || status=$?
-	echo "$status: $output"
-	[ "$status" -ne 0 ] && [ "$status" -ne 124 ] && [[ $output == *"$words"* ]]
-}
-
 unload()
 {
 	rmmod erldist

@@ -61,16 +61,6 @@ svc_says()
 	logged "$1" "$TMP/svc.log"
 }
 
-# words, command...: fails soon, and says that
-fails()
-{
-	local words=$1 output status=0
-	shift
-	output=$(timeout "$SOON" "$@" 2>&1) || status=$?
-	echo "$status: $output"
-	[ "$status" -ne 0 ] && [ "$status" -ne 124 ] && [[ $output == *"$words"* ]]
-}
-
 svc_gone()
 {
 	says "there is no node on this machine" erldist status &&

@@ -173,7 +173,7 @@ restarts()
 	number_results < <(sed -n 's/^\(\(not \)\?ok\) [0-9]* - OTP [^:]*:/\1 -/p; /^#/p' \
 		"$TMP/traffic")
 	check "epmd listed the name all the while" says "polls" cat "$TMP/polls"
-	check "without exception" fails grep missing "$TMP/polls"
+	check "without exception" nonzero grep missing "$TMP/polls"
 	check "the creation is the same" [ "$first_creation" = "$(creation)" ]
 	check "the connection is the same" [ "$first" = "$(connection)" ]
 	check "node, registration, place and path are stored, each once" stored 4
@@ -242,12 +242,12 @@ broken()
 	first=$(connection)
 	pid=$(main_pid)
 	conf svc "cookie = $COOKIE" "kep = b"
-	check "a reload with a broken file fails" fails systemctl reload erldistd.service
+	check "a reload with a broken file fails" nonzero systemctl reload erldistd.service
 	check "and tells why" logged "svc.conf:2: kep is no key" /run/erldistd.log
 	check "the daemon goes on" [ "$pid" = "$(main_pid)" ]
 	check "node show has its pid, and not that of the store, which has the node too" \
 		says "holder $(pidof erldistd) " erldist node show "svc@$HOST"
-	check "so does a restart" fails systemctl restart erldistd.service
+	check "so does a restart" nonzero systemctl restart erldistd.service
 	sleep 3
 	check "with the node still there, and its connection" [ "$first" = "$(connection)" ]
 	check "epmd has its name" in_epmd svc
@@ -268,7 +268,7 @@ no_cookie()
 	grep -q "is running" "$1" && ! grep "$COOKIE" "$1"
 }
 
-fails()
+nonzero()
 {
 	! "$@"
 }
@@ -287,9 +287,9 @@ paths()
 	conf other "cookie = $COOKIE" "no-epmd = yes" "no-listen = yes"
 	rm /etc/erldist/nodes.d/svc.conf
 	check "a node that ends" systemctl reload erldistd.service
-	check "is gone" wait_for 10 fails erldist node show "svc@$HOST"
-	check "takes its paths with it" fails ls /run/erldist/svc.node
-	check "that to hand out, too" fails ls /run/erldist/svc.sock
+	check "is gone" wait_for 10 nonzero erldist node show "svc@$HOST"
+	check "takes its paths with it" nonzero ls /run/erldist/svc.node
+	check "that to hand out, too" nonzero ls /run/erldist/svc.sock
 	check "nothing stored but the other one's" wait_for 10 stored 1
 }
 
@@ -307,7 +307,7 @@ activated()
 	systemctl daemon-reload
 	good_conf "listen = systemd:nothing"
 	check "a socket unit" systemctl start erldistd.socket
-	check "that is not the one of the file" fails systemctl start erldistd.service
+	check "that is not the one of the file" nonzero systemctl start erldistd.service
 	check "told by its line" logged "svc.conf:4: listen systemd:nothing: systemd has handed" \
 		/run/erldistd.log
 	systemctl stop erldistd.service
@@ -338,10 +338,10 @@ changed()
 	conf other "cookie = $COOKIE" "no-epmd = yes" "listen = 127.0.0.1:14800"
 	check "another node takes its place" systemctl restart erldistd.service
 	check "which tells so" logged "svc@$HOST ends: there is no file for it" /run/erldistd.log
-	check "that is: no node" wait_for 10 fails erldist node show "svc@$HOST"
-	check "no name" wait_for 10 fails in_epmd svc
+	check "that is: no node" wait_for 10 nonzero erldist node show "svc@$HOST"
+	check "no name" wait_for 10 nonzero in_epmd svc
 	check "nothing stored but the other one, and its place" stored 2
-	check "nor a path" fails ls /run/erldist/svc.sock
+	check "nor a path" nonzero ls /run/erldist/svc.sock
 	rm /etc/erldist/nodes.d/other.conf
 }
 
@@ -350,11 +350,11 @@ stops()
 	rm /etc/erldist/nodes.d/other.conf
 	good_conf
 	check "a stop" systemctl stop erldistd.service
-	check "is the end of a node" wait_for 10 fails erldist node show "other@$HOST"
+	check "is the end of a node" wait_for 10 nonzero erldist node show "other@$HOST"
 	check "a start" systemctl start erldistd.service
 	check "is the begin of another one" wait_for 10 in_epmd svc
 	check "a stop of that, too" systemctl stop erldistd.service
-	check "no name" wait_for 10 fails in_epmd svc
+	check "no name" wait_for 10 nonzero in_epmd svc
 }
 
 good_conf()

@@ -168,6 +168,16 @@ end_child()
 	done
 }
 
+# text, command...: it fails within SOON or 60 seconds, and the text is in what it prints
+fails()
+{
+	local text=$1 output status=0
+	shift
+	output=$(timeout "${SOON:-60}" "$@" 2>&1) || status=$?
+	echo "$status: $output"
+	[ $status -ne 0 ] && [ $status -ne 124 ] && [[ $output == *"$text"* ]]
+}
+
 # text, command...: prints what it prints, and succeeds, if the text is in there
 says()
 {
