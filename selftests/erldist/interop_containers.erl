@@ -162,7 +162,7 @@ user(_) ->
 
 %% A user namespace makes no difference
 reserved(Node) ->
-    Refused = <<"not permitted to be rex">>,
+    Refused = <<"the name rex is reserved for the owner of svc@">>,
     true = says(run("setpriv", nobody(["erldist", "recv", "rex"])), Refused),
     true = says(run("setpriv", nobody(["unshare", "--user", "--map-root-user", "--net",
                                        "erldist", "recv", "rex"])), Refused),

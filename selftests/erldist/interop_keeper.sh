@@ -432,7 +432,8 @@ out_of_nothing()
 		says "has the one of $HOME/.erlang.cookie" erldist ping "$dest"
 	echo "$COOKIE" > "$HOME/.erlang.cookie"
 	check "nothing is left of it" wait_for 10 no_nodes
-	check "without epmd there the message says so" says "no epmd answers" \
+	check "without epmd there the message says so" \
+		says "no epmd answers on $HOST; that is this host" \
 		env ERL_EPMD_PORT=14999 erldist ping "$dest"
 	start_node svc --default || return
 	start_node svc2 || return

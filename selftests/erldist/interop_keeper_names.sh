@@ -215,8 +215,12 @@ not_let_in()
 		> "$TMP/waiter" 2>&1 < /dev/null &
 	children+=("$!")
 	check "a mode that excludes the user is named" \
-		logged "waiting for a node: the mode of svc@$HOST does not let" "$TMP/waiter"
-	check "with what to do" says "or start the node with --mode 0666" cat "$TMP/waiter"
+		logged "waiting for a node: svc@$HOST lets in whom its mode 0600 allows" "$TMP/waiter"
+	check "with what to do" says "or start it with --mode 0660 (for the group 0 too)" \
+		cat "$TMP/waiter"
+	check "the same of a node that is named" \
+		says "svc@$HOST lets in whom its mode 0600 allows" setpriv --reuid "$OTHER_UID" \
+		--regid "$OTHER_UID" --clear-groups "$(command -v erldist)" --node svc recv echo
 	end_child "$NODE_PID"
 	start_node svc --mode 0666 || return
 	check "echo is there with a node that lets it in" wait_for 10 registered echo

@@ -31,9 +31,9 @@ static int open_for(struct cli *c, struct erldist **p, bool remote)
 }
 
 /* The arguments of a function: what is missing is mostly the brackets */
-static bool is_list(const struct erldist_term *t, const char *text)
+static bool is_list(const char *text)
 {
-	if (strchr((const char []){ ERL_NIL_EXT, ERL_LIST_EXT, ERL_STRING_EXT, 0 }, *t->term))
+	if (strchr("[\"", text[strspn(text, " \t\n")]))
 		return true;
 	return !complain("rpc: %s: the arguments are a list; write '[%s]'", text, text);
 }
@@ -47,7 +47,7 @@ static int run(struct cli *c, bool remote)
 	int status = 1;
 	ssize_t n;
 
-	if (!parse_term(&t, text) && (!remote || is_list(&t, text)) && !open_for(c, &p, remote)) {
+	if ((!remote || is_list(text)) && !parse_term(&t, text) && !open_for(c, &p, remote)) {
 		n = ask(c, p, remote, &t, &m);
 		if (n < 0 && !remote)
 			tell_failed(c, p, (int)n);

@@ -270,6 +270,7 @@ static bool may_use(const struct erldist_node_info *n)
 struct closed {
 	char node[ERLDIST_ATOM_SIZE];	/* the first */
 	uint32_t uid;
+	uint32_t gid;
 	bool open;			/* there is one that this user may use */
 };
 
@@ -282,6 +283,7 @@ static int look_closed(void *user, const struct erldist_node_info *n)
 		return 0;
 	snprintf(closed->node, sizeof(closed->node), "%s", n->name);
 	closed->uid = n->uid;
+	closed->gid = n->gid;
 	return 0;
 }
 
@@ -293,8 +295,8 @@ void tell_closed(struct erldist_observer *o)
 	if (erldist_nodes(o, look_closed, &closed) || closed.open || !*closed.node)
 		return;
 	complain("no processes are shown, as this user may use no node here: %s is one of uid %u; "
-		 "run this as that user or root, or start the node with --mode 0666 (for all "
-		 "users)", closed.node, closed.uid);
+		 "run this as that user or root, or start it with --mode 0660 (for the group %u "
+		 "too) or 0666 (for all users)", closed.node, closed.uid, closed.gid);
 }
 
 /* Returns the exit status */

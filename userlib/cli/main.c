@@ -220,6 +220,32 @@ static int help(const char *object)
 	return usage_error(NULL, NULL);
 }
 
+/* "start" is nothing, "stop" is "node stop": the objects, or that */
+static void list_objects(const char *word)
+{
+	const char *last = "", *comma = "";
+	size_t i;
+
+	for (i = 0; i < COMMANDS; i++) {
+		if (!commands[i].verb || strcmp(word, commands[i].verb))
+			continue;
+		fprintf(stderr, "%s'erldist %s %s'", *comma ? comma : "erldist: there is ",
+			commands[i].object, word);
+		comma = ", ";
+	}
+	if (*comma) {
+		fputc('\n', stderr);
+		return;
+	}
+	fprintf(stderr, "erldist: there are: ");
+	for (i = 0; i < COMMANDS; i++) {
+		if (strcmp(last, commands[i].object))
+			fprintf(stderr, "%s%s", i ? ", " : "", commands[i].object);
+		last = commands[i].object;
+	}
+	fputc('\n', stderr);
+}
+
 /* "node run, show ..." */
 static void list_verbs(const char *object)
 {
@@ -242,8 +268,10 @@ static int no_command(int argc, char **argv)
 	if (argc > 1 || !known(argv[0]))
 		complain("no such command: %s%s%s", argv[0], argc > 1 ? " " : "",
 			 argc > 1 ? argv[1] : "");
-	if (!known(argv[0]))
+	if (!known(argv[0])) {
+		list_objects(argv[0]);
 		return usage_error(NULL, NULL);
+	}
 	list_verbs(argv[0]);
 	return usage_error(argv[0], NULL);
 }

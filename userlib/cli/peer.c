@@ -71,8 +71,10 @@ static int show_peer(void *user, const struct erldist_peer_info *p)
 /* An empty list of peers: 0, or 1 if it was to have one of that name */
 static int show_none(struct show *s, struct erldist_observer *o)
 {
-	if (!tell_no_node(o) && s->only)
-		complain("no local node knows %s", s->only);
+	if (!tell_no_node(o))
+		complain("no local node knows %s; one that could not be connected is forgotten "
+			 "after a second, 'erldist monitor' tells of it",
+			 s->only ? s->only : "another node");
 	return s->only != NULL;
 }
 

@@ -343,7 +343,8 @@ struct conf *conf_read(const char *dir, struct mistakes *m)
 
 	n = scandir(dir, &files, is_conf, alphasort);
 	if (n < 0) {
-		mistake(m, NULL, 0, "%s: %s", dir, strerror(errno));
+		mistake(m, NULL, 0, "%s: %s%s", dir, strerror(errno), errno == ENOENT ?
+			"; make the directory, with a file NAME.conf for each node" : "");
 		return NULL;
 	}
 	for (i = 0; i < n; i++) {

@@ -74,7 +74,7 @@ static int check(const char *dir)
 	for (c = list; c && !m.n; c = c->next)
 		printf("%s: %s\n", c->path, c->node);
 	if (!list && !m.n)
-		printf("there is no node in %s\n", dir);
+		printf("there is no node in %s: each is a file NAME.conf there\n", dir);
 	if (!m.n && !geteuid() && !getpwnam(SERVICE_USER))
 		say(LOG_WARNING, "there is no user %s (systemd-sysusers makes it): the files were "
 		    "checked as root", SERVICE_USER);
@@ -193,7 +193,15 @@ static int parse(struct args *a, int argc, char **argv)
 		else
 			err = -1;
 	}
-	return err || optind < argc || (a->user && !a->check) ? -1 : 0;
+	if (!err && optind < argc) {
+		say(LOG_ERR, "there is no place for %s: a directory is given with --config",
+		    argv[optind]);
+		err = -1;
+	} else if (!err && a->user && !a->check) {
+		say(LOG_ERR, "--user goes with --check");
+		err = -1;
+	}
+	return err;
 }
 
 int main(int argc, char **argv)

@@ -76,7 +76,8 @@ int nodes_start(const char *dir)
 	if (m.n)
 		return -1;
 	if (!nodes)
-		say(LOG_NOTICE, "there is no node in %s", dir);
+		say(LOG_NOTICE, "there is no node in %s yet: write a file NAME.conf there (see "
+		    "erldistd(8)), and send SIGHUP to read it: kill -HUP %d", dir, (int)getpid());
 	return 0;
 }
 

@@ -293,10 +293,11 @@ static ssize_t rpc_result(struct erldist *p, const char *name, struct erldist_ms
 
 	if (n == -ESRCH)
 		return ed_fail(&p->error, (int)n, "%s: the node serves no rpc, it has no process "
-			       "rex (noproc)", name);
+			       "rex (noproc); of a native one a program, or --serve-info, has to "
+			       "serve it", name);
 	if (n >= 0 && !erldist_match(m->term, m->len, "{badrpc,notsup}"))
-		return ed_fail(&p->error, -EOPNOTSUPP, "%s: the node serves no functions (notsup)",
-			       name);
+		return ed_fail(&p->error, -EOPNOTSUPP, "%s: the node serves no functions (notsup); of a "
+			       "native one a program, or --serve-info, has to", name);
 	if (n < 0 || erldist_match(m->term, m->len, "{badrpc,~t}", &reason))
 		return n;
 	m->term = reason.term;

@@ -10,6 +10,7 @@ struct story {
 	size_t size;
 	const struct erldist_peer_info *info;
 	const char *host;
+	const char *node;	/* ours, in words if it was made for a program */
 	char cookie[600];
 };
 
@@ -26,6 +27,13 @@ static const char *names_of(const char *node)
 	return host && ed_host_kind(host + 1) ? "long" : "short";
 }
 
+static bool is_this_host(const char *host)
+{
+	char node[ED_NODE_SIZE];
+
+	return !ed_node_name(NULL, node, "x", NULL) && !strcmp(strchr(node, '@') + 1, host);
+}
+
 /* Before the handshake: what the keeper met. See enum erldist_unreachable */
 static void unreachable(const struct story *s)
 {
@@ -34,16 +42,18 @@ static void unreachable(const struct story *s)
 	switch (s->info->error) {
 	case ERLDIST_NO_SUCH_HOST:
 		snprintf(s->text, s->size, "%s: the host name %s does not resolve; look at "
-			 "/etc/hosts and DNS, or start the node %s with its address (erldist node "
-			 "run --peer)", peer, s->host, s->info->node);
+			 "/etc/hosts and DNS, or give the address to the node here (erldist node "
+			 "run --peer)", peer, s->host);
 		return;
 	case ERLDIST_NOT_RESOLVED:
 		snprintf(s->text, s->size, "%s: the host name %s was not resolved in time; do the "
 			 "name servers in /etc/resolv.conf answer?", peer, s->host);
 		return;
 	case ERLDIST_NO_EPMD:
-		snprintf(s->text, s->size, "%s: no epmd answers on %s; is a node running there, "
-			 "and port 4369 (or ERL_EPMD_PORT) open?", peer, s->host);
+		snprintf(s->text, s->size, "%s: no epmd answers on %s; %s", peer, s->host,
+			 is_this_host(s->host) ? "that is this host: does a node run here, or was "
+			 "its epmd ended?" : "is a node running there, and port 4369 (or "
+			 "ERL_EPMD_PORT) open?");
 		return;
 	case ERLDIST_NOT_REGISTERED:
 		snprintf(s->text, s->size, "%s: the epmd on %s knows no node of that name: it is "
@@ -53,33 +63,33 @@ static void unreachable(const struct story *s)
 	case ERLDIST_OTHER_NAMES:
 		snprintf(s->text, s->size, "%s has a %s name, %s a %s one, and such nodes cannot "
 			 "connect: the host of a long name has a dot; erl -name makes long names, "
-			 "erl -sname short ones", peer, names_of(peer), s->info->node,
+			 "erl -sname short ones", peer, names_of(peer), s->node,
 			 names_of(s->info->node));
 		return;
 	case ERLDIST_NO_ADDRESS:
 		snprintf(s->text, s->size, "%s: the keeper of %s asks no epmd, and has no address "
 			 "for it; start it with one (erldist node run --peer)", peer,
-			 s->info->node);
+			 s->node);
 		return;
 	case ERLDIST_NOT_ALLOWED:
 		snprintf(s->text, s->size, "%s is not in the list of nodes that the keeper of %s "
-			 "allows", peer, s->info->node);
+			 "allows", peer, s->node);
 		return;
 	case ERLDIST_NOT_BY_ITSELF:
 		snprintf(s->text, s->size, "%s is not connected, and the keeper of %s does not "
-			 "connect it by itself (--dist-auto-connect)", peer, s->info->node);
+			 "connect it by itself (--dist-auto-connect)", peer, s->node);
 		return;
 	case ERLDIST_REFUSED:
 		snprintf(s->text, s->size, "%s did not allow %s a moment ago, and is left alone "
 			 "for some seconds; look at net_kernel:allow/1 there", peer,
-			 s->info->node);
+			 s->node);
 		return;
 	case EKEYREJECTED:
 		other_cookie(s);
 		return;
 	case EUSERS:
 		snprintf(s->text, s->size, "%s: the keeper of %s connects too many other nodes at "
-			 "the moment; try again later", peer, s->info->node);
+			 "the moment; try again later", peer, s->node);
 		return;
 	case ECONNREFUSED:
 		snprintf(s->text, s->size, "%s: nothing listens on the port it is registered with "
@@ -112,7 +122,7 @@ static void unreachable(const struct story *s)
 
 static void handshake(const struct story *s)
 {
-	const char *peer = s->info->name, *node = s->info->node;
+	const char *peer = s->info->name, *node = s->node;
 
 	switch (s->info->reason) {
 	case ERLDIST_REASON_CLOSED_AFTER_PROOF:
@@ -211,15 +221,18 @@ void erldist_explain(char *text, size_t size, const struct erldist_peer_info *in
 {
 	const char *at = strchr(info->name, '@');
 	struct story s = { .text = text, .size = size, .info = info };
+	bool own = !cookie_source && ed_own_node(info->node);
 
 	s.host = at ? at + 1 : info->name;
+	s.node = own ? "the program's own node" : info->node;
 	if (cookie_source)
 		snprintf(s.cookie, sizeof(s.cookie), "ours is from %s", cookie_source);
-	else if (ed_own_node(info->node))
+	else if (own)
 		own_cookie(&s);
 	else
-		snprintf(s.cookie, sizeof(s.cookie), "the log of the program that holds "
-			 "%s says where ours is from", info->node);
+		snprintf(s.cookie, sizeof(s.cookie), "that of %s is from ~/.erlang.cookie of its "
+			 "user unless an option says otherwise: it told which when it started",
+			 info->node);
 	if (info->reason == ERLDIST_REASON_UNREACHABLE)
 		unreachable(&s);
 	else

@@ -292,6 +292,7 @@ bool ed_own_node(const char *node);
 bool ed_own_info(const struct erldist_node_info *info);
 bool ed_default_node(char node[ED_NODE_SIZE]);
 int ed_no_node(struct ed_error *e, const char *private_failed);
+int ed_not_let_in(struct ed_error *e, const char *name, const char *node);
 int ed_own_open(struct ed_error *e, struct ed_own *own, char node[ED_NODE_SIZE]);
 void ed_own_named_by(struct ed_own *own, const char *dest, int timeout_ms);
 void ed_own_close(struct ed_own *own);

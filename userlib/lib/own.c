@@ -162,21 +162,35 @@ void ed_own_named_by(struct ed_own *own, const char *dest, int timeout_ms)
 	erldist_term_free(&t);
 }
 
-/* A node that is no program's own, and that did not let us in */
+/* What is told of a node that did not let us in */
 struct others_node {
+	const char *wanted;	/* or NULL: the first that is no program's own */
 	char name[ED_NODE_SIZE];
 	uint32_t uid;
+	uint32_t gid;
+	uint32_t mode;
 	bool by_admin;
 };
 
-static int first_node(void *user, const struct erldist_node_info *info)
+/* As the kernel finds it: "svc" is the first of that name, whatever its host */
+static bool is_named(const struct erldist_node_info *info, const char *name)
+{
+	size_t n = strlen(name);
+
+	return !strncmp(info->name, name, n) &&
+	       (!info->name[n] || (info->name[n] == '@' && !strchr(name, '@')));
+}
+
+static int look_at_node(void *user, const struct erldist_node_info *info)
 {
 	struct others_node *node = user;
 
-	if (ed_own_info(info))
+	if (node->wanted ? !is_named(info, node->wanted) : ed_own_info(info))
 		return 0;
 	snprintf(node->name, sizeof(node->name), "%s", info->name);
 	node->uid = info->uid;
+	node->gid = info->gid;
+	node->mode = info->mode;
 	node->by_admin = info->by_admin;
 	return 1;
 }
@@ -184,17 +198,26 @@ static int first_node(void *user, const struct erldist_node_info *info)
 static bool find_others(struct others_node *node)
 {
 	struct erldist_observer *o = NULL;
-	bool found = !erldist_observer_open(&o, 0) && erldist_nodes(o, first_node, node) > 0;
+	bool found = !erldist_observer_open(&o, 0) && erldist_nodes(o, look_at_node, node) > 0;
 
 	erldist_observer_close(o);
 	return found;
+}
+
+static int excluded(struct ed_error *e, int err, const struct others_node *node, const char *also,
+		    const char *private_failed)
+{
+	return ed_fail(e, err, "%s lets in whom its mode %04o allows, and not this user: run this "
+		       "as its owner, uid %u, or start it with --mode 0660 (for the group %u "
+		       "too) or 0666 (for all users)%s%s", node->name, node->mode, node->uid, node->gid, also,
+		       private_failed);
 }
 
 /* private_failed: why a node of this program's own was not made either, or "" */
 int ed_no_node(struct ed_error *e, const char *private_failed)
 {
 	const char *also = *private_failed ? "; a node of its own could not be made: " : "";
-	struct others_node node;
+	struct others_node node = { .wanted = NULL };
 
 	if (!find_others(&node))
 		return ed_fail(e, -EADDRNOTAVAIL, ED_NO_NODE "%s%s", also, private_failed);
@@ -203,9 +226,33 @@ int ed_no_node(struct ed_error *e, const char *private_failed)
 		return ed_fail(e, -EADDRNOTAVAIL, "%s is a node of another user, uid %u: to use "
 			       "it all the same, name it with --node or ERLDIST_NODE%s%s", node.name,
 			       node.uid, also, private_failed);
-	return ed_fail(e, -EADDRNOTAVAIL, "the mode of %s does not let this user have processes: "
-		       "run this as its owner, uid %u, or start the node with --mode 0666 (for "
-		       "all users)%s%s", node.name, node.uid, also, private_failed);
+	return excluded(e, -EADDRNOTAVAIL, &node, also, private_failed);
+}
+
+/* A list that the kernel has too */
+static bool is_reserved(const char *name)
+{
+	static const char *const reserved[] = { "rex", "global_name_server", "init", "user" };
+	size_t i;
+
+	for (i = 0; name && i < ED_ARRAY_SIZE(reserved); i++)
+		if (!strcmp(name, reserved[i]))
+			return true;
+	return false;
+}
+
+/* The node that was named, or chosen if it is NULL, did not let us be a process, or name */
+int ed_not_let_in(struct ed_error *e, const char *name, const char *node)
+{
+	struct others_node seen = { .wanted = node };
+
+	if (is_reserved(name))
+		return ed_fail(e, -EACCES, "the name %s is reserved for the owner of %s", name,
+			       node ? node : "the node");
+	if (!node || !find_others(&seen))
+		return ed_fail(e, -EACCES, "%s does not let this user in; 'erldist status' shows "
+			       "mode and owner", node ? node : "the node");
+	return excluded(e, -EACCES, &seen, "", "");
 }
 
 /* Makes one; node receives its name. On error nothing is left of it */

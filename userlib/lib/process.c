@@ -82,10 +82,7 @@ static int bind_failed(struct erldist *p, int err, const char *name, const char 
 			       "'erldist process show'", name ? name : "", node ? " on " : "",
 			       node ? node : "");
 	case -EACCES:
-		return ed_fail(&p->error, err, "not permitted to be %s on %s: the node's mode "
-			       "excludes this user, or the name is reserved; 'erldist status' "
-			       "shows mode and owner",
-			       name ? name : "a process", node ? node : "the node");
+		return ed_not_let_in(&p->error, name, node);
 	default:
 		return ed_fail(&p->error, err, "bind: %s", ed_errno_text(err));
 	}

@@ -39,6 +39,19 @@ good()
 	ok $? "$2: $(cat "$dir/said")"
 }
 
+# words, argument...: the one line in front of the usage
+wrong()
+{
+	words=$1
+	shift
+	"$build/erldistd" "$@" > "$dir/said" 2>&1
+	[ $? -eq 1 ] && head -n 1 "$dir/said" | grep -qF -- "$words"
+	ok $? "$(head -n 1 "$dir/said")"
+}
+
+wrong "there is no place for $dir: a directory is given with --config" "$dir"
+wrong "--user goes with --check" --user root
+wrong "$dir/none: No such file or directory; make the directory" --check --config "$dir/none"
 only x.txt 'nothing'
 good "there is no node in" "no file"
 host=$(hostname | cut -d. -f1)

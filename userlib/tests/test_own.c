@@ -71,6 +71,20 @@ static void check_ended(void)
 	ok(true, "one that has ended by itself is no trouble");
 }
 
+/* A number that is gone with the program tells nobody anything */
+static void check_explanation(void)
+{
+	const struct erldist_peer_info info = {
+		.node = "erldist-1@here", .name = "b@there",
+		.reason = ERLDIST_REASON_NOT_ALLOWED,
+	};
+	char why[512];
+
+	erldist_explain(why, sizeof(why), &info, NULL);
+	ok(!strncmp(why, "b@there does not allow the program's own node;", 46) &&
+	   !strstr(why, "erldist-1"), "what fails does not name it: %s", why);
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/erldist-own-XXXXXX", path[64], search[1024];
@@ -87,6 +101,7 @@ int main(void)
 	check_fork();
 	check_slow();
 	check_ended();
+	check_explanation();
 	unlink(path);
 	rmdir(dir);
 	return tap_end();

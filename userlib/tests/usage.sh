@@ -21,6 +21,19 @@ told()
 	fi
 	case $out in *SECRET*) echo "not ok - a value is shown" bad=1 ;; esac
 }
+# says WORDS ARGUMENT...: that is one of the lines
+says()
+{
+	words=$1
+	shift
+	n=$((n + 1))
+	if erldist "$@" 2>&1 | grep -qxF -- "$words"; then
+		echo "ok $n - $words"
+	else
+		echo "not ok $n - erldist $*: $(erldist "$@" 2>&1)"
+		bad=1
+	fi
+}
 told 1 "erldist: no such option: --cokie" node run svc --cokie=SECRET
 told 1 "erldist: no such option: --cokie" --cokie=SECRET node run svc
 told 1 "erldist: --cookie wants a value" node run svc --cookie
@@ -41,6 +54,9 @@ told 1 "erldist: ping: there is no place for c@host" ping b@host c@host
 told 1 "erldist: node run: hand-out-mode goes with hand-out" node run svc --hand-out-mode 600
 told 1 "erldist: node is followed by one of: show, run, stop, own, of" node
 told 1 "erldist: no such command: peer shw" peer shw
+told 1 "erldist: no such command: start svc" start svc
+says "erldist: there are: status, node, nodes, peer, process, monitor, ping, send, call, rpc, exit, recv" start svc
+says "erldist: there is 'erldist node stop'" stop svc
 elixir="; this is Elixir's syntax, and Erlang's is wanted: {add,1,2} and #{a => 1}, with no colons"
 told 1 "erldist: {:add,1}: no term begins so, at \":add,1}\"$elixir" call echo '{:add,1}'
 told 1 "erldist: :ok: no term begins so, at \":ok\"$elixir" send echo :ok
@@ -50,6 +66,7 @@ told 1 "erldist: a:b(): something follows the term, at \":b()\"" call echo 'a:b(
 told 1 "erldist: call: there is no place for 1: put a term in quotes for the shell, like '{add,1,2}'" call echo add 1 2
 told 1 "erldist: {calc,svc}: a node in a tuple has its host, as in {calc,'svc@HOST'}; or write calc@svc" call '{calc,svc}' hi
 told 1 "erldist: rpc: 5: the arguments are a list; write '[5]'" rpc b erlang abs 5
+told 1 "erldist: rpc: 1, 2: the arguments are a list; write '[1, 2]'" rpc b erlang max '1, 2'
 told 1 "erldist: calc@svc is no pid; exits are sent to pids, like '<svc@host.12.0>' (in quotes); 'erldist process show' has those of this machine" exit calc@svc kill
 told 1 "erldist: recv: x@svc: the node of a name is given with --node: recv --node svc x" recv x@svc
 told 1 "erldist: --count: 0: at least 1; without --count there is no end" recv x --count 0
