@@ -35,6 +35,7 @@ static const struct {
 	bool known;
 	bool dest;		/* goes to somebody */
 	bool payload;
+	bool undoes;		/* so does F_OFF: there is less to be told then */
 } signal_ops[] = {
 	[ERLDIST_SIG_MESSAGE] = {
 		ERLDIST_SIG_F_MONITOR | ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE,
@@ -42,14 +43,16 @@ static const struct {
 	},
 	[ERLDIST_SIG_EXIT] = { 0, true, true, true },
 	[ERLDIST_SIG_LINK] = { 0, true, true, false },
-	[ERLDIST_SIG_UNLINK] = { 0, true, true, false },
+	[ERLDIST_SIG_UNLINK] = { 0, true, true, false, true },
 	[ERLDIST_SIG_MONITOR] = {
 		ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE,
 		true, true, false
 	},
-	[ERLDIST_SIG_DEMONITOR] = { ERLDIST_SIG_F_FLUSH, true, false, false },
+	[ERLDIST_SIG_DEMONITOR] = {
+		ERLDIST_SIG_F_FLUSH, true, false, false, true
+	},
 	[ERLDIST_SIG_ALIAS] = { ERLDIST_SIG_F_ONCE, true, false, false },
-	[ERLDIST_SIG_UNALIAS] = { 0, true, false, false },
+	[ERLDIST_SIG_UNALIAS] = { 0, true, false, false, true },
 	[ERLDIST_SIG_MONITOR_NODE] = { ERLDIST_SIG_F_OFF, true, true, false },
 	[ERLDIST_SIG_MONITOR_NODES] = {
 		ERLDIST_SIG_F_OFF | ERLDIST_SIG_F_VISIBLE |
@@ -61,6 +64,11 @@ static const struct {
 		ERLDIST_SIG_F_CANCEL, true, true, true
 	},
 };
+
+static bool signal_undoes(const struct erldist_signal *sig)
+{
+	return signal_ops[sig->op].undoes || sig->flags & ERLDIST_SIG_F_OFF;
+}
 
 static bool uses_ref(const struct erldist_signal *sig)
 {
@@ -472,7 +480,7 @@ static int signal_room(struct send_op *op)
 	long t = send_timeo(op);
 	int err = 0;
 
-	if (!erldist_mailbox_has_own_room(op->from))
+	if (!signal_undoes(&op->sig) && !erldist_mailbox_has_own_room(op->from))
 		return -EAGAIN;
 	while (op->peer && !err && !erldist_send_room(op->peer, 0)) {
 		if (!erldist_process_alive(op->from))

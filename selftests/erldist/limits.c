@@ -535,6 +535,61 @@ TEST_F(limits, names_that_are_made_up)
 
 /* Local senders */
 
+static int ask(int fd, int op, int flags, const struct buf *dest, uint64_t ref)
+{
+	return proc_ask(fd, &(struct to){ .op = op, .sig_flags = flags, .dest = dest, .ref = ref });
+}
+
+/* More than its mailbox may hold is unread: it cannot ask for more to be told, but for less */
+TEST_F(limits, what_undoes_is_not_refused)
+{
+	struct erldist_mailbox_limits box = { .local = 100000 };
+	int p = proc("p", NULL), q = proc(NULL, NULL), r = proc("r", NULL);
+	struct epid pid;
+	uint64_t refs;
+	DEFINE_BUF(self_dest);
+	DEFINE_BUF(q_dest);
+	DEFINE_BUF(r_dest);
+	DEFINE_BUF(w_dest);
+	DEFINE_BUF(msg);
+
+	self->l.max_message = 1 << 17;
+	SET(mailbox_pool, 1 << 18);
+	ASSERT_EQ(0, setsockopt(p, SOL_ERLDIST, ERLDIST_MAILBOX, &box, sizeof(box)));
+	proc_self(q, &pid);
+	fmt(&q_dest, "p", &pid);
+	proc_self(r, &pid);
+	fmt(&r_dest, "p", &pid);
+	term(&w_dest, "a", "w@h");
+	refs = proc_refs(p);
+	for (int i = 0; i < 40; i++)
+		ASSERT_EQ(0, ask(p, ERLDIST_SIG_MONITOR, 0, &q_dest, refs + i));
+	ASSERT_EQ(0, ask(p, ERLDIST_SIG_MONITOR, 0, &r_dest, refs + 40));
+	ASSERT_EQ(0, ask(p, ERLDIST_SIG_ALIAS, 0, NULL, refs + 41));
+	ASSERT_EQ(0, ask(p, ERLDIST_SIG_LINK, 0, &r_dest, 0));
+	ASSERT_EQ(0, ask(p, ERLDIST_SIG_MONITOR_NODE, 0, &w_dest, 0));
+	ASSERT_EQ(0, ask(p, ERLDIST_SIG_MONITOR_NODES, ERLDIST_SIG_F_VISIBLE, NULL, 0));
+
+	term(&self_dest, "a", "p");
+	binary(&msg, 1000);
+	while (send_now(p, &self_dest, &msg) > 0)
+		;
+	close(q);
+	for (uint64_t end = now_ms() + WAIT_MS; now_ms() < end; sleep_ms(10)) {
+		if (ask(p, ERLDIST_SIG_MONITOR, 0, &r_dest, refs + 42))
+			break;
+		ASSERT_EQ(0, ask(p, ERLDIST_SIG_DEMONITOR, 0, NULL, refs + 42));
+	}
+	EXPECT_EQ(-EAGAIN, ask(p, ERLDIST_SIG_MONITOR, 0, &r_dest, refs + 43));
+	EXPECT_EQ(-EAGAIN, ask(p, ERLDIST_SIG_LINK, 0, &r_dest, 0));
+	EXPECT_EQ(0, ask(p, ERLDIST_SIG_DEMONITOR, 0, NULL, refs + 40));
+	EXPECT_EQ(0, ask(p, ERLDIST_SIG_UNALIAS, 0, NULL, refs + 41));
+	EXPECT_EQ(0, ask(p, ERLDIST_SIG_UNLINK, 0, &r_dest, 0));
+	EXPECT_EQ(0, ask(p, ERLDIST_SIG_MONITOR_NODE, ERLDIST_SIG_F_OFF, &w_dest, 0));
+	EXPECT_EQ(0, ask(p, ERLDIST_SIG_MONITOR_NODES, ERLDIST_SIG_F_OFF, NULL, 0));
+	EXPECT_EQ(0, ask(p, ERLDIST_SIG_DEMONITOR, ERLDIST_SIG_F_FLUSH, NULL, refs));
+}
+
 TEST_F(limits, mailbox)
 {
 	struct erldist_mailbox_limits box = { .local = 100000 };
