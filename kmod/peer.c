@@ -1256,7 +1256,7 @@ void erldist_peer_detach(struct erldist_peer *peer, struct erldist_channel *ch,
  * erldist_peer_unreachable() - the keeper cannot connect
  * @peer: the peer
  * @error: positive errno for connect()
- * @kept: the attempt was the keeper's own
+ * @kept: it tries again by itself; if not, the peer is not kept any more
  *
  * Of the keeper's own attempts only the one that fails in another way than the
  * last is told to observers: they go on for as long as the peer is away.
@@ -1269,6 +1269,11 @@ void erldist_peer_unreachable(struct erldist_peer *peer, int error, bool kept)
 	LIST_HEAD(drop);
 
 	spin_lock_bh(&peer->lock);
+	if (peer->kept && !kept) {
+		peer->kept = false;
+		/* There is no next try to remember the last one for. */
+		peer->retry = jiffies;
+	}
 	if (peer->state == ERLDIST_PEER_STATE_WANTED) {
 		peer_fail_locked(peer, ERLDIST_REASON_UNREACHABLE, error, &drop);
 		failed = true;
@@ -1285,6 +1290,8 @@ void erldist_peer_unreachable(struct erldist_peer *peer, int error, bool kept)
 		peer_failed(peer, 0, &drop);
 	else if (news)
 		erldist_netlink_peer(peer, ERLDIST_CMD_PEER_FAILED_NTF);
+	else if (!kept)
+		erldist_peer_settle(peer);
 }
 
 /**

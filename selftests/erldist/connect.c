@@ -181,6 +181,24 @@ TEST_F(connect, kept_peer_is_known)
 	}
 }
 
+/* The keeper does not try it again: it is forgotten when others are, not when it is overdue */
+TEST_F(connect, kept_peer_is_let_go)
+{
+	struct peer_info i;
+	uint64_t begin;
+
+	ASSERT_EQ(0, node_retry(self->node, ERLDIST_PEER_UNREACHABLE, "w@h", ENETUNREACH,
+				60000));
+	ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	begin = now_ms();
+	ASSERT_EQ(0, unreachable(self->node, ENETUNREACH));
+	EXPECT_TRUE(forgets("k@h", "w@h"));
+	EXPECT_GT(begin + RETRY_MS + WAIT_MS, now_ms());
+	EXPECT_EQ(-EAGAIN, node_event(self->node, &i, 0)) {
+		TH_LOG("nobody wanted it: nothing is to be told");
+	}
+}
+
 /* Until the next try a sender gets the last error, which counts as one failure */
 TEST_F(connect, kept_peer_is_refused)
 {

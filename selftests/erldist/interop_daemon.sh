@@ -149,6 +149,16 @@ flood_server()
 	return 1
 }
 
+tells_of()
+{
+	erldist peer show | grep -q "^$1@$HOST "
+}
+
+tells_not_of()
+{
+	! tells_of "$1"
+}
+
 accepted()
 {
 	local first=$1
@@ -166,6 +176,12 @@ accepted()
 	rm "$TMP/nodes/three.conf"
 	conf two "cookie = $COOKIE"
 	check "all is well" reload_says "two@$HOST is configured again"
+	conf two "cookie = $COOKIE" "keep = gone"
+	check "a node that is to be kept" reload_says "two@$HOST is configured again"
+	check "is told of though it is not there" wait_for 10 tells_of gone
+	conf two "cookie = $COOKIE"
+	check "and is not any more" reload_says "two@$HOST is configured again"
+	check "which is seen soon" wait_for 8 tells_not_of gone
 	check "what is not said any more is as at first" mode_is two 0600
 	conf two "cookie = another"
 	check "another cookie" reload_says "two@$HOST is configured again"

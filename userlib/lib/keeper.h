@@ -98,6 +98,7 @@ struct peer {
 	struct peer *next;
 	char node[ED_NODE_SIZE];
 	bool keep;
+	bool was_kept;		/* by the list before */
 	bool up;
 	bool barred;		/* was down, and is not to be connected again */
 	unsigned int failures;	/* in a row */

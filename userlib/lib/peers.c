@@ -82,8 +82,10 @@ int ed_peers_keep(struct erldist_keeper *k, const struct text_list *keep)
 {
 	struct peer *p;
 
-	for (p = k->peers; p; p = p->next)
+	for (p = k->peers; p; p = p->next) {
+		p->was_kept = p->keep;
 		p->keep = false;
+	}
 	for (; keep; keep = keep->next) {
 		p = make(k, keep->text);
 		if (!p)
@@ -92,6 +94,9 @@ int ed_peers_keep(struct erldist_keeper *k, const struct text_list *keep)
 		if (p->again < 0)
 			p->again = ed_now();
 	}
+	for (p = k->peers; p; p = p->next)
+		if (p->was_kept && !p->keep && !p->up && !ed_dialing(k, p->node))
+			ed_node_unreachable(k, p->node, -p->err, -1);
 	sweep(k);
 	return 0;
 }
