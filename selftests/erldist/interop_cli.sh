@@ -111,7 +111,7 @@ sending()
 	check "send" erldist send "calc@b@$HOST" '{hello, "world", #{a => <<"b">>}, 42}'
 	check "send to {Name, Node}" erldist send "{calc, 'b@$HOST'}" second
 	check "both have come, in order" \
-		came '[{hello,[119,111,114,108,100],#{a => <<"b">>},42},second]'
+		came '[{hello,"world",#{a => <<"b">>},42},second]'
 	check "send to nobody is no mistake" erldist send "inbox@svc@$HOST" x
 	check "a mistake in a term" \
 		prints 'erldist: {a: expected , or } in a tuple, at the end' \
@@ -231,6 +231,19 @@ without_hosts()
 		erldist process watch nobody@b
 	check "call a name of a node of this host" prints hello erldist call echo@svc hello
 	check "rpc to a node of this host" prints "b@$HOST" erldist rpc b erlang node '[]'
+	check "send to a node is no success: a process is wanted" \
+		fails "svc is a node, and a process is wanted" erldist send svc hello
+	check "nor is watching it" fails "svc is a node, and a process is wanted" \
+		erldist process watch svc
+	check "rpc to a process: the node is wanted" \
+		fails "echo@b is a process of the node b, and the node is wanted: write b" \
+		erldist rpc echo@b erlang node '[]'
+	check "Elixir's modules: the name is told" \
+		fails "begins so: Elixir.MyApp.Counter@b" erldist call MyApp.Counter@b hi
+	check "of functions, too" fails "begins so: Elixir.String" \
+		erldist rpc b String upcase '[a]'
+	check "lists of characters are text" prints '"a/b"' \
+		erldist rpc b filename join '["a","b"]'
 	check "node show, peer show without a host" says "b@$HOST up" erldist peer show b
 	check "peer disconnect" erldist peer disconnect --node svc b
 	check "erldist_connect(): a node of this host" puppet_says $'ok\nok' 'connect 10000 b'

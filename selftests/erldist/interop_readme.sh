@@ -151,7 +151,7 @@ by_readme()
 other_cookie()
 {
 	start_bob -sname bob -setcookie other && start_node svc || return
-	check "other cookie: ping" fails "another cookie (erlang:get_cookie() shows it there)" \
+	check "other cookie: ping" fails "another cookie (of a BEAM erlang:get_cookie() shows it)" \
 		erldist ping bob
 	check "other cookie: call" fails "another cookie" erldist call "x@bob@$HOST" hello
 	check "other cookie: the node's log says where ours is from" \

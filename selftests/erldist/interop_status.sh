@@ -117,6 +117,7 @@ not_up()
 	check "and to be read" wait_for 5 shown
 	check "its log has one line of it" once "$TMP/svc.log"
 	start_beam gone -setcookie "$COOKIE" || return
+	check "ping waits for the next try, and does not tell of the last" says pong erldist ping gone
 	check "when it is there, it is up" wait_for 15 gone '.state == "up" and .attempts == null'
 	check "and the log says how often that failed" \
 		logged "gone@$HOST had failed" "$TMP/svc.log"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* erldist call DEST TERM, erldist rpc NODE MOD FUN ARGS */
+#include <ctype.h>
 #include <string.h>
 
 #include "cli.h"
@@ -38,6 +39,18 @@ static bool is_list(const char *text)
 	return !complain("rpc: %s: the arguments are a list; write '[%s]'", text, text);
 }
 
+/* String is an Elixir module, which Erlang calls 'Elixir.String' */
+static void rpc_failed(const struct cli *c, const char *why)
+{
+	const char *module = c->argv[1];
+
+	if (isupper((unsigned char)*module) && strncmp(module, "Elixir.", 7) &&
+	    strstr(why, "undef"))
+		complain("%s; an Elixir module is a name that begins so: Elixir.%s", why, module);
+	else if (!tell_process_for_node(c->argv[0]))
+		complain("%s", why);
+}
+
 static int run(struct cli *c, bool remote)
 {
 	struct erldist_term t = ERLDIST_TERM_INIT;
@@ -52,7 +65,7 @@ static int run(struct cli *c, bool remote)
 		if (n < 0 && !remote)
 			tell_failed(c, p, (int)n);
 		else if (n < 0)
-			complain("%s", erldist_strerror(p, (int)n));
+			rpc_failed(c, erldist_strerror(p, (int)n));
 		else
 			status = show(c, &m);
 	}

@@ -133,7 +133,15 @@ int local_open(struct cli *c, struct erldist **p, const char *name, const char *
 int local_open_to_node(struct cli *c, struct erldist **p, char node[ERLDIST_ATOM_SIZE]);
 int local_open_lasting(struct cli *c, struct erldist **p, char node[ERLDIST_ATOM_SIZE]);
 int local_open_to_dest(struct cli *c, struct erldist **p);
+/* Terms for people; those of JSON can be read back, of later nodes, too */
+static inline unsigned int print_flags(bool json)
+{
+	return ERLDIST_PRINT_STRINGS | (json ? ERLDIST_PRINT_CREATION : 0);
+}
+
 int tell_failed(struct cli *c, struct erldist *p, int err);
+bool tell_process_for_node(const char *text);
+int connect_node(struct cli *c, struct erldist *p, const char *node);
 int local_reach(struct cli *c, struct erldist **p, struct erldist_term *dest);
 bool tell_no_node(struct erldist_observer *o);
 void tell_closed(struct erldist_observer *o);

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Acting in a local node: a process of ours there. */
+#include <ctype.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
+
+#define LOOK_MS	100
 
 static int open_with(struct cli *c, struct erldist **p, const char *name, unsigned int flags,
 		     const char *dest)
@@ -104,6 +108,17 @@ static int tell_node(const char *text, const char *node)
 			"calc@%.*s", text, len, node, len, node);
 }
 
+/* echo@bob, where bob is wanted. Told if so */
+bool tell_process_for_node(const char *text)
+{
+	const char *at = strchr(text, '@');
+
+	if (!at || names_node(text) || !names_node(at + 1))
+		return false;
+	return complain("%s is a process of the node %s, and the node is wanted: write %s", text,
+			at + 1, at + 1);
+}
+
 /* A dot that stands for an @: calc.svc, svc.vm */
 static bool tell_dotted(const char *text)
 {
@@ -148,6 +163,9 @@ int tell_failed(struct cli *c, struct erldist *p, int err)
 
 	if (tell_mistaken(text, err))
 		return 1;
+	if (err == -ESRCH && isupper((unsigned char)*text) && strncmp(text, "Elixir.", 7))
+		return complain("%s; an Elixir module is a name that begins so: Elixir.%s",
+				erldist_strerror(p, err), text);
 	if (err == -ESRCH && !strpbrk(text, "<{#'@"))
 		return complain("%s; a process of another node is NAME@NODE",
 				erldist_strerror(p, err));
@@ -221,6 +239,89 @@ static int connect_to(struct cli *c, struct erldist *p, const char *dest)
 	return err;
 }
 
+/* A peer as a local node sees it, which connects it again and again by itself */
+struct kept {
+	const char *node;
+	const char *peer;
+	bool waits;		/* for the next try */
+	uint32_t failed;
+};
+
+static int look_kept(void *user, const struct erldist_peer_info *p)
+{
+	struct kept *k = user;
+
+	if (strcmp(p->node, k->node) || strcmp(p->name, k->peer))
+		return 0;
+	k->waits = p->kept && p->retry && p->state != ERLDIST_PEER_STATE_UP;
+	k->failed = p->failed;
+	return 1;
+}
+
+static void look_at_kept(struct kept *k)
+{
+	struct erldist_observer *o = NULL;
+
+	k->waits = false;
+	if (!erldist_observer_open(&o, 0))
+		erldist_peers(o, look_kept, k);
+	erldist_observer_close(o);
+}
+
+/* Until the next try is over. false: there is none, what was said is new */
+static bool await_try(int timeout_ms, const char *node, const char *peer)
+{
+	struct kept before = { .node = node, .peer = peer }, now = before;
+	int left;
+
+	look_at_kept(&before);
+	if (!before.waits)
+		return false;
+	for (left = timeout_ms; left > 0; left -= LOOK_MS) {
+		poll(NULL, 0, LOOK_MS);
+		look_at_kept(&now);
+		if (now.failed != before.failed)
+			break;
+	}
+	return true;
+}
+
+/*
+ * For the commands that are about a connection. What is said of a peer that is connected
+ * again and again is the last try's, seconds old: they wait for the next one.
+ */
+int connect_node(struct cli *c, struct erldist *p, const char *node)
+{
+	int err = erldist_connect(p, node, c->timeout_ms);
+	erlang_pid self;
+
+	if (err && !erldist_self(p, &self) && await_try(c->timeout_ms, self.node, node))
+		err = erldist_connect(p, node, c->timeout_ms);
+	return err;
+}
+
+struct registered {
+	const char *name;
+	const char *node;
+};
+
+static int has_name(void *user, const struct erldist_process_info *p)
+{
+	const struct registered *r = user;
+
+	return p->name && !strcmp(p->name, r->name) && !strcmp(p->node, r->node);
+}
+
+static bool is_registered(const char *name, const char *node)
+{
+	struct registered r = { .name = name, .node = node };
+	struct erldist_observer *o = NULL;
+	bool found = !erldist_observer_open(&o, 0) && erldist_processes(o, has_name, &r) > 0;
+
+	erldist_observer_close(o);
+	return found;
+}
+
 /*
  * A process for the destination that is the first argument, whose node is connected:
  * without that much would succeed though no process is there.
@@ -237,6 +338,8 @@ int local_reach(struct cli *c, struct erldist **p, struct erldist_term *dest)
 		err = parse_dest(c, dest, &text, self.node);
 	if (!err && text)
 		err = connect_to(c, *p, text);
+	else if (!err && names_node(c->argv[0]) && !is_registered(c->argv[0], self.node))
+		err = tell_node(c->argv[0], c->argv[0]);
 	free(text);
 	return err;
 }
@@ -287,13 +390,17 @@ static int look_closed(void *user, const struct erldist_node_info *n)
 	return 0;
 }
 
-/* For a list of processes that is empty, as this user may see those of no node */
+/* For a list of processes that is empty: there is none, or this user may see those of no node */
 void tell_closed(struct erldist_observer *o)
 {
 	struct closed closed = { .open = false };
 
-	if (erldist_nodes(o, look_closed, &closed) || closed.open || !*closed.node)
+	if (erldist_nodes(o, look_closed, &closed) || !*closed.node)
 		return;
+	if (closed.open) {
+		complain("there are no processes");
+		return;
+	}
 	complain("no processes are shown, as this user may use no node here: %s is one of uid %u; "
 		 "run this as that user or root, or start it with --mode 0660 (for the group %u "
 		 "too) or 0666 (for all users)", closed.node, closed.uid, closed.gid);

@@ -220,11 +220,14 @@ static int help(const char *object)
 	return usage_error(NULL, NULL);
 }
 
-/* "start" is nothing, "stop" is "node stop": the objects, or that */
+/* "stop" is "node stop", "start" nothing, but plausible; else the objects */
 static void list_objects(const char *word)
 {
 	const char *last = "", *comma = "";
 	size_t i;
+
+	if (!strcmp(word, "start"))
+		word = "run";
 
 	for (i = 0; i < COMMANDS; i++) {
 		if (!commands[i].verb || strcmp(word, commands[i].verb))

@@ -252,7 +252,7 @@ void out_pid(struct out *o, const char *key, const char *node, uint32_t id,
 
 	memcpy(pid.node, node, strnlen(node, sizeof(pid.node) - 1));
 	if (!erldist_format(&t, "~p", &pid) &&
-	    erldist_print(&text, t.term, t.len, o->json ? ERLDIST_PRINT_CREATION : 0) >= 0)
+	    erldist_print(&text, t.term, t.len, print_flags(o->json)) >= 0)
 		out_word(o, key, text);
 	free(text);
 	erldist_term_free(&t);
@@ -262,7 +262,7 @@ void out_pid(struct out *o, const char *key, const char *node, uint32_t id,
 int out_term(struct out *o, const char *key, const void *term, size_t len)
 {
 	char *text;
-	ssize_t n = erldist_print(&text, term, len, o->json ? ERLDIST_PRINT_CREATION : 0);
+	ssize_t n = erldist_print(&text, term, len, print_flags(o->json));
 
 	if (n < 0)
 		return complain("a term of %zu bytes cannot be shown: %s", len,

@@ -121,7 +121,7 @@ int peer_connect(struct cli *c)
 
 	err = local_open_lasting(c, &p, node);
 	if (!err) {
-		err = erldist_connect(p, node, c->timeout_ms);
+		err = connect_node(c, p, node);
 		if (err)
 			complain("%s", erldist_strerror(p, err));
 	}

@@ -57,7 +57,7 @@ static int ping_node(struct cli *c, struct erldist *p, const char *node, double 
 	double up;
 	int err;
 
-	err = erldist_connect(p, node, c->timeout_ms);
+	err = connect_node(c, p, node);
 	up = now_ms();
 	if (!err) {
 		err = ask_node(p, node, c->timeout_ms);

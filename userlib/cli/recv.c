@@ -42,7 +42,7 @@ static int show(struct cli *c, const struct erldist_msg *m)
 	ssize_t n;
 	char *text;
 
-	n = erldist_print(&text, m->raw.term, m->raw.len, c->json ? ERLDIST_PRINT_CREATION : 0);
+	n = erldist_print(&text, m->raw.term, m->raw.len, print_flags(c->json));
 	if (n < 0) {
 		complain("a message of %zu bytes cannot be shown: %s", m->raw.len,
 			 erldist_strerror(NULL, (int)n));

@@ -278,7 +278,6 @@ static bool tell_running(const char *name, const char *node)
 	struct erldist_observer *o = NULL;
 	const struct holder *holder;
 	struct holders all;
-	char pid[32] = "";
 	bool runs;
 
 	runs = !erldist_observer_open(&o, 0) &&
@@ -288,10 +287,16 @@ static bool tell_running(const char *name, const char *node)
 		return false;
 	holders_find(&all);
 	holder = holder_of(&all, node);
-	if (holder)
-		snprintf(pid, sizeof(pid), " (pid %d)", (int)holder->pid);
+	/* another program is more than its node: erldistd, say */
+	if (!holder)
+		complain("%s is running already; 'erldist node stop %s' stops it", node, name);
+	else if (strcmp(holder->program, "erldist"))
+		complain("%s is running already, held by %s (pid %d)", node, holder->program,
+			 (int)holder->pid);
+	else
+		complain("%s is running already (pid %d); 'erldist node stop %s' stops it", node,
+			 (int)holder->pid, name);
 	holders_free(&all);
-	complain("%s is running already%s; 'erldist node stop %s' stops it", node, pid, name);
 	return true;
 }
 

@@ -184,6 +184,7 @@ ERLDIST_API int erldist_parse(struct erldist_term *t, const char *text,
 
 /* Flags of erldist_print() */
 #define ERLDIST_PRINT_CREATION	0x1	/* write creations of pids and references */
+#define ERLDIST_PRINT_STRINGS	0x2	/* lists of printable characters as "text" */
 
 /**
  * erldist_print() - write a term in Erlang syntax
@@ -192,8 +193,9 @@ ERLDIST_API int erldist_parse(struct erldist_term *t, const char *text,
  * @len: its bytes
  * @flags: ERLDIST_PRINT_*
  *
- * Lists of integers are written as lists, binaries as ``<<"text">>`` where all
- * of it is printable.
+ * Lists of integers are written as lists, but for ERLDIST_PRINT_STRINGS, which
+ * takes a list of characters of Latin-1 for text as the Erlang shell does.
+ * Binaries are written as ``<<"text">>`` where all of it is printable.
  *
  * Return: length of the text, -EBADMSG if the term is malformed, -ENOMEM.
  */

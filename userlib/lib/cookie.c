@@ -71,7 +71,8 @@ static int read_file(struct ed_error *e, struct ed_cookie *c, const char *path)
 	ssize_t n;
 
 	if (fd < 0 && errno == ENOENT)
-		return ed_fail(e, -ENOENT, "there is no cookie file %s", path);
+		return ed_fail(e, -ENOENT, "there is no cookie file %s%s", path, *path == '~' ?
+			       "; ~ is not replaced here: write the whole path" : "");
 	if (fd < 0)
 		return ed_fail(e, -errno, "cookie file %s: %s", path, ed_errno_text(errno));
 	snprintf(c->source, sizeof(c->source), "%s", path);

@@ -16,7 +16,7 @@ struct story {
 
 static void other_cookie(const struct story *s)
 {
-	snprintf(s->text, s->size, "%s has another cookie (erlang:get_cookie() shows it there); "
+	snprintf(s->text, s->size, "%s has another cookie (of a BEAM erlang:get_cookie() shows it); "
 		 "%s", s->info->name, s->cookie);
 }
 
@@ -127,7 +127,7 @@ static void handshake(const struct story *s)
 	switch (s->info->reason) {
 	case ERLDIST_REASON_CLOSED_AFTER_PROOF:
 		snprintf(s->text, s->size, "%s closed the connection after the cookie proof: most "
-			 "likely it has another cookie (erlang:get_cookie() shows it there); %s",
+			 "likely it has another cookie (of a BEAM erlang:get_cookie() shows it); %s",
 			 peer, s->cookie);
 		return;
 	case ERLDIST_REASON_BAD_DIGEST:

@@ -150,6 +150,7 @@ struct ed_walk {
 	const uint8_t *begin;
 	uint32_t terms;			/* to walk one after the other */
 	bool funs;			/* are opened too */
+	bool strings;			/* STRING_EXT is a leaf, not a list */
 	struct ed_maps *maps;		/* or NULL */
 	bool collect;			/* fill them, instead of going by their order */
 	struct ed_frame *frame;

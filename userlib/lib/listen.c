@@ -67,7 +67,8 @@ static int add_stream(struct erldist_keeper *k, int fd, const char *what)
 	int err;
 
 	if (listen(fd, BACKLOG) || getsockname(fd, &a.sa, &len)) {
-		err = ed_fail(&k->error, -errno, "listen on %s: %s", what, ed_errno_text(errno));
+		err = ed_fail(&k->error, -errno, "listen on %s: %s%s", what, ed_errno_text(errno),
+			      errno == ENOENT ? "; its directory is missing" : "");
 		close(fd);
 		return err;
 	}

@@ -60,7 +60,8 @@ int ed_node_open(struct erldist_keeper *k, int given)
 		return family;
 	if (errno == EPERM)
 		return ed_fail(&k->error, -EPERM, "making a node needs root (CAP_NET_ADMIN), or the "
-			       "module parameter unprivileged=1");
+			       "module parameter unprivileged=1 (in /sys/module/erldist/parameters "
+			       "while it is loaded)");
 	return ed_fail(&k->error, -errno, "socket: %s", ed_errno_text(errno));
 }
 

@@ -44,10 +44,20 @@ static int put_escape(struct printer *o, uint32_t c)
 	return put_format(o, "\\x{%X}", c);
 }
 
+static int put_char(struct printer *o, uint32_t c, char quote)
+{
+	char utf8[4];
+
+	if (c == '\\' || c == (uint32_t)quote)
+		return put_format(o, "\\%c", (char)c);
+	if (ed_utf8_printable(c))
+		return ed_put(&o->text, utf8, (size_t)ed_utf8_put(utf8, c));
+	return put_escape(o, c);
+}
+
 static int put_quoted(struct printer *o, const char *s, size_t len, char quote)
 {
 	const char *end = s + len;
-	char utf8[4];
 	uint32_t c;
 	int err;
 
@@ -55,12 +65,7 @@ static int put_quoted(struct printer *o, const char *s, size_t len, char quote)
 	while (!err && s < end) {
 		if (ed_utf8_next(&s, end, &c))
 			return -EBADMSG;
-		if (c == '\\' || c == (uint32_t)quote)
-			err = put_format(o, "\\%c", (char)c);
-		else if (ed_utf8_printable(c))
-			err = ed_put(&o->text, utf8, (size_t)ed_utf8_put(utf8, c));
-		else
-			err = put_escape(o, c);
+		err = put_char(o, c, quote);
 	}
 	return err ? err : ed_put_u8(&o->text, (uint8_t)quote);
 }
@@ -139,6 +144,11 @@ static int print_float(struct printer *o, struct ed_reader *r)
 	return err ? err : put(o, text);
 }
 
+static bool is_for_people(uint32_t c)
+{
+	return ed_utf8_printable(c) || (c >= '\b' && c <= '\r') || c == 27;
+}
+
 /* Is it text for people: 1 as it is, 2 in UTF-8 */
 static int text_kind(const uint8_t *bytes, size_t n)
 {
@@ -149,7 +159,7 @@ static int text_kind(const uint8_t *bytes, size_t n)
 	while (s < end) {
 		if (ed_utf8_next(&s, end, &c))
 			return 0;
-		if (!ed_utf8_printable(c) && !(c >= '\b' && c <= '\r') && c != 27)
+		if (!is_for_people(c))
 			return 0;
 		if (c > 127)
 			kind = 2;
@@ -169,6 +179,34 @@ static int print_bytes(struct printer *o, const uint8_t *bytes, size_t n, unsign
 			err = put_format(o, "%s%u:%u", i ? "," : "", bytes[i] >> (8 - last), last);
 	}
 	return err;
+}
+
+/* A list of bytes: as the Erlang shell does, text where all of it is for people */
+static int print_string(struct printer *o, struct ed_reader *r)
+{
+	const uint8_t *p;
+	size_t n, i = 0;
+	int err;
+
+	err = ed_read_bytes(r, 3, &p);
+	if (err)
+		return err;
+	n = (size_t)p[1] << 8 | p[2];
+	err = ed_read_bytes(r, n, &p);
+	if (err)
+		return err;
+	while (i < n && is_for_people(p[i]))
+		i++;
+	if (i < n) {
+		err = put(o, "[");
+		if (!err)
+			err = print_bytes(o, p, n, 8);
+		return err ? err : put(o, "]");
+	}
+	err = put(o, "\"");
+	for (i = 0; !err && i < n; i++)
+		err = put_char(o, p[i], '"');
+	return err ? err : put(o, "\"");
 }
 
 static int print_bits(struct printer *o, struct ed_reader *r)
@@ -315,6 +353,8 @@ static int print_leaf(struct printer *o, int tag, struct ed_reader *r)
 		return print_fun(o, r);
 	case ERL_EXPORT_EXT:
 		return print_export(o, r);
+	case ERL_STRING_EXT:
+		return print_string(o, r);
 	default:
 		return -EBADMSG;
 	}
@@ -352,6 +392,7 @@ static int print_term(struct printer *o, const struct ed_reader *r)
 	int got, err = 0;
 
 	ed_walk_init(&w);
+	w.strings = o->flags & ERLDIST_PRINT_STRINGS;
 	ed_walk_start(&w, r->p, r->end, 1);
 	while (!err && (got = ed_walk_next(&w, &s)))
 		err = got < 0 ? got : print_step(o, &s);

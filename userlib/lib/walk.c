@@ -181,6 +181,8 @@ static int step_into(struct ed_walk *w, struct ed_step *s)
 
 	ed_skip_empty_lists(&w->r);
 	s->tag = ed_kind_of(ed_peek(&w->r));
+	if (w->strings && ed_peek(&w->r) == ERL_STRING_EXT)
+		s->tag = ERL_STRING_EXT;
 	s->r = &w->r;
 	s->parts = 0;
 	switch (s->tag) {

@@ -88,7 +88,7 @@ static void check_explain(void)
 
 	erldist_explain(text, sizeof(text), &info, "/root/.erlang.cookie");
 	ok(!strcmp(text, "b@host closed the connection after the cookie proof: most likely it "
-			 "has another cookie (erlang:get_cookie() shows it there); ours is from "
+			 "has another cookie (of a BEAM erlang:get_cookie() shows it); ours is from "
 			 "/root/.erlang.cookie"), "%s", text);
 	info.node = "erldist-1@host";
 	setenv("HOME", "/home/of/it", 1);

@@ -108,6 +108,38 @@ static void check_text(const char *in, const char *want)
 	erldist_term_free(&again);
 }
 
+/* Lists of characters as people read them: the text is the one that was read */
+static void check_string(const char *in, const char *want)
+{
+	struct erldist_term t = ERLDIST_TERM_INIT, again = ERLDIST_TERM_INIT;
+	char *text = NULL;
+	bool good;
+
+	good = !erldist_parse(&t, in, NULL) &&
+	       erldist_print(&text, t.term, t.len, ERLDIST_PRINT_STRINGS) >= 0 &&
+	       !strcmp(text, want) && !erldist_parse(&again, text, NULL) &&
+	       erldist_equal(t.term, t.len, again.term, again.len) == 1;
+	ok(good, "%s is written %s", in, text ? text : "(error)");
+	free(text);
+	erldist_term_free(&t);
+	erldist_term_free(&again);
+}
+
+static void check_strings(void)
+{
+	check_string("\"hi there\"", "\"hi there\"");
+	check_string("[104,105]", "[104,105]");
+	check_string("{file,\"a\\\\b\\\"c\\n\"}", "{file,\"a\\\\b\\\"c\\n\"}");
+	check_string("\"\xc3\xa4\xc3\x9f\"", "\"\xc3\xa4\xc3\x9f\"");
+	check_string("\"\\x01\\x02\"", "[1,2]");
+	check_string("[1,2,3]", "[1,2,3]");
+	check_string("[104,0]", "[104,0]");
+	check_string("[104,128]", "[104,128]");
+	check_string("[]", "[]");
+	check_string("[104,256]", "[104,256]");
+	check_string("#{\"k\" => [\"v\"]}", "#{\"k\" => [\"v\"]}");
+}
+
 static void check_bad(const char *in)
 {
 	struct erldist_term t = ERLDIST_TERM_INIT;
@@ -594,6 +626,7 @@ int main(void)
 		check_text(other[i].in, other[i].out);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		check_bad(bad[i]);
+	check_strings();
 	check_creations();
 	check_damage();
 	check_depth();

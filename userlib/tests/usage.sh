@@ -55,7 +55,8 @@ told 1 "erldist: node run: hand-out-mode goes with hand-out" node run svc --hand
 told 1 "erldist: node is followed by one of: show, run, stop, own, of" node
 told 1 "erldist: no such command: peer shw" peer shw
 told 1 "erldist: no such command: start svc" start svc
-says "erldist: there are: status, node, nodes, peer, process, monitor, ping, send, call, rpc, exit, recv" start svc
+says "erldist: there is 'erldist node run'" start svc
+says "erldist: there are: status, node, nodes, peer, process, monitor, ping, send, call, rpc, exit, recv" list
 says "erldist: there is 'erldist node stop'" stop svc
 elixir="; this is Elixir's syntax, and Erlang's is wanted: {add,1,2} and #{a => 1}, with no colons"
 told 1 "erldist: {:add,1}: no term begins so, at \":add,1}\"$elixir" call echo '{:add,1}'

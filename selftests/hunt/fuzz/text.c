@@ -21,6 +21,20 @@ static const char *const words[] = {
 	"<'x@y'.1.2>", "#Port<a@b.1>", "#Fun<m.1.2>", "1.", "a.b", "-", "+", "#",
 };
 
+/* Strings as such are the same term */
+static void check_strings(const struct erldist_term *t)
+{
+	struct erldist_term again = ERLDIST_TERM_INIT;
+	char *text;
+
+	CHECK(erldist_print(&text, t->term, t->len,
+			    ERLDIST_PRINT_CREATION | ERLDIST_PRINT_STRINGS) > 0);
+	CHECK(!erldist_parse(&again, text, NULL));
+	CHECK(erldist_equal(t->term, t->len, again.term, again.len) == 1);
+	free(text);
+	erldist_term_free(&again);
+}
+
 static void check_text(const char *text, bool failing)
 {
 	struct erldist_term t = ERLDIST_TERM_INIT, again = ERLDIST_TERM_INIT;
@@ -43,6 +57,7 @@ static void check_text(const char *text, bool failing)
 		CHECK(erldist_equal(t.term, t.len, again.term, again.len) == 1);
 		CHECK(erldist_print(&twice, again.term, again.len, ERLDIST_PRINT_CREATION) == len);
 		CHECK(!strcmp(full, twice));
+		check_strings(&t);
 	}
 	free(full);
 	free(twice);
