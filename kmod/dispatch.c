@@ -293,6 +293,7 @@ static int relate(struct erldist_channel *ch, struct erldist_process *proc,
 		return -ESRCH;
 	spec->near = proc;
 	spec->peer = ch->peer;
+	spec->by_peer = true;
 	rel = erldist_relation_new(spec);
 	if (IS_ERR(rel))
 		return PTR_ERR(rel);

@@ -82,7 +82,7 @@ static int fill_node(struct sk_buff *skb, struct erldist_node *node, u64 seq)
 	       nla_put_u32(skb, ERLDIST_A_NODE_INTENSITY,
 			   READ_ONCE(node->tick.intensity)) ?:
 	       nla_put_u32(skb, ERLDIST_A_NODE_PROCESSES,
-			   atomic_read(&node->n_processes)) ?:
+			   atomic_read(&node->held[HELD_PROCESSES])) ?:
 	       nla_put_u32(skb, ERLDIST_A_NODE_PEERS,
 			   atomic_read(&node->n_peers)) ?:
 	       nla_put_u32(skb, ERLDIST_A_NODE_PEERS_UP,
@@ -274,7 +274,8 @@ static int fill_process(struct sk_buff *skb, struct erldist_process *proc,
 	       put_u64(skb, ERLDIST_A_PROCESS_REMOTE_BYTES,
 		       READ_ONCE(mb->remote_bytes), pad) ?:
 	       nla_put_u32(skb, ERLDIST_A_PROCESS_RELATIONS,
-			   READ_ONCE(proc->n_relations)) ?:
+			   READ_ONCE(proc->n_asked) +
+			   READ_ONCE(proc->n_others)) ?:
 	       put_u64(skb, ERLDIST_A_PROCESS_SEQ, seq, pad);
 }
 

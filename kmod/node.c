@@ -85,6 +85,7 @@ static void node_init(struct erldist_node *node, struct net *net)
 	INIT_LIST_HEAD(&node->list);
 	mutex_init(&node->conf_lock);
 	xa_init_flags(&node->pids, XA_FLAGS_ALLOC1);
+	xa_init_flags(&node->users, XA_FLAGS_LOCK_BH);
 	spin_lock_init(&node->event_lock);
 	INIT_LIST_HEAD(&node->events);
 	spin_lock_init(&node->channel_lock);
@@ -160,6 +161,7 @@ void erldist_node_put(struct erldist_node *node)
 	rhashtable_destroy(&node->names);
 	rhashtable_destroy(&node->peers);
 	xa_destroy(&node->pids);
+	xa_destroy(&node->users);
 	memzero_explicit(&node->cookie, sizeof(node->cookie));
 	put_net_track(node->net, &node->ns_tracker);
 	call_rcu(&node->rcu, node_free_rcu);

@@ -15,6 +15,7 @@
 #include <uapi/linux/erldist.h>
 #include <uapi/linux/erldist_netlink.h>
 
+#include "account.h"
 #include "etf.h"
 #include "handshake.h"
 
@@ -92,10 +93,9 @@ struct erldist_node {
 	atomic_t n_peers;
 	atomic_t n_up;
 	atomic_t n_handshakes;
-	atomic_t n_processes;
-	atomic_t n_relations;
 	atomic_t n_all_nodes;		/* processes that are told of all nodes */
-	atomic_t n_wanted;
+	atomic_t held[HELD_MAX];
+	struct xarray users;		/* uid -> struct erldist_user */
 	atomic_long_t pool_used;	/* bytes from peers, in mailboxes or coming */
 	atomic_long_t pool_ready;	/* of these, in complete messages */
 	spinlock_t holder_lock;		/* a leaf: holders */

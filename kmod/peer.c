@@ -53,14 +53,30 @@ static const u8 peer_transitions[] = {
 	[ERLDIST_PEER_STATE_DRAINING] = TO(DOWN),
 };
 
+static struct erldist_user *wanted_for(const struct erldist_process *by)
+{
+	return by ? by->user : NULL;
+}
+
+static void peer_count_wanted(struct erldist_peer *peer)
+{
+	struct erldist_process *by = peer->wanted_by;
+
+	erldist_held_add(peer->node, wanted_for(by), HELD_WANTED);
+	if (by)
+		atomic_inc(&by->n_wanted);
+}
+
 static void peer_unwant(struct erldist_peer *peer)
 {
+	struct erldist_process *by = peer->wanted_by;
+
 	peer->told_nok = false;
-	atomic_dec(&peer->node->n_wanted);
-	if (!peer->wanted_by)
+	erldist_held_give(peer->node, wanted_for(by), HELD_WANTED);
+	if (!by)
 		return;
-	atomic_dec(&peer->wanted_by->n_wanted);
-	erldist_process_put(peer->wanted_by);
+	atomic_dec(&by->n_wanted);
+	erldist_process_put(by);
 	peer->wanted_by = NULL;
 }
 
@@ -73,7 +89,7 @@ static void peer_set_state(struct erldist_peer *peer, u8 state)
 	if (peer->state == ERLDIST_PEER_STATE_WANTED)
 		peer_unwant(peer);
 	if (state == ERLDIST_PEER_STATE_WANTED)
-		atomic_inc(&peer->node->n_wanted);
+		peer_count_wanted(peer);
 	if (peer->state == ERLDIST_PEER_STATE_UP)
 		atomic_dec(&peer->node->n_up);
 	if (state == ERLDIST_PEER_STATE_UP)
@@ -367,9 +383,14 @@ static int want_limits(struct erldist_node *node, struct erldist_process *by)
 {
 	struct erldist_limits *limits = &node->limits;
 
-	if (atomic_read(&node->n_wanted) >= READ_ONCE(limits->wanted))
+	/* What is wanted again is for all who have something queued there. */
+	if (!by)
+		return atomic_read(&node->held[HELD_WANTED]) >=
+		       READ_ONCE(limits->wanted) ? -EUSERS : 0;
+	if (!erldist_held_room(node, wanted_for(by), HELD_WANTED,
+			       READ_ONCE(limits->wanted)))
 		return -EUSERS;
-	if (by && atomic_read(&by->n_wanted) >= READ_ONCE(limits->process_wanted))
+	if (atomic_read(&by->n_wanted) >= READ_ONCE(limits->process_wanted))
 		return -EUSERS;
 	return 0;
 }
@@ -709,12 +730,11 @@ int erldist_peer_want_locked(struct erldist_peer *peer,
 	err = peer_want_error_locked(peer, by);
 	if (err)
 		return err;
-	peer_set_state(peer, ERLDIST_PEER_STATE_WANTED);
 	if (by) {
-		atomic_inc(&by->n_wanted);
 		erldist_process_get(by);
 		peer->wanted_by = by;
 	}
+	peer_set_state(peer, ERLDIST_PEER_STATE_WANTED);
 	*news = true;
 	return 0;
 }

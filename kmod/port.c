@@ -23,6 +23,7 @@ void erldist_port_put(struct erldist_port *port)
 {
 	if (!port || !refcount_dec_and_test(&port->ref))
 		return;
+	erldist_held_give(port->process->node, port->process->user, HELD_PORTS);
 	erldist_process_put(port->process);
 	call_rcu(&port->rcu, port_free_rcu);
 }
@@ -52,17 +53,24 @@ static int port_add(struct erldist_port *port)
  *
  * Context: process context.
  * Return: the port, with the socket's reference; ERR_PTR: -EPIPE the process
- * has ended, -EUSERS it has too many, -ENOMEM.
+ * has ended, -EUSERS it has too many, or its user, or the node; -ENOMEM.
  */
 struct erldist_port *erldist_port_new(struct erldist_process *proc,
 				      struct sock *sk)
 {
+	struct erldist_node *node = proc->node;
 	struct erldist_port *port;
 	int err;
 
 	port = kzalloc(sizeof(*port), GFP_KERNEL_ACCOUNT);
 	if (!port)
 		return ERR_PTR(-ENOMEM);
+	err = erldist_held_take(node, proc->user, HELD_PORTS,
+				READ_ONCE(node->limits.processes));
+	if (err) {
+		kfree(port);
+		return ERR_PTR(err);
+	}
 	refcount_set(&port->ref, 1);
 	INIT_LIST_HEAD(&port->relations);
 	erldist_queue_init(&port->queue, sk);

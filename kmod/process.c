@@ -86,11 +86,34 @@ void erldist_process_put(struct erldist_process *proc)
 	if (!refcount_dec_and_test(&proc->ref))
 		return;
 	node = proc->node;
-	atomic_dec(&node->n_processes);
+	erldist_user_put(node, proc->user);
 	if (proc->all_nodes)
 		atomic_dec(&node->n_all_nodes);
 	call_rcu(&proc->rcu, process_free_rcu);
 	erldist_node_put(node);
+}
+
+static int process_count(struct erldist_process *proc,
+			 struct erldist_node *node)
+{
+	int err;
+
+	proc->user = erldist_user_get(node);
+	if (!proc->user)
+		return -ENOMEM;
+	err = erldist_held_take(node, proc->user, HELD_PROCESSES,
+				READ_ONCE(node->limits.processes));
+	if (err)
+		erldist_user_put(node, proc->user);
+	atomic_set(&proc->counts, 1);
+	return err;
+}
+
+/* Who else refers to it, after its socket and its pid are gone, is not its user. */
+static void process_uncount(struct erldist_process *proc)
+{
+	if (atomic_dec_and_test(&proc->counts))
+		erldist_held_give(proc->node, proc->user, HELD_PROCESSES);
 }
 
 /**
@@ -99,22 +122,22 @@ void erldist_process_put(struct erldist_process *proc)
  * @sk: its socket
  *
  * Context: process context.
- * Return: the process with the socket's reference; ERR_PTR: -EUSERS too many,
- * -ENOMEM.
+ * Return: the process with the socket's reference; ERR_PTR: -EUSERS too many, of
+ * the node or of the caller; -ENOMEM.
  */
 struct erldist_process *erldist_process_new(struct erldist_node *node,
 					    struct sock *sk)
 {
 	struct erldist_process *proc;
+	int err;
 
 	proc = kmem_cache_zalloc(process_cache, GFP_KERNEL);
 	if (!proc)
 		return ERR_PTR(-ENOMEM);
-	if (atomic_inc_return(&node->n_processes) >
-	    READ_ONCE(node->limits.processes)) {
-		atomic_dec(&node->n_processes);
+	err = process_count(proc, node);
+	if (err) {
 		kmem_cache_free(process_cache, proc);
-		return ERR_PTR(-EUSERS);
+		return ERR_PTR(err);
 	}
 	refcount_set(&proc->ref, 1);
 	erldist_node_get(node);
@@ -275,6 +298,7 @@ int erldist_process_rename(struct erldist_process *proc,
 static void pid_release(struct erldist_process *proc)
 {
 	xa_erase(&proc->node->pids, proc->id);
+	process_uncount(proc);
 	erldist_process_put(proc);
 }
 
@@ -296,6 +320,7 @@ int erldist_process_publish(struct erldist_process *proc,
 	if (err)
 		return err;
 	proc->state = ERLDIST_PROCESS_STATE_ALIVE;
+	atomic_inc(&proc->counts);
 	erldist_process_get(proc);
 	xa_store(&node->pids, proc->id, proc, GFP_KERNEL);
 	/* Pairs with the grace period in erldist_node_close(). */
@@ -486,6 +511,7 @@ void erldist_process_close(struct erldist_process *proc)
 	}
 	erldist_queue_close(proc, &proc->mailbox.queue);
 	erldist_owner_drop(proc);
+	process_uncount(proc);
 	erldist_process_put(proc);
 }
 

@@ -87,8 +87,8 @@ struct erldist_name {
  *
  * state is ALIVE from erldist_process_publish() on, until it, err and status
  * change once, under mailbox.lock, in process_ended(); no relation is taken in
- * any more then. relations and n_relations are guarded by lock, a leaf, and so
- * are kill_signal, kill_cred and exit_reason. watch is RCU, and exchanged
+ * any more then. relations, n_asked and n_others are guarded by lock, a leaf, and
+ * so are kill_signal, kill_cred and exit_reason. watch is RCU, and exchanged
  * atomically, as name is.
  * asking is held while the process asks for a relation or ends one, so that
  * what it sends comes in the order of what it did; it guards unlinks, the last
@@ -104,13 +104,16 @@ struct erldist_process {
 	bool trap_exit;
 	int err;			/* what recvmsg returns once ended */
 	kuid_t uid;			/* its last owner's; of one int */
+	struct erldist_user *user;	/* who bound it: its account; a reference */
+	atomic_t counts;		/* for that while it has a pid, or its socket */
 	struct erldist_blob *status;	/* the reason it ended with */
 	struct erldist_blob *exit_reason;
 	struct erldist_name *name;
 	struct erldist_mailbox mailbox;
 	spinlock_t lock;		/* a leaf: see above */
 	struct rb_root relations;	/* struct erldist_end */
-	u32 n_relations;
+	u32 n_asked;			/* of these, that it asked for */
+	u32 n_others;			/* that others asked for */
 	struct mutex asking;		/* see above */
 	u64 unlinks;
 	u64 node_watches;

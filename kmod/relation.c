@@ -36,6 +36,19 @@ static void end_free(struct erldist_end *end)
 		erldist_process_put(end->process);
 }
 
+/* Whose it counts as: of who asked for it */
+static struct erldist_user *held_by(const struct erldist_process *near,
+				    bool by_peer)
+{
+	return by_peer ? NULL : near->user;
+}
+
+static void rel_uncount(const struct erldist_process *near, u8 type, bool by_peer)
+{
+	if (type != RELATION_NODES)
+		erldist_held_give(near->node, held_by(near, by_peer), HELD_RELATIONS);
+}
+
 /**
  * erldist_relation_put() - drop a reference
  * @rel: the relation
@@ -46,7 +59,7 @@ void erldist_relation_put(struct erldist_relation *rel)
 {
 	if (!refcount_dec_and_test(&rel->ref))
 		return;
-	atomic_dec(&rel->near.process->node->n_relations);
+	rel_uncount(rel->near.process, rel->type, rel->by_peer);
 	end_free(&rel->near);
 	end_free(&rel->far);
 	erldist_port_put(rel->port);
@@ -197,12 +210,21 @@ struct erldist_end *erldist_end_first(struct erldist_process *proc, u8 kind,
 	return end;
 }
 
+/* The number of the end's process in which it counts: did another ask for it? */
+static u32 *end_number(const struct erldist_end *end)
+{
+	bool others = end == &end->relation->far || end->relation->by_peer;
+
+	return others ? &end->process->n_others : &end->process->n_asked;
+}
+
 static void tree_insert(struct erldist_end *end)
 {
 	struct erldist_relation *rel = end->relation;
 	struct erldist_process *proc = end->process;
 	struct rb_node **link = &proc->relations.rb_node, *parent = NULL;
 	struct erldist_end_key key = end_key(end), have;
+	u32 *number = end_number(end);
 
 	while (*link) {
 		parent = *link;
@@ -212,7 +234,7 @@ static void tree_insert(struct erldist_end *end)
 	}
 	rb_link_node(&end->node, parent, link);
 	rb_insert_color(&end->node, &proc->relations);
-	WRITE_ONCE(proc->n_relations, proc->n_relations + 1);
+	WRITE_ONCE(*number, *number + 1);
 	if (end == &rel->near && rel->port)
 		list_add_tail(&rel->port_list, &rel->port->relations);
 }
@@ -226,11 +248,12 @@ static void tree_insert(struct erldist_end *end)
 void erldist_end_erase(struct erldist_end *end)
 {
 	struct erldist_process *proc = end->process;
+	u32 *number = end_number(end);
 
 	lockdep_assert_held(&proc->lock);
 	rb_erase(&end->node, &proc->relations);
 	RB_CLEAR_NODE(&end->node);
-	WRITE_ONCE(proc->n_relations, proc->n_relations - 1);
+	WRITE_ONCE(*number, *number - 1);
 	if (end == &end->relation->near)
 		list_del_init(&end->relation->port_list);
 }
@@ -394,25 +417,33 @@ bool erldist_relation_cancel(struct erldist_relation *rel)
  * Making
  */
 
-static int count_limits(const struct erldist_process *proc)
+/*
+ * A process has the number twice: for what it asks for, and for what others ask
+ * for, so that they cannot keep it from asking.
+ */
+static int count_limits(const struct erldist_process *proc, bool others)
 {
-	return proc && READ_ONCE(proc->n_relations) >=
-		       READ_ONCE(proc->node->limits.relations) ? -EUSERS : 0;
+	u32 n;
+
+	if (!proc)
+		return 0;
+	n = others ? READ_ONCE(proc->n_others) : READ_ONCE(proc->n_asked);
+	return n >= READ_ONCE(proc->node->limits.relations) ? -EUSERS : 0;
 }
 
 static int rel_count(const struct erldist_relation_spec *spec)
 {
+	struct erldist_user *user = held_by(spec->near, spec->by_peer);
 	struct erldist_node *node = spec->near->node;
-	int err = count_limits(spec->near) ?: count_limits(spec->far);
-	u32 n = atomic_inc_return(&node->n_relations);
+	int err;
 
-	/* One's limit must not keep the node from connecting. */
+	/* No limit must keep the node from connecting: it is in no number. */
 	if (spec->type == RELATION_NODES)
 		return 0;
-	if (!err && n <= READ_ONCE(node->limits.node_relations))
-		return 0;
-	atomic_dec(&node->n_relations);
-	return -EUSERS;
+	err = count_limits(spec->near, spec->by_peer) ?:
+	      count_limits(spec->far, true);
+	return err ?: erldist_held_take(node, user, HELD_RELATIONS,
+					READ_ONCE(node->limits.node_relations));
 }
 
 static void end_init(struct erldist_end *end, struct erldist_relation *rel,
@@ -454,6 +485,7 @@ static void rel_init(struct erldist_relation *rel,
 	rel->active = true;
 	rel->alias = spec->alias;
 	rel->once = spec->once;
+	rel->by_peer = spec->by_peer;
 	rel->spawn_flags = spec->spawn_flags;
 	end_init(&rel->near, rel, spec->near, near_kind(spec));
 	end_init(&rel->far, rel, spec->far,
@@ -549,7 +581,7 @@ erldist_relation_new(const struct erldist_relation_spec *spec)
 		return ERR_PTR(err);
 	rel = kzalloc(struct_size(rel, text, text), GFP_KERNEL_ACCOUNT);
 	if (!rel) {
-		atomic_dec(&spec->near->node->n_relations);
+		rel_uncount(spec->near, spec->type, spec->by_peer);
 		return ERR_PTR(-ENOMEM);
 	}
 	rel_init(rel, spec);

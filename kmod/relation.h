@@ -78,6 +78,7 @@ struct erldist_relation {
 	bool active;			/* a link that was not unlinked */
 	bool alias;			/* ref_id is an address */
 	bool once;			/* ... for one message */
+	bool by_peer;			/* a peer asked for it: no user's */
 	bool sent;			/* what it becomes was queued; under peer->lock */
 	bool done;			/* it is in no tree any more */
 	struct erldist_port *port;	/* near's, where it was asked for; a reference */
@@ -105,6 +106,7 @@ struct erldist_relation_spec {
 	bool watched;			/* a monitor that a peer's process holds */
 	bool alias;
 	bool once;
+	bool by_peer;			/* it asked for it */
 	struct erldist_process *near;
 	struct erldist_port *port;	/* near's, or NULL */
 	struct erldist_process *far;	/* local, or NULL */

@@ -607,6 +607,7 @@ static int serve(struct erldist_channel *ch, const struct erldist_ctl *ctl,
 		.type = RELATION_ASKED,
 		.near = server,
 		.peer = ch->peer,
+		.by_peer = true,
 		.pid = ctl->from,
 		.ref = &ctl->ref,
 	};
@@ -703,6 +704,7 @@ static int child_relations(const struct erldist_ask *ask,
 	struct erldist_relation_spec spec = {
 		.near = child,
 		.peer = asked->peer,
+		.by_peer = true,
 		.pid = {
 			.id = asked->id,
 			.serial = asked->serial,

@@ -618,6 +618,19 @@ int proc_open(const char *name, const char *node)
 	return fd;
 }
 
+int proc_attach(int main)
+{
+	int fd = socket(family(), SOCK_RDM | SOCK_CLOEXEC, 0), err;
+
+	if (fd < 0)
+		return -errno;
+	if (!setsockopt(fd, SOL_ERLDIST, ERLDIST_ATTACH, &main, sizeof(main)))
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
 int proc(const char *name, const char *node)
 {
 	int fd = proc_open(name, node);

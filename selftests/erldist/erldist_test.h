@@ -202,6 +202,8 @@ int nodes_connect(int a, int b, const char *b_name, enum carrier carrier);
 
 /* "": anonymous on the default node; NULL name or node: left out */
 int proc_open(const char *name, const char *node);
+/* A port of the process: a descriptor, or -errno */
+int proc_attach(int main);
 /* The same, and the end of the test when it fails */
 int proc(const char *name, const char *node);
 int proc_bind_term(int fd, const struct buf *address);

@@ -810,8 +810,9 @@ TEST_F(peer, links_beside_others)
 	ASSERT_EQ(0, wire_sync(&self->w));
 	link.dest = fmt(&dest, "p", &pid);
 	err = proc_ask(self->s.svc, &link);
-	EXPECT_FAILS_TODAY(!err, "links of a peer took all relations of a process: %s",
-			   strerror(-err));
+	EXPECT_EQ(0, err) {
+		TH_LOG("links of a peer took all relations of a process");
+	}
 	/* Another process has a number of its own. */
 	dest.len = 0;
 	fmt(&dest, "p", &self->from);

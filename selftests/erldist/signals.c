@@ -814,18 +814,6 @@ TEST_F(signals, refused)
  * Reply ports
  */
 
-static int attach(int main)
-{
-	int fd = socket(family(), SOCK_RDM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		die("socket: %s", strerror(errno));
-	if (!setsockopt(fd, SOL_ERLDIST, ERLDIST_ATTACH, &main, sizeof(main)))
-		return fd;
-	close(fd);
-	return -errno;
-}
-
 /* What is asked for on a port comes back on it, and goes with it. */
 TEST_F(signals, port)
 {
@@ -833,7 +821,7 @@ TEST_F(signals, port)
 	struct eref ref = proc_ref(self->p, self->ref), ref2 = proc_ref(self->p, self->ref + 1);
 	struct to to = { .dest = &self->dest, .sig_flags = flags, .ref = self->ref,
 			 .user_data = self->ref ^ 0xabcd };
-	int port = attach(self->p);
+	int port = proc_attach(self->p);
 	DEFINE_BUF(request);
 	DEFINE_BUF(boom);
 	struct epid pid;
@@ -885,7 +873,7 @@ TEST_F(signals, reply_to_the_pid)
 	struct to call = { .dest = &self->dest, .sig_flags = flags, .ref = self->ref,
 			   .user_data = self->ref ^ 0xabcd };
 	struct eref ref = proc_ref(self->p, self->ref);
-	int port = attach(self->p), other = proc("", NULL);
+	int port = proc_attach(self->p), other = proc("", NULL);
 	uint8_t *bytes = calloc(1, 100000);
 	DEFINE_BUF(self_dest);
 	DEFINE_BUF(request);
@@ -938,7 +926,7 @@ TEST_F(signals, reply_to_the_pid)
 
 TEST_F(signals, port_of_a_process_that_ends)
 {
-	int port = attach(self->p), on = 1;
+	int port = proc_attach(self->p), on = 1;
 	DEFINE_BUF(hello);
 	DEFINE_MSG(m);
 
@@ -954,7 +942,7 @@ TEST_F(signals, port_of_a_process_that_ends)
 	EXPECT_TRUE(poll_for(port, POLLHUP, WAIT_MS));
 	EXPECT_EQ(-EOWNERDEAD, proc_recv(port, &m, WAIT_MS));
 	EXPECT_EQ(-EPIPE, proc_send(port, &self->dest, &hello));
-	EXPECT_EQ(-EPIPE, attach(port));
+	EXPECT_EQ(-EPIPE, proc_attach(port));
 	close(port);
 }
 
@@ -963,11 +951,11 @@ TEST_F(signals, port_refused)
 	int sv[2];
 
 	stream_pair(CARRIER_UNIX, sv);
-	EXPECT_EQ(-EBADF, attach(-1));
-	EXPECT_EQ(-ENOTSOCK, attach(open("/dev/null", O_RDONLY)));
-	EXPECT_EQ(-EINVAL, attach(sv[0]));
-	EXPECT_EQ(-EINVAL, attach(self->node));
-	EXPECT_EQ(-ENOTCONN, attach(socket(family(), SOCK_RDM, 0)));
+	EXPECT_EQ(-EBADF, proc_attach(-1));
+	EXPECT_EQ(-ENOTSOCK, proc_attach(open("/dev/null", O_RDONLY)));
+	EXPECT_EQ(-EINVAL, proc_attach(sv[0]));
+	EXPECT_EQ(-EINVAL, proc_attach(self->node));
+	EXPECT_EQ(-ENOTCONN, proc_attach(socket(family(), SOCK_RDM, 0)));
 }
 
 TEST_F(signals, ports_are_limited)
@@ -976,7 +964,7 @@ TEST_F(signals, ports_are_limited)
 	int n = 0, fd;
 
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
-	while ((fd = attach(self->p)) >= 0)
+	while ((fd = proc_attach(self->p)) >= 0)
 		n++;
 	EXPECT_EQ(-EUSERS, fd);
 	EXPECT_EQ(1024, n);
@@ -1256,7 +1244,7 @@ TEST_F(local, call_to_net_kernel)
 {
 	const int flags = ERLDIST_SIG_F_MONITOR | ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE;
 	struct eref ref = proc_ref(self->a, self->ref);
-	int port = attach(self->a);
+	int port = proc_attach(self->a);
 	DEFINE_BUF(request);
 	DEFINE_BUF(dest);
 	struct to to = { .dest = &dest, .sig_flags = flags, .ref = self->ref,
@@ -1279,7 +1267,7 @@ TEST_F(local, call_to_rex)
 {
 	const int flags = ERLDIST_SIG_F_MONITOR | ERLDIST_SIG_F_ALIAS | ERLDIST_SIG_F_ONCE;
 	struct eref ref = proc_ref(self->a, self->ref);
-	int port = attach(self->a), rex;
+	int port = proc_attach(self->a), rex;
 	DEFINE_BUF(request);
 	DEFINE_BUF(want);
 	DEFINE_BUF(dest);

@@ -105,8 +105,12 @@ struct erldist_limits {
 	__u32 stall;			/* time a full pool may hold up a channel a minute */
 	__u32 peers;
 	__u32 handshakes;		/* accepted and not proven; beyond it one ends */
-	__u32 processes;
-	__u32 relations;		/* links and monitors of one process */
+	/*
+	 * Of processes, node_relations and wanted a user who is not the node's owner gets
+	 * as many as are left then, and none of the last eighth.
+	 */
+	__u32 processes;		/* and as many ports */
+	__u32 relations;		/* that one process asks for; as many others of it */
 	__u32 node_relations;		/* of all processes of the node */
 	__u32 wanted;			/* peers being connected */
 	__u32 process_wanted;		/* of these, on behalf of one process */

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Accounts: the objects of a node, each counted for the node and for the user on
+ * whose behalf it is.
+ *
+ * The node's owner, and an administrator, may have all that the node's limit
+ * allows. Of the first seven eighths of it any other user may have as many as are
+ * left then: one user alone half of them, two a third each. So a user that takes
+ * all it can get leaves something to those that come after it, each less, and the
+ * last eighth to the owner. What peers ask for is no user's, and keeps off the last
+ * eighth, too.
+ */
+#include <linux/cred.h>
+#include <linux/slab.h>
+#include <linux/uidgid.h>
+#include <linux/user_namespace.h>
+#include <linux/xarray.h>
+
+#include "account.h"
+#include "node.h"
+
+/*
+ * Who is in a user namespace that somebody made counts as that user, who has as many
+ * uids there as it was given. Those that root or the node's owner made are in
+ * their hands: there each uid is a user.
+ */
+static unsigned long account_uid(const struct erldist_node *node)
+{
+	const struct user_namespace *ns = current_user_ns();
+	kuid_t uid = current_fsuid();
+
+	for (; ns && ns != node->net->user_ns; ns = ns->parent)
+		uid = ns->owner;
+	if (!ns || uid_eq(uid, GLOBAL_ROOT_UID) || uid_eq(uid, node->uid))
+		uid = current_fsuid();
+	return __kuid_val(uid);
+}
+
+static void user_use_locked(struct erldist_user *user, bool owner)
+{
+	user->refs++;
+	if (owner)
+		WRITE_ONCE(user->owner, true);
+}
+
+static struct erldist_user *user_find(struct erldist_node *node,
+				      unsigned long uid, bool owner)
+{
+	struct erldist_user *user;
+
+	xa_lock_bh(&node->users);
+	user = xa_load(&node->users, uid);
+	if (user)
+		user_use_locked(user, owner);
+	xa_unlock_bh(&node->users);
+	return user;
+}
+
+/* Another thread of the user may have been faster. */
+static struct erldist_user *user_add(struct erldist_node *node,
+				     struct erldist_user *new, bool owner)
+{
+	struct erldist_user *user;
+
+	xa_lock_bh(&node->users);
+	user = __xa_cmpxchg(&node->users, new->uid, NULL, new,
+			    GFP_KERNEL_ACCOUNT);
+	if (!user)
+		user = new;
+	else if (xa_is_err(user))
+		user = NULL;
+	if (user)
+		user_use_locked(user, owner);
+	xa_unlock_bh(&node->users);
+	return user;
+}
+
+/**
+ * erldist_user_get() - the account of the caller
+ * @node: the node
+ *
+ * Context: process context.
+ * Return: the account of the caller's fsuid, or of who made its user namespace, with
+ * a reference; NULL: no memory.
+ */
+struct erldist_user *erldist_user_get(struct erldist_node *node)
+{
+	bool owner = erldist_node_is_owner(node);
+	unsigned long uid = account_uid(node);
+	struct erldist_user *user = user_find(node, uid, owner), *new;
+
+	if (user)
+		return user;
+	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return NULL;
+	new->uid = uid;
+	user = user_add(node, new, owner);
+	if (user != new)
+		kfree(new);
+	return user;
+}
+
+/**
+ * erldist_user_put() - drop a reference
+ * @node: the node
+ * @user: the account; what it held was given back, if this is the last one
+ *
+ * Context: any but hard interrupts.
+ */
+void erldist_user_put(struct erldist_node *node, struct erldist_user *user)
+{
+	bool last;
+
+	xa_lock_bh(&node->users);
+	last = !--user->refs;
+	if (last)
+		__xa_erase(&node->users, user->uid);
+	xa_unlock_bh(&node->users);
+	if (last)
+		kfree(user);
+}
+
+/* total, own: the numbers with this one */
+static bool may_have(const struct erldist_user *user, u32 total, u32 own,
+		     u32 limit)
+{
+	if (user && READ_ONCE(user->owner))
+		return total <= limit;
+	limit -= DIV_ROUND_UP(limit, 8);
+	return total <= limit && (!user || own - 1 <= limit - total);
+}
+
+/**
+ * erldist_held_room() - could one more be taken
+ * @node: the node
+ * @user: for whom; NULL: for a peer or the node itself
+ * @what: which number
+ * @limit: the node's
+ *
+ * Return: true if so, at the moment.
+ */
+bool erldist_held_room(const struct erldist_node *node,
+		       const struct erldist_user *user,
+		       enum erldist_held what, u32 limit)
+{
+	return may_have(user, atomic_read(&node->held[what]) + 1,
+			user ? atomic_read(&user->held[what]) + 1 : 0, limit);
+}
+
+/**
+ * erldist_held_take() - reserve one, before it is made
+ * @node: the node
+ * @user: for whom; NULL: for a peer or the node itself
+ * @what: which number
+ * @limit: the node's
+ *
+ * Return: 0, and erldist_held_give() is the end of it; -EUSERS.
+ */
+int erldist_held_take(struct erldist_node *node, struct erldist_user *user,
+		      enum erldist_held what, u32 limit)
+{
+	u32 total, own;
+
+	/* Who tries in vain must not be in the way of others meanwhile. */
+	if (!erldist_held_room(node, user, what, limit))
+		return -EUSERS;
+	erldist_held_add(node, user, what);
+	/* Both with those that are counted at the same time. */
+	smp_mb__after_atomic();
+	total = atomic_read(&node->held[what]);
+	own = user ? atomic_read(&user->held[what]) : 0;
+	if (may_have(user, total, own, limit))
+		return 0;
+	erldist_held_give(node, user, what);
+	return -EUSERS;
+}
+
+/**
+ * erldist_held_add() - count one that no limit keeps from being made
+ * @node: the node
+ * @user: for whom, or NULL
+ * @what: which number
+ */
+void erldist_held_add(struct erldist_node *node, struct erldist_user *user,
+		      enum erldist_held what)
+{
+	atomic_inc(&node->held[what]);
+	if (user)
+		atomic_inc(&user->held[what]);
+}
+
+/**
+ * erldist_held_give() - one is gone
+ * @node: the node
+ * @user: as when it was taken
+ * @what: which number
+ */
+void erldist_held_give(struct erldist_node *node, struct erldist_user *user,
+		       enum erldist_held what)
+{
+	atomic_dec(&node->held[what]);
+	if (user)
+		atomic_dec(&user->held[what]);
+}

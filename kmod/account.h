@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _ERLDIST_ACCOUNT_H
+#define _ERLDIST_ACCOUNT_H
+
+#include <linux/atomic.h>
+#include <linux/types.h>
+
+struct erldist_node;
+
+/* What is counted: in all for the node, and for the user on whose behalf it is */
+enum erldist_held {
+	HELD_PROCESSES,
+	HELD_PORTS,		/* the limit is that of processes */
+	HELD_RELATIONS,
+	HELD_WANTED,		/* peers that are being connected */
+	HELD_MAX,
+};
+
+/*
+ * A user who has processes in a node, found in node->users by its uid.
+ *
+ * References: one for each of its processes, in refs, which the lock of
+ * node->users guards, and changes of owner. It goes with the last of them.
+ */
+struct erldist_user {
+	unsigned long uid;	/* in the initial namespace */
+	bool owner;		/* of the node, or an administrator; once and for all */
+	u32 refs;
+	atomic_t held[HELD_MAX];
+};
+
+struct erldist_user *erldist_user_get(struct erldist_node *node);
+void erldist_user_put(struct erldist_node *node, struct erldist_user *user);
+bool erldist_held_room(const struct erldist_node *node,
+		       const struct erldist_user *user,
+		       enum erldist_held what, u32 limit);
+int erldist_held_take(struct erldist_node *node, struct erldist_user *user,
+		      enum erldist_held what, u32 limit);
+void erldist_held_add(struct erldist_node *node, struct erldist_user *user,
+		      enum erldist_held what);
+void erldist_held_give(struct erldist_node *node, struct erldist_user *user,
+		       enum erldist_held what);
+
+#endif /* _ERLDIST_ACCOUNT_H */
