@@ -79,6 +79,8 @@ static bool is_admin(const struct erldist_node *node)
 	return ns_capable(node->net->user_ns, CAP_NET_ADMIN);
 }
 
+static struct lock_class_key users_lock_class;
+
 static void node_init(struct erldist_node *node, struct net *net)
 {
 	refcount_set(&node->ref, 1);
@@ -86,6 +88,8 @@ static void node_init(struct erldist_node *node, struct net *net)
 	mutex_init(&node->conf_lock);
 	xa_init_flags(&node->pids, XA_FLAGS_ALLOC1);
 	xa_init_flags(&node->users, XA_FLAGS_LOCK_BH);
+	/* All arrays have one class, and that of pids is used with softirqs on. */
+	lockdep_set_class(&node->users.xa_lock, &users_lock_class);
 	spin_lock_init(&node->event_lock);
 	INIT_LIST_HEAD(&node->events);
 	spin_lock_init(&node->channel_lock);
