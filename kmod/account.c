@@ -10,6 +10,7 @@
  * last eighth to the owner. What peers ask for is no user's, and keeps off the last
  * eighth, too.
  */
+#include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/slab.h>
 #include <linux/uidgid.h>
@@ -34,6 +35,13 @@ static unsigned long account_uid(const struct erldist_node *node)
 	if (!ns || uid_eq(uid, GLOBAL_ROOT_UID) || uid_eq(uid, node->uid))
 		uid = current_fsuid();
 	return __kuid_val(uid);
+}
+
+/* Most users are not, and that is nothing to be audited at each bind. */
+static bool has_all(const struct erldist_node *node)
+{
+	return uid_eq(current_fsuid(), node->uid) ||
+	       ns_capable_noaudit(node->net->user_ns, CAP_NET_ADMIN);
 }
 
 static void user_use_locked(struct erldist_user *user, bool owner)
@@ -85,7 +93,7 @@ static struct erldist_user *user_add(struct erldist_node *node,
  */
 struct erldist_user *erldist_user_get(struct erldist_node *node)
 {
-	bool owner = erldist_node_is_owner(node);
+	bool owner = has_all(node);
 	unsigned long uid = account_uid(node);
 	struct erldist_user *user = user_find(node, uid, owner), *new;
 
