@@ -239,8 +239,8 @@ without_hosts()
 		fails "echo@b is a process of the node b, and the node is wanted: write b" \
 		erldist rpc echo@b erlang node '[]'
 	check "Elixir's modules: the name is told" \
-		fails "begins so: Elixir.MyApp.Counter@b" erldist call MyApp.Counter@b hi
-	check "of functions, too" fails "begins so: Elixir.String" \
+		fails "an Elixir module, write Elixir.MyApp.Counter@b" erldist call MyApp.Counter@b hi
+	check "of functions, too" fails "an Elixir module, write Elixir.String" \
 		erldist rpc b String upcase '[a]'
 	check "lists of characters are text" prints '"a/b"' \
 		erldist rpc b filename join '["a","b"]'

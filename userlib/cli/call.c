@@ -46,7 +46,7 @@ static void rpc_failed(const struct cli *c, const char *why)
 
 	if (isupper((unsigned char)*module) && strncmp(module, "Elixir.", 7) &&
 	    strstr(why, "undef"))
-		complain("%s; an Elixir module is a name that begins so: Elixir.%s", why, module);
+		complain("%s; if it is an Elixir module, write Elixir.%s", why, module);
 	else if (!tell_process_for_node(c->argv[0]))
 		complain("%s", why);
 }

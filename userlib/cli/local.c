@@ -164,7 +164,7 @@ int tell_failed(struct cli *c, struct erldist *p, int err)
 	if (tell_mistaken(text, err))
 		return 1;
 	if (err == -ESRCH && isupper((unsigned char)*text) && strncmp(text, "Elixir.", 7))
-		return complain("%s; an Elixir module is a name that begins so: Elixir.%s",
+		return complain("%s; if it is named after an Elixir module, write Elixir.%s",
 				erldist_strerror(p, err), text);
 	if (err == -ESRCH && !strpbrk(text, "<{#'@"))
 		return complain("%s; a process of another node is NAME@NODE",

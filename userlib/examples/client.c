@@ -10,17 +10,12 @@ int main(int argc, char **argv)
 	struct erldist_msg m = ERLDIST_MSG_INIT;
 	struct erldist *p;
 	long sum;
-	ssize_t err;
+	ssize_t err = erldist_open(&p, NULL, NULL, ERLDIST_OPEN_PRIVATE);
 
-	if (argc != 4) {
-		fprintf(stderr, "usage: client NAME@NODE A B\n");
-		return 1;
-	}
-	err = erldist_open(&p, NULL, NULL, ERLDIST_OPEN_PRIVATE);
-	if (!err)
+	if (!err && argc == 4)
 		err = erldist_format(&request, "{add,~l,~l}", atol(argv[2]), atol(argv[3]));
 	if (!err)
-		err = erldist_call(p, argv[1], request.term, request.len, &m, 5000);
+		err = erldist_call(p, argc > 1 ? argv[1] : "", request.term, request.len, &m, 5000);
 	if (err >= 0)
 		err = erldist_match(m.term, m.len, "{ok,~l}", &sum);
 	if (!err)

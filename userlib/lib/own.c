@@ -209,8 +209,8 @@ static int excluded(struct ed_error *e, int err, const struct others_node *node,
 {
 	return ed_fail(e, err, "%s lets in whom its mode %04o allows, and not this user: run this "
 		       "as its owner, uid %u, or start it with --mode 0660 (for the group %u "
-		       "too) or 0666 (for all users)%s%s", node->name, node->mode, node->uid, node->gid, also,
-		       private_failed);
+		       "too) or 0666 (for all users)%s%s", node->name, node->mode, node->uid,
+		       node->gid, also, private_failed);
 }
 
 /* private_failed: why a node of this program's own was not made either, or "" */
