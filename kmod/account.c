@@ -3,12 +3,12 @@
  * Accounts: the objects of a node, each counted for the node and for the user on
  * whose behalf it is.
  *
- * The node's owner, and an administrator, may have all that the node's limit
- * allows. Of the first seven eighths of it any other user may have as many as are
- * left then: one user alone half of them, two a third each. So a user that takes
- * all it can get leaves something to those that come after it, each less, and the
- * last eighth to the owner. What peers ask for is no user's, and keeps off the last
- * eighth, too.
+ * The node's owner and administrators can reach the node's limit. The last eighth
+ * of the limit is reserved for them. Any other user can take one more object while
+ * its own objects are not more than the free ones of the first seven eighths: a
+ * user alone gets half, two users get a third each. So a greedy user leaves room
+ * for later users, though less for each further one. Objects that peers ask for
+ * belong to no user and do not use the last eighth.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -21,9 +21,9 @@
 #include "node.h"
 
 /*
- * Who is in a user namespace that somebody made counts as that user, who has as many
- * uids there as it was given. Those that root or the node's owner made are in
- * their hands: there each uid is a user.
+ * A user can have thousands of uids in a user namespace of its own: processes in
+ * there count for the user that made the namespace. In a namespace that root or the
+ * node's owner made, each uid counts for itself.
  */
 static unsigned long account_uid(const struct erldist_node *node)
 {
@@ -37,7 +37,7 @@ static unsigned long account_uid(const struct erldist_node *node)
 	return __kuid_val(uid);
 }
 
-/* Most users are not, and that is nothing to be audited at each bind. */
+/* An ordinary user fails this test at each bind: do not audit it. */
 static bool has_all(const struct erldist_node *node)
 {
 	return uid_eq(current_fsuid(), node->uid) ||
@@ -64,7 +64,7 @@ static struct erldist_user *user_find(struct erldist_node *node,
 	return user;
 }
 
-/* Another thread of the user may have been faster. */
+/* If another thread of the user has added the account meanwhile, that one is used. */
 static struct erldist_user *user_add(struct erldist_node *node,
 				     struct erldist_user *new, bool owner)
 {
@@ -88,8 +88,8 @@ static struct erldist_user *user_add(struct erldist_node *node,
  * @node: the node
  *
  * Context: process context.
- * Return: the account of the caller's fsuid, or of who made its user namespace, with
- * a reference; NULL: no memory.
+ * Return: a reference to the account of the caller's fsuid, or of the user that made
+ * the caller's user namespace (account_uid()); NULL: no memory.
  */
 struct erldist_user *erldist_user_get(struct erldist_node *node)
 {
@@ -170,11 +170,14 @@ int erldist_held_take(struct erldist_node *node, struct erldist_user *user,
 {
 	u32 total, own;
 
-	/* Who tries in vain must not be in the way of others meanwhile. */
+	/* An attempt that must fail does not raise the numbers, not even briefly. */
 	if (!erldist_held_room(node, user, what, limit))
 		return -EUSERS;
 	erldist_held_add(node, user, what);
-	/* Both with those that are counted at the same time. */
+	/*
+	 * Pairs with the same in concurrent callers: each sees what all of them
+	 * have added, so that they cannot exceed the share together.
+	 */
 	smp_mb__after_atomic();
 	total = atomic_read(&node->held[what]);
 	own = user ? atomic_read(&user->held[what]) : 0;

@@ -17,10 +17,11 @@ enum erldist_held {
 };
 
 /*
- * A user who has processes in a node, found in node->users by its uid.
+ * The account of a user in a node. It stands in node->users under the user's uid.
  *
- * References: one for each of its processes, in refs, which the lock of
- * node->users guards, and changes of owner. It goes with the last of them.
+ * References: one for each process of the user, counted in refs. The account is
+ * freed with the last one. The lock of node->users guards refs and changes of owner;
+ * owner is read without it. held is atomic.
  */
 struct erldist_user {
 	unsigned long uid;	/* in the initial namespace */

@@ -94,8 +94,8 @@ struct erldist_node {
 	atomic_t n_up;
 	atomic_t n_handshakes;
 	atomic_t n_all_nodes;		/* processes that are told of all nodes */
-	atomic_t held[HELD_MAX];
-	struct xarray users;		/* uid -> struct erldist_user */
+	atomic_t held[HELD_MAX];	/* of all users and peers: account.c */
+	struct xarray users;		/* uid -> struct erldist_user; its lock is a leaf */
 	atomic_long_t pool_used;	/* bytes from peers, in mailboxes or coming */
 	atomic_long_t pool_ready;	/* of these, in complete messages */
 	spinlock_t holder_lock;		/* a leaf: holders */

@@ -383,7 +383,7 @@ static int want_limits(struct erldist_node *node, struct erldist_process *by)
 {
 	struct erldist_limits *limits = &node->limits;
 
-	/* What is wanted again is for all who have something queued there. */
+	/* After draining, the connection is wanted for all senders: no user's share. */
 	if (!by)
 		return atomic_read(&node->held[HELD_WANTED]) >=
 		       READ_ONCE(limits->wanted) ? -EUSERS : 0;
@@ -1291,7 +1291,7 @@ void erldist_peer_unreachable(struct erldist_peer *peer, int error, bool kept)
 	spin_lock_bh(&peer->lock);
 	if (peer->kept && !kept) {
 		peer->kept = false;
-		/* There is no next try to remember the last one for. */
+		/* The failure was to be remembered until the next try: there is none. */
 		peer->retry = jiffies;
 	}
 	if (peer->state == ERLDIST_PEER_STATE_WANTED) {

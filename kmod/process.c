@@ -109,7 +109,11 @@ static int process_count(struct erldist_process *proc,
 	return err;
 }
 
-/* Who else refers to it, after its socket and its pid are gone, is not its user. */
+/*
+ * References by other users and by peers can keep a process in memory. They must not
+ * use up the number of its user, so the process counts until both its socket is
+ * closed and its pid is free.
+ */
 static void process_uncount(struct erldist_process *proc)
 {
 	if (atomic_dec_and_test(&proc->counts))

@@ -104,16 +104,16 @@ struct erldist_process {
 	bool trap_exit;
 	int err;			/* what recvmsg returns once ended */
 	kuid_t uid;			/* its last owner's; of one int */
-	struct erldist_user *user;	/* who bound it: its account; a reference */
-	atomic_t counts;		/* for that while it has a pid, or its socket */
+	struct erldist_user *user;	/* account of the binder; a reference */
+	atomic_t counts;		/* its socket, its pid: see process_uncount() */
 	struct erldist_blob *status;	/* the reason it ended with */
 	struct erldist_blob *exit_reason;
 	struct erldist_name *name;
 	struct erldist_mailbox mailbox;
 	spinlock_t lock;		/* a leaf: see above */
 	struct rb_root relations;	/* struct erldist_end */
-	u32 n_asked;			/* of these, that it asked for */
-	u32 n_others;			/* that others asked for */
+	u32 n_asked;			/* relations that this process asked for */
+	u32 n_others;			/* that other processes and peers asked for */
 	struct mutex asking;		/* see above */
 	u64 unlinks;
 	u64 node_watches;

@@ -36,7 +36,7 @@ static void end_free(struct erldist_end *end)
 		erldist_process_put(end->process);
 }
 
-/* Whose it counts as: of who asked for it */
+/* The account in which a relation counts; NULL: a peer asked for it */
 static struct erldist_user *held_by(const struct erldist_process *near,
 				    bool by_peer)
 {
@@ -210,7 +210,7 @@ struct erldist_end *erldist_end_first(struct erldist_process *proc, u8 kind,
 	return end;
 }
 
-/* The number of the end's process in which it counts: did another ask for it? */
+/* The counter of the end's process: n_asked, or n_others if another side asked */
 static u32 *end_number(const struct erldist_end *end)
 {
 	bool others = end == &end->relation->far || end->relation->by_peer;

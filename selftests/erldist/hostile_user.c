@@ -878,7 +878,7 @@ TEST_F(share, wanted)
 	EXPECT_TRUE(free_again(self, want_one));
 }
 
-/* Of what a limit of one has no eighth: it is the owner's */
+/* The last eighth is rounded up: a limit of one is the owner's alone */
 TEST_F(share, limit_of_one)
 {
 	self->l.wanted = 1;
@@ -888,7 +888,7 @@ TEST_F(share, limit_of_one)
 	reap(self->pid);
 }
 
-/* What all are told of is in no number of relations. */
+/* Watches of all nodes do not use up the number of relations */
 static int take_all_nodes(struct attempt *a)
 {
 	int err = 0;
@@ -989,7 +989,7 @@ static int wait_for_room(struct attempt *a)
 	return 0;
 }
 
-/* Who waits for room at a process does not keep its number when it has ended. */
+/* A process that has ended does not count, though a sender still refers to it */
 TEST_F(share, ended)
 {
 	char c = 0;

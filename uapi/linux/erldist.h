@@ -106,8 +106,8 @@ struct erldist_limits {
 	__u32 peers;
 	__u32 handshakes;		/* accepted and not proven; beyond it one ends */
 	/*
-	 * Of processes, node_relations and wanted a user who is not the node's owner gets
-	 * as many as are left then, and none of the last eighth.
+	 * processes, node_relations, wanted: the last eighth is reserved for the node's
+	 * owner. Another user gets as many as it leaves free of the rest: alone, half.
 	 */
 	__u32 processes;		/* and as many ports */
 	__u32 relations;		/* that one process asks for; as many others of it */
