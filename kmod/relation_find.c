@@ -58,14 +58,14 @@ int erldist_relation_relink(struct erldist_relation *rel)
  * erldist_relation_unlink() - unlink() from a process of a peer
  * @rel: the link; it stays until the peer has answered
  * @id: of the UNLINK_ID
- * Return: true when that is to be sent.
+ * Return: true when that is to be sent; false: it had been unlinked, or is ending.
  */
 bool erldist_relation_unlink(struct erldist_relation *rel, u64 id)
 {
 	bool send;
 
 	spin_lock_bh(&rel->near.process->lock);
-	send = rel->active;
+	send = rel->active && !atomic_read(&rel->taken);
 	if (send) {
 		rel->active = false;
 		rel->unlink_id = id;

@@ -238,6 +238,13 @@ int erldist_ask_link(const struct erldist_ask *ask)
 	return err;
 }
 
+/* There is no link any more: its end may have ended who asks. */
+static int unlink_late(const struct erldist_ask *ask)
+{
+	link_settles(ask);
+	return erldist_process_alive(ask->from) ? 0 : -EPIPE;
+}
+
 static int unlink_remote(const struct erldist_ask *ask)
 {
 	struct erldist_relation *rel;
@@ -246,19 +253,21 @@ static int unlink_remote(const struct erldist_ask *ask)
 
 	rel = erldist_relation_find_link(ask->from, ask->peer, &ask->dest->pid);
 	if (!rel) {
-		link_settles(ask);
+		err = unlink_late(ask);
 		/* The link may be with the peer that came after this one. */
-		return READ_ONCE(ask->peer->dead) ? -ESTALE : 0;
+		return !err && READ_ONCE(ask->peer->dead) ? -ESTALE : err;
 	}
 	msg = control_new(ask, OP_UNLINK_ID);
 	if (!msg) {
 		err = -ENOMEM;
 	} else {
 		msg->unlink_id = ++ask->from->unlinks;
-		if (erldist_relation_unlink(rel, msg->unlink_id))
+		if (erldist_relation_unlink(rel, msg->unlink_id)) {
 			err = control_send(ask, msg, rel);
-		else
+		} else {
 			erldist_msg_put(msg);
+			err = unlink_late(ask);
+		}
 	}
 	erldist_relation_put(rel);
 	/* Not connected: what held is over by itself. */
@@ -270,10 +279,9 @@ static int unlink_local(const struct erldist_ask *ask)
 	struct erldist_relation *rel;
 
 	rel = erldist_relation_take_link(ask->from, NULL, &ask->dest->pid, 0);
-	if (rel)
-		erldist_relation_drop(rel);
-	else
-		link_settles(ask);
+	if (!rel)
+		return unlink_late(ask);
+	erldist_relation_drop(rel);
 	return 0;
 }
 
@@ -281,7 +289,8 @@ static int unlink_local(const struct erldist_ask *ask)
  * erldist_ask_unlink() - unlink from a process
  * @ask: who, and from whom: a pid
  *
- * Once it returns no EXIT of that link comes any more; one may have come.
+ * Once it returns no EXIT of that link comes any more; one may have come. With 0
+ * it has not ended the process.
  *
  * Context: process context.
  * Return: 0; -EINVAL no pid; -EPIPE the process has ended; -ENOMEM: the link

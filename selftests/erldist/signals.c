@@ -164,6 +164,72 @@ TEST_F(signals, link_again_before_the_ack)
 	EXPECT_SIGNAL(self->p, ERLDIST_SIG_EXIT, 0, "{apt}", "EXIT", &self->other, &boom);
 }
 
+struct distant {
+	struct wire *w;
+	struct epid other;
+	int told;
+};
+
+/* Sends EXIT to each that it is told of, some time */
+static int exits_some_time(void *arg)
+{
+	struct distant *d = arg;
+	struct epid pid;
+	DEFINE_BUF(ctl);
+	DEFINE_BUF(boom);
+
+	term(&boom, "a", "boom");
+	while (recv(d->told, &pid, sizeof(pid), 0) == sizeof(pid)) {
+		for (volatile int i = 0; i < rand() % 5000; i++)
+			;
+		if (wire_send(d->w, term(&ctl, "{ipp}", OP_PAYLOAD_EXIT, &d->other, &pid), &boom) ||
+		    send(d->told, "x", 1, 0) != 1)
+			return 1;
+	}
+	return 0;
+}
+
+/* unlink() that returns 0 came before the EXIT: who does not trap lives. */
+TEST_F(signals, who_has_unlinked_lives)
+{
+	struct distant d = { .w = &self->w, .other = self->other };
+	const int rounds = scaled(2000);
+	int told[2], lived = 0, died = 0;
+	struct epid pid;
+	pid_t child;
+	char byte;
+	DEFINE_FRAME(f);
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, told));
+	d.told = told[1];
+	child = spawn(exits_some_time, &d);
+	for (int i = 0; i < rounds; i++) {
+		int fd = proc("", NULL), err;
+
+		proc_self(fd, &pid);
+		ASSERT_EQ(0, ask(fd, ERLDIST_SIG_LINK, &self->dest));
+		ASSERT_EQ(sizeof(pid), send(told[0], &pid, sizeof(pid), 0));
+		for (volatile int j = 0; j < rand() % 20000; j++)
+			;
+		err = ask(fd, ERLDIST_SIG_UNLINK, &self->dest);
+		ASSERT_EQ(1, recv(told[0], &byte, 1, 0));
+		/* What is answered comes behind the EXIT. */
+		SEND_FRAME(NULL, "{iupp}", OP_UNLINK_ID, 1ULL, &self->other, &pid);
+		do {
+			ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+		} while (frame_op(&f) != OP_UNLINK_ID_ACK);
+		EXPECT_EQ(err ? POLLHUP : 0, poll_now(fd) & POLLHUP);
+		if (err)
+			EXPECT_EQ(-EPIPE, err);
+		lived += !err;
+		died += !!err;
+		close(fd);
+	}
+	shutdown(told[0], SHUT_WR);
+	EXPECT_EQ(0, reap(child));
+	TH_LOG("%d lived, %d died", lived, died);
+}
+
 TEST_F(signals, no_exit_while_unlinking)
 {
 	DEFINE_FRAME(f);
@@ -1363,6 +1429,40 @@ TEST_F(local, nothing_comes_after_unlink)
 	send(told[0], "", 1, 0);
 	EXPECT_EQ(0, reap(child));
 	EXPECT_TRUE(quiet(self->a));
+}
+
+/* unlink() that returns 0 came before the other's end: who does not trap lives. */
+TEST_F(local, who_has_unlinked_lives)
+{
+	const int rounds = scaled(4000);
+	struct epid pid;
+	DEFINE_BUF(dest);
+	int told[2], lived = 0, died = 0;
+	pid_t child;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, told));
+	child = spawn(dies_some_time, &told[1]);
+	for (int i = 0; i < rounds; i++) {
+		int fd = proc("", NULL), err;
+
+		ASSERT_EQ(sizeof(pid), recv(told[0], &pid, sizeof(pid), 0));
+		term(&dest, "p", &pid);
+		ASSERT_EQ(0, ask(fd, ERLDIST_SIG_LINK, &dest));
+		ASSERT_EQ(1, send(told[0], "x", 1, 0));
+		for (volatile int j = 0; j < rand() % 20000; j++)
+			;
+		err = ask(fd, ERLDIST_SIG_UNLINK, &dest);
+		EXPECT_EQ(err ? POLLHUP : 0, poll_now(fd) & POLLHUP);
+		if (err)
+			EXPECT_EQ(-EPIPE, err);
+		lived += !err;
+		died += !!err;
+		close(fd);
+	}
+	ASSERT_EQ(sizeof(pid), recv(told[0], &pid, sizeof(pid), 0));
+	send(told[0], "", 1, 0);
+	EXPECT_EQ(0, reap(child));
+	TH_LOG("%d lived, %d died", lived, died);
 }
 
 static bool down_with(const struct msg *m, const char *reason)
