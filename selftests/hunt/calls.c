@@ -105,6 +105,7 @@ static long call_node(struct cursor *c)
 	const char *name = name_text(arg_int(c)), *cookie = some_cookie(arg_int(c));
 	uint64_t flags = arg_int(c);
 	uint32_t creation = arg_int(c), mode = arg_int(c), admit = arg_int(c);
+	struct erldist_ticktime t = { .retry = arg_int(c) };
 	int fd = socket(hunt_family(), SOCK_RAW | SOCK_CLOEXEC, 0);
 	long err;
 	DEFINE_BUF(b);
@@ -121,6 +122,9 @@ static long call_node(struct cursor *c)
 		set_option(fd, ERLDIST_MODE, &mode, sizeof(mode));
 	if (admit)
 		set_option(fd, ERLDIST_ADMIT, &admit, sizeof(admit));
+	/* A peer that is away is then forgotten while the program still runs. */
+	if (t.retry)
+		set_option(fd, ERLDIST_TICKTIME, &t, sizeof(t));
 	err = bind_to(c, fd, fmt(&b, "a", name));
 	make_fd(c, fd, R_NODE);
 	return err;
@@ -572,7 +576,7 @@ const struct desc calls_table[] = {
 		PICK("flags", 0, 0, DEFAULT_FLAGS, MANDATORY_FLAGS, DEFAULT_FLAGS | 1,
 		     DEFAULT_FLAGS & ~FLAG_FRAGMENTS, DEFAULT_FLAGS & ~FLAG_SPAWN, UINT64_MAX),
 		PICK("creation", 0, 0x1234, 1, 0xffffffff), PICK("mode", 0, 0666, 0600, 0222, 0777),
-		PICK("admit", 0, 0, 1),), call_node },
+		PICK("admit", 0, 0, 1), PICK("retry", 0, 1, 50),), call_node },
 	{ "process", R_PROC, 12, 0, PARAMS(
 		TERM("address", G_BIND), PICK("trap", 0, 1),), call_process },
 	{ "process_of", R_PROC, 12, 0, PARAMS(

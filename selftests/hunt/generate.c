@@ -379,6 +379,8 @@ static const char *const stories[][6] = {
 	{ "ready", "frame_call", "frame_call", "drain" },
 	{ "netlink", "ready", "peer_get", "peer_disconnect", "receive" },
 	{ "connect", "send_connected", "drain", "receive" },
+	{ "connect", "wire_shut", "sleep", "send_connected", "receive" },
+	{ "link", "monitor", "wire_shut", "sleep", "unlink", "demonitor" },
 	{ "alias", "frame_message", "receive", "unalias" },
 	{ "socket_rdm", "attach", "send_asking", "receive", "close" },
 	{ "child", "set_owner", "set_kill_signal", "kill", "receive" },
