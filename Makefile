@@ -93,6 +93,7 @@ hunt-proof: deps
 	@selftests/hunt/proof $(if $(MINUTES),--minutes $(MINUTES)) $(DEFECT)
 
 demo: deps
+	@echo 'building, and starting a virtual machine: a minute or so'
 	@$(VM)/run --timeout 900 -- selftests/demo
 
 lint: deps

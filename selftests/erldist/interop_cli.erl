@@ -13,7 +13,7 @@ init([]) ->
     {ok, []}.
 
 handle_call({add, A, B}, _, Came) ->
-    {reply, {ok, A + B}, Came};
+    {reply, A + B, Came};
 handle_call(came, _, Came) ->
     {reply, lists:reverse(Came), []}.
 

@@ -169,6 +169,8 @@ receiving()
 	check "from there, with the sender" grep -q "<b@$HOST\..*> {from_b,\[1,2,3\],1.5}" \
 		"$TMP/inbox"
 	check "from here" grep -q "> 'from here'" "$TMP/inbox"
+	check "recv ends when no message comes in time" \
+		fails "inbox: no message in 300 ms" timeout 20 erldist recv inbox --timeout 300ms
 }
 
 examples()
@@ -351,7 +353,8 @@ program_stopped()
 	local status
 
 	kill -STOP "$NODE_PID"
-	fails "does the program that holds svc@$HOST still run" erldist peer connect --timeout 1 d
+	fails "does the program that holds svc@$HOST still run" erldist peer connect --timeout 1 d &&
+		fails "not connected within the 200 ms of the call" erldist call --timeout 200 x@d hi
 	status=$?
 	kill -CONT "$NODE_PID"
 	return "$status"

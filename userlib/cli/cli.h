@@ -22,6 +22,7 @@ struct cli {
 	unsigned long interval_ms;
 	struct node_setup setup;	/* of node run */
 	int timeout_ms;
+	bool timeout_given;
 	int argc;			/* what the options leave */
 	char **argv;
 };

@@ -156,13 +156,16 @@ static void print_long(const struct command *cmd)
 		printf("           --interval: milliseconds in which rates are measured; %d if not "
 		       "given, 0: none\n", INTERVAL_MS);
 	if (cmd->how & MILLISECONDS)
-		printf("           --timeout: milliseconds, as in Erlang; %d if not given\n",
+		printf("           --timeout: milliseconds, as in Erlang, or 5s; %d if not given\n",
 		       CALL_TIMEOUT_MS);
 	else if (cmd->run == node_stop)
-		printf("           --timeout: seconds to wait for its end; %d if not given\n",
-		       TIMEOUT_MS / 1000);
+		printf("           --timeout: seconds to wait for its end, or 500ms; %d if not "
+		       "given\n", TIMEOUT_MS / 1000);
+	else if (cmd->run == receive)
+		puts("           --timeout: seconds to wait for a message, or 500ms; if not given, "
+		     "as long as it takes");
 	else if (takes(cmd, OPT_TIMEOUT))
-		printf("           --timeout: seconds to connect; %d if not given\n",
+		printf("           --timeout: seconds to connect, or 500ms; %d if not given\n",
 		       TIMEOUT_MS / 1000);
 }
 
@@ -382,14 +385,23 @@ int number(const char *what, const char *text, int base, unsigned long max,
 	return 0;
 }
 
+/* 5s, 500ms; a number alone is in the command's unit */
 static int take_timeout(struct cli *c, bool ms)
 {
+	size_t n = strspn(optarg, "0123456789");
+	char digits[16];
 	unsigned long v;
 
-	if (number(ms ? "--timeout in milliseconds" : "--timeout in seconds", optarg, 10,
+	if (n && (!strcmp(optarg + n, "s") || !strcmp(optarg + n, "ms")))
+		ms = optarg[n] == 'm';
+	else
+		n = sizeof(digits);
+	snprintf(digits, sizeof(digits), "%.*s", (int)n, optarg);
+	if (number(ms ? "--timeout in milliseconds" : "--timeout in seconds", digits, 10,
 		   ms ? 1000000000 : 1000000, &v))
 		return 1;
 	c->timeout_ms = (int)v * (ms ? 1 : 1000);
+	c->timeout_given = true;
 	return 0;
 }
 

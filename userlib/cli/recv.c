@@ -65,6 +65,7 @@ int receive(struct cli *c)
 	struct erldist_msg m = ERLDIST_MSG_INIT;
 	const char *at = strchr(c->argv[0], '@');
 	unsigned long seen = 0;
+	int timeout = c->timeout_given ? c->timeout_ms : -1;
 	bool bad = false;
 	struct erldist *p;
 	ssize_t n;
@@ -74,10 +75,12 @@ int receive(struct cli *c)
 				"%s %.*s", c->argv[0], at + 1, (int)(at - c->argv[0]), c->argv[0]);
 	n = local_open(c, &p, c->argv[0], NULL);
 	while (n >= 0 && (!c->count || seen < c->count)) {
-		n = erldist_recv(p, &m, -1);
+		n = erldist_recv(p, &m, timeout);
 		if (n >= 0) {
 			bad |= show(c, &m) != 0;
 			seen++;
+		} else if (n == -ETIMEDOUT) {
+			complain("%s: no message in %d ms", c->argv[0], timeout);
 		} else {
 			complain("%s: %s", c->argv[0], erldist_strerror(p, (int)n));
 		}

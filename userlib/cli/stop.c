@@ -66,12 +66,15 @@ static int check_holder(const struct stop *s)
 		return complain("%s is held by the service manager (pid %d) while its service is "
 				"started again; end the service, as with 'systemctl stop erldistd'",
 				s->node, (int)h->pid);
+	if (!strcmp(h->program, "erldistd"))
+		return complain("%s is held by erldistd (pid %d): nothing was stopped; remove the "
+				"node's file and send SIGHUP ('systemctl reload erldistd'), or end "
+				"the service", s->node, (int)h->pid);
 	other_nodes(s, others, sizeof(others));
 	if (*others)
 		return complain("%s is held by %s (pid %d), which holds %s too: nothing was "
-				"stopped; 'kill %d' ends them all, and erldistd ends one when its "
-				"file is gone and it gets SIGHUP", s->node, h->program, (int)h->pid,
-				others, (int)h->pid);
+				"stopped; 'kill %d' ends them all", s->node, h->program,
+				(int)h->pid, others, (int)h->pid);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* gen_server:call({calc, 'b@host'}, {add, 1, 2}): client calc@b@host 1 2 */
+/* gen_server:call({calc, 'b@host'}, {add, 1, 2}): client calc@b@host 1 2 prints 3 */
 #include <erldist.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 	if (!err)
 		err = erldist_call(p, argc > 1 ? argv[1] : "", request.term, request.len, &m, 5000);
 	if (err >= 0)
-		err = erldist_match(m.term, m.len, "{ok,~l}", &sum);
+		err = erldist_match(m.term, m.len, "~l", &sum);
 	if (!err)
 		printf("%ld\n", sum);
 	else

@@ -440,9 +440,11 @@ ERLDIST_API ssize_t erldist_recv(struct erldist *p, struct erldist_msg *m, int t
  *	host, a pid or ``{Name, 'Node'}`` as for erldist_send(), which becomes the default
  * @timeout_ms: how long to wait; -1: until the kernel gives up
  *
- * Return: 0, -ETIMEDOUT, -EKEYREJECTED (another cookie), -ECONNREFUSED,
- * -EHOSTUNREACH or the errno the node's keeper gave, see
- * enum erldist_unreachable; erldist_strerror() tells what to look at.
+ * Return: 0, -ENOENT (the host's epmd does not know the node: it does not run),
+ * -ETIMEDOUT, -EKEYREJECTED (another cookie), -ECONNREFUSED, -EHOSTUNREACH or another
+ * errno that the node's keeper gave, see enum erldist_unreachable. erldist_call() and
+ * erldist_rpc() give -EHOSTUNREACH for all of these. erldist_strerror() tells what to
+ * look at.
  */
 ERLDIST_API int erldist_connect(struct erldist *p, const char *dest, int timeout_ms);
 
@@ -593,6 +595,7 @@ ERLDIST_API ssize_t erldist_rpc(struct erldist *p, const char *node, const char 
  * When one ends, the other gets an exit signal with the reason: it ends too, or,
  * with erldist_trap_exit(), receives a message of type ERLDIST_EXIT. That comes
  * with noproc if there is nobody, and noconnection if the node cannot be reached.
+ * A pid in a term, such as the caller of a call, is read by erldist_match() with ``~p``.
  *
  * Return: 0, -EUSERS (a limit), or another negative errno.
  */

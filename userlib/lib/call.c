@@ -167,7 +167,7 @@ static int fail_with(struct erldist *p, int err, const char *name, const char *w
 {
 	char *text = NULL;
 
-	if (erldist_print(&text, reason->term, reason->len, 0) < 0)
+	if (erldist_print(&text, reason->term, reason->len, ERLDIST_PRINT_STRINGS) < 0)
 		text = NULL;
 	ed_fail(&p->error, err, "%s: %s: %s", name, what, text ? text : "a reason that cannot be "
 		"shown");
@@ -208,6 +208,7 @@ static int timed_out(const struct call *c)
 {
 	ed_fail(&c->p->error, -ETIMEDOUT, "%s: no reply in %d ms", c->name, c->timeout_ms);
 	ed_suspect_node_of(c->p, &c->dest);
+	ed_suspect_within(c->timeout_ms);
 	return -ETIMEDOUT;
 }
 

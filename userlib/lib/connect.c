@@ -54,12 +54,14 @@ struct search {
 	const char *node;
 	const char *peer;
 	struct ed_error *e;
+	int within_ms;	/* what the caller waited; 0: as long as the kernel */
 };
 
 /* What the kernel remembers of the peer explains more than a number can */
 static int explain_peer(void *user, const struct erldist_peer_info *info)
 {
 	char text[sizeof(((struct ed_error *)0)->text)];
+	char within[48] = "in time";
 	struct search *s = user;
 
 	if (strcmp(info->name, s->peer) || strcmp(info->node, s->node))
@@ -71,17 +73,20 @@ static int explain_peer(void *user, const struct erldist_peer_info *info)
 		erldist_explain(text, sizeof(text), info, NULL);
 		ed_fail(s->e, s->e->err, "%s", text);
 	} else if (s->e->err == -ETIMEDOUT) {
-		ed_fail(s->e, s->e->err, "%s: not connected in time; is its host up, is a "
+		if (s->within_ms)
+			snprintf(within, sizeof(within), "within the %d ms of the call",
+				 s->within_ms);
+		ed_fail(s->e, s->e->err, "%s: not connected %s; is its host up, is a "
 			"firewall in the way, and does the program that holds %s still run?",
-			s->peer, s->node);
+			s->peer, within, s->node);
 	}
 	return 1;
 }
 
 /* Makes more of the error, if the connection to the peer is why */
-void ed_explain_peer(struct ed_error *e, const char *node, const char *peer)
+void ed_explain_peer(struct ed_error *e, const char *node, const char *peer, int within_ms)
 {
-	struct search s = { .node = node, .peer = peer, .e = e };
+	struct search s = { .node = node, .peer = peer, .e = e, .within_ms = within_ms };
 	struct erldist_observer *o = NULL;
 
 	if (!erldist_observer_open(&o, 0))

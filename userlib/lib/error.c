@@ -54,12 +54,20 @@ static _Thread_local struct ed_error mine;
 static _Thread_local struct {
 	char node[ED_NODE_SIZE];
 	char peer[ED_NODE_SIZE];	/* empty: nobody's */
+	int within_ms;			/* how long the call had; 0: not known */
 } suspect;
 
 void ed_suspect(const char *node, const char *peer)
 {
 	snprintf(suspect.node, sizeof(suspect.node), "%s", node);
 	snprintf(suspect.peer, sizeof(suspect.peer), "%s", peer);
+	suspect.within_ms = 0;
+}
+
+/* A time-out of its caller's, not the kernel's */
+void ed_suspect_within(int ms)
+{
+	suspect.within_ms = ms;
 }
 
 int ed_fail(struct ed_error *e, int err, const char *fmt, ...)
@@ -89,7 +97,7 @@ static void explain_suspect(void)
 	memcpy(node, suspect.node, sizeof(node));
 	memcpy(peer, suspect.peer, sizeof(peer));
 	suspect.peer[0] = 0;
-	ed_explain_peer(&mine, node, peer);
+	ed_explain_peer(&mine, node, peer, suspect.within_ms);
 }
 
 const char *erldist_strerror(const void *handle, int err)

@@ -230,9 +230,8 @@ void erldist_explain(char *text, size_t size, const struct erldist_peer_info *in
 	else if (own)
 		own_cookie(&s);
 	else
-		snprintf(s.cookie, sizeof(s.cookie), "that of %s is from ~/.erlang.cookie of its "
-			 "user unless an option says otherwise: it told which when it started",
-			 info->node);
+		snprintf(s.cookie, sizeof(s.cookie), "%s has that of ~/.erlang.cookie of its user, "
+			 "or of an option that it was started with", info->node);
 	if (info->reason == ERLDIST_REASON_UNREACHABLE)
 		unreachable(&s);
 	else

@@ -28,6 +28,7 @@ struct ed_error {
 int ed_fail(struct ed_error *e, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void ed_suspect(const char *node, const char *peer);
+void ed_suspect_within(int ms);
 const char *ed_errno_text(int err);
 
 /* The nodes that a program sees are those of its network namespace. */
@@ -395,7 +396,7 @@ int ed_not_connected(struct erldist *p, const char *dest, const struct erldist_s
 		     int err);
 void ed_suspect_node_of(struct erldist *p, const struct erldist_slice *to);
 bool ed_node_of(const struct erldist_slice *to, char node[ED_NODE_SIZE]);
-void ed_explain_peer(struct ed_error *e, const char *node, const char *peer);
+void ed_explain_peer(struct ed_error *e, const char *node, const char *peer, int within_ms);
 
 /* address.c */
 int ed_address(struct erldist_term *t, const char *dest, struct erldist_parse_options *o,

@@ -208,8 +208,9 @@ static int excluded(struct ed_error *e, int err, const struct others_node *node,
 		    const char *private_failed)
 {
 	return ed_fail(e, err, "%s lets in whom its mode %04o allows, and not this user: run this "
-		       "as its owner, uid %u, or start it with --mode 0660 (for the group %u "
-		       "too) or 0666 (for all users)%s%s", node->name, node->mode, node->uid,
+		       "program as uid %u, which owns the node, or start the node with --mode 0660 "
+		       "(lets in group %u) or 0666 (all users: they can then run code on all "
+		       "Erlang nodes that accept it)%s%s", node->name, node->mode, node->uid,
 		       node->gid, also, private_failed);
 }
 

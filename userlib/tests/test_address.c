@@ -96,7 +96,7 @@ static void check_explain(void)
 	ok(strstr(text, "/home/of/it/.erlang.cookie"), "%s", text);
 	info.node = "svc@host";
 	erldist_explain(text, sizeof(text), &info, NULL);
-	ok(strstr(text, "that of svc@host is from ~/.erlang.cookie of its user unless an option") &&
+	ok(strstr(text, "svc@host has that of ~/.erlang.cookie of its user, or of an option") &&
 	   !strstr(text, "node run"), "%s", text);
 	info.reason = ERLDIST_REASON_UNREACHABLE;
 	info.error = ERLDIST_NOT_REGISTERED;

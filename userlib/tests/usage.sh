@@ -83,8 +83,9 @@ told 1 "erldist: bad name is no node name: NAME or NAME@HOST" node own 'bad name
 told 1 "erldist: $long is no node name: NAME or NAME@HOST" node own "$long"
 told 1 "erldist: svc.vm is no node name, as NAME has no dot: type NAME or NAME@HOST, for example svc@vm" node run svc.vm
 told 1 "erldist: svc.vm is no node name, as NAME has no dot: type NAME or NAME@HOST, for example svc@vm" ping svc.vm
-told 1 "erldist: --timeout in seconds: 1s is no number up to 1000000" ping --timeout 1s b@host
-told 1 "erldist: --timeout in milliseconds: 1s is no number up to 1000000000" call --timeout 1s b hi
+told 1 "erldist: --timeout in seconds: 1m is no number up to 1000000" ping --timeout 1m b@host
+told 1 "erldist: --timeout in milliseconds: 2000000000 is no number up to 1000000000" ping --timeout 2000000000ms b@host
+told 1 "erldist: --timeout in milliseconds: s is no number up to 1000000000" call --timeout s b hi
 told 1 "erldist: --interval in milliseconds: x is no number up to 1000000" status --interval x
 told 0 "erldist 0.1" --version
 told 0 "usage: erldist [-j] OBJECT [VERB] ..." help
@@ -106,12 +107,13 @@ has()
 }
 for command in call rpc "node own"; do
 	# shellcheck disable=SC2086
-	has "--timeout: milliseconds, as in Erlang; 5000 if not given" $command --help
+	has "--timeout: milliseconds, as in Erlang, or 5s; 5000 if not given" $command --help
 done
-has "--timeout: seconds to wait for its end; 10 if not given" node --help
-for command in ping send exit recv "peer connect" "process watch"; do
+has "--timeout: seconds to wait for its end, or 500ms; 10 if not given" node --help
+has "--timeout: seconds to wait for a message, or 500ms; if not given, as long as it takes" recv --help
+for command in ping send exit "peer connect" "process watch"; do
 	# shellcheck disable=SC2086
-	has "--timeout: seconds to connect; 10 if not given" $command --help
+	has "--timeout: seconds to connect, or 500ms; 10 if not given" $command --help
 done
 has "--interval: milliseconds in which rates are measured; 1000 if not given, 0: none" status --help
 # Each option of the manual page has a line with a phrase, and the other way round
