@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Accounts: the objects of a node, each counted for the node and for the user on
- * whose behalf it is.
+ * Accounts: the objects of a node, each counted for the node and in the account of
+ * the user or the peer on whose behalf it is, or of the node's keeper.
  *
- * The node's owner and administrators can reach the node's limit. The last eighth
- * of the limit is reserved for them. Any other user can take one more object while
- * its own objects are not more than the free ones of the first seven eighths: a
- * user alone gets half, two users get a third each. So a greedy user leaves room
- * for later users, though less for each further one. Objects that peers ask for
- * belong to no user and do not use the last eighth.
+ * The keeper, the node's owner and administrators can reach the node's limit. The last
+ * eighth of the limit is reserved for them. Anybody else can take one more object
+ * while its own objects are not more than the free ones of the first seven eighths: one
+ * alone gets half, two get a third each. So who is greedy leaves room for later
+ * ones, though less for each further one.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -48,7 +47,7 @@ static void user_use_locked(struct erldist_user *user, bool owner)
 {
 	user->refs++;
 	if (owner)
-		WRITE_ONCE(user->owner, true);
+		WRITE_ONCE(user->account.owner, true);
 }
 
 static struct erldist_user *user_find(struct erldist_node *node,
@@ -110,6 +109,20 @@ struct erldist_user *erldist_user_get(struct erldist_node *node)
 }
 
 /**
+ * erldist_user_hold() - take another reference
+ * @node: the node
+ * @user: the user; the caller has a reference
+ *
+ * Context: any but hard interrupts.
+ */
+void erldist_user_hold(struct erldist_node *node, struct erldist_user *user)
+{
+	xa_lock_bh(&node->users);
+	user->refs++;
+	xa_unlock_bh(&node->users);
+}
+
+/**
  * erldist_user_put() - drop a reference
  * @node: the node
  * @user: the account; what it held was given back, if this is the last one
@@ -130,87 +143,83 @@ void erldist_user_put(struct erldist_node *node, struct erldist_user *user)
 }
 
 /* total, own: the numbers with this one */
-static bool may_have(const struct erldist_user *user, u32 total, u32 own,
+static bool may_have(const struct erldist_account *account, u32 total, u32 own,
 		     u32 limit)
 {
-	if (user && READ_ONCE(user->owner))
+	if (READ_ONCE(account->owner))
 		return total <= limit;
 	limit -= DIV_ROUND_UP(limit, 8);
-	return total <= limit && (!user || own - 1 <= limit - total);
+	return total <= limit && own - 1 <= limit - total;
 }
 
 /**
  * erldist_held_room() - could one more be taken
  * @node: the node
- * @user: for whom; NULL: for a peer or the node itself
+ * @account: for whom
  * @what: which number
  * @limit: the node's
  *
  * Return: true if so, at the moment.
  */
 bool erldist_held_room(const struct erldist_node *node,
-		       const struct erldist_user *user,
+		       const struct erldist_account *account,
 		       enum erldist_held what, u32 limit)
 {
-	return may_have(user, atomic_read(&node->held[what]) + 1,
-			user ? atomic_read(&user->held[what]) + 1 : 0, limit);
+	return may_have(account, atomic_read(&node->held[what]) + 1,
+			atomic_read(&account->held[what]) + 1, limit);
 }
 
 /**
  * erldist_held_take() - reserve one, before it is made
  * @node: the node
- * @user: for whom; NULL: for a peer or the node itself
+ * @account: for whom
  * @what: which number
  * @limit: the node's
  *
  * Return: 0, and erldist_held_give() is the end of it; -EUSERS.
  */
-int erldist_held_take(struct erldist_node *node, struct erldist_user *user,
+int erldist_held_take(struct erldist_node *node,
+		      struct erldist_account *account,
 		      enum erldist_held what, u32 limit)
 {
-	u32 total, own;
-
 	/* An attempt that must fail does not raise the numbers, not even briefly. */
-	if (!erldist_held_room(node, user, what, limit))
+	if (!erldist_held_room(node, account, what, limit))
 		return -EUSERS;
-	erldist_held_add(node, user, what);
+	erldist_held_add(node, account, what);
 	/*
 	 * Pairs with the same in concurrent callers: each sees what all of them
 	 * have added, so that they cannot exceed the share together.
 	 */
 	smp_mb__after_atomic();
-	total = atomic_read(&node->held[what]);
-	own = user ? atomic_read(&user->held[what]) : 0;
-	if (may_have(user, total, own, limit))
+	if (may_have(account, atomic_read(&node->held[what]),
+		     atomic_read(&account->held[what]), limit))
 		return 0;
-	erldist_held_give(node, user, what);
+	erldist_held_give(node, account, what);
 	return -EUSERS;
 }
 
 /**
  * erldist_held_add() - count one that no limit keeps from being made
  * @node: the node
- * @user: for whom, or NULL
+ * @account: for whom
  * @what: which number
  */
-void erldist_held_add(struct erldist_node *node, struct erldist_user *user,
-		      enum erldist_held what)
+void erldist_held_add(struct erldist_node *node,
+		      struct erldist_account *account, enum erldist_held what)
 {
 	atomic_inc(&node->held[what]);
-	if (user)
-		atomic_inc(&user->held[what]);
+	atomic_inc(&account->held[what]);
 }
 
 /**
  * erldist_held_give() - one is gone
  * @node: the node
- * @user: as when it was taken
+ * @account: as when it was taken
  * @what: which number
  */
-void erldist_held_give(struct erldist_node *node, struct erldist_user *user,
-		       enum erldist_held what)
+void erldist_held_give(struct erldist_node *node,
+		       struct erldist_account *account, enum erldist_held what)
 {
 	atomic_dec(&node->held[what]);
-	if (user)
-		atomic_dec(&user->held[what]);
+	atomic_dec(&account->held[what]);
 }

@@ -503,7 +503,7 @@ static struct erldist_peer *channel_use_peer(struct erldist_node *node,
 	struct erldist_peer *peer;
 
 	for (;;) {
-		peer = erldist_peer_make(node, name);
+		peer = erldist_peer_make(node, name, NULL);
 		if (IS_ERR(peer) || erldist_peer_use(peer))
 			return peer;
 		erldist_peer_put(peer);
@@ -926,7 +926,7 @@ static int channel_socket(struct erldist_channel *ch, int fd)
 static int channel_attempt(struct erldist_channel *ch,
 			   const struct etf_atom *name)
 {
-	struct erldist_peer *peer = erldist_peer_make(ch->node, name);
+	struct erldist_peer *peer = erldist_peer_make(ch->node, name, NULL);
 	int err;
 
 	if (IS_ERR(peer))

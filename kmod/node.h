@@ -90,11 +90,11 @@ struct erldist_node {
 	struct rhashtable peers;	/* struct erldist_peer */
 
 	atomic64_t sequence;		/* of references given out */
-	atomic_t n_peers;
 	atomic_t n_up;
 	atomic_t n_handshakes;
 	atomic_t n_all_nodes;		/* processes that are told of all nodes */
-	atomic_t held[HELD_MAX];	/* of all users and peers: account.c */
+	atomic_t held[HELD_MAX];	/* in all accounts: account.c */
+	struct erldist_account keeper;	/* what belongs to no user and no peer */
 	struct xarray users;		/* uid -> struct erldist_user; its lock is a leaf */
 	atomic_long_t pool_used;	/* bytes from peers, in mailboxes or coming */
 	atomic_long_t pool_ready;	/* of these, in complete messages */

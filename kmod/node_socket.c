@@ -665,7 +665,7 @@ static int peer_request_once(struct erldist_node *node,
 			     const struct erldist_peer_request *pr,
 			     const struct etf_atom *name, const u8 *cookie)
 {
-	struct erldist_peer *peer = erldist_peer_make(node, name);
+	struct erldist_peer *peer = erldist_peer_make(node, name, NULL);
 	int err;
 
 	if (IS_ERR(peer))

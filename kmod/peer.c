@@ -53,16 +53,18 @@ static const u8 peer_transitions[] = {
 	[ERLDIST_PEER_STATE_DRAINING] = TO(DOWN),
 };
 
-static struct erldist_user *wanted_for(const struct erldist_process *by)
+/* After draining, the connection is wanted for all senders: no user's share. */
+static struct erldist_account *wanted_for(struct erldist_node *node,
+					  const struct erldist_process *by)
 {
-	return by ? by->user : NULL;
+	return by ? &by->user->account : &node->keeper;
 }
 
 static void peer_count_wanted(struct erldist_peer *peer)
 {
 	struct erldist_process *by = peer->wanted_by;
 
-	erldist_held_add(peer->node, wanted_for(by), HELD_WANTED);
+	erldist_held_add(peer->node, wanted_for(peer->node, by), HELD_WANTED);
 	if (by)
 		atomic_inc(&by->n_wanted);
 }
@@ -72,7 +74,7 @@ static void peer_unwant(struct erldist_peer *peer)
 	struct erldist_process *by = peer->wanted_by;
 
 	peer->told_nok = false;
-	erldist_held_give(peer->node, wanted_for(by), HELD_WANTED);
+	erldist_held_give(peer->node, wanted_for(peer->node, by), HELD_WANTED);
 	if (!by)
 		return;
 	atomic_dec(&by->n_wanted);
@@ -157,6 +159,8 @@ void erldist_peer_put(struct erldist_peer *peer)
 	if (!peer || !refcount_dec_and_test(&peer->ref))
 		return;
 	node = peer->node;
+	if (peer->user)
+		erldist_user_put(node, peer->user);
 	call_rcu(&peer->rcu, peer_free_rcu);
 	erldist_node_put(node);
 }
@@ -223,8 +227,15 @@ static void peer_work(struct work_struct *work);
 static void peer_close(struct erldist_peer *peer);
 static void peer_drain(struct work_struct *work);
 
+static struct erldist_account *account_of(struct erldist_node *node,
+					  struct erldist_user *user)
+{
+	return user ? &user->account : &node->keeper;
+}
+
 static struct erldist_peer *peer_alloc(struct erldist_node *node,
-				       const struct etf_atom *name)
+				       const struct etf_atom *name,
+				       struct erldist_user *user)
 {
 	struct erldist_peer *peer;
 
@@ -235,6 +246,9 @@ static struct erldist_peer *peer_alloc(struct erldist_node *node,
 	refcount_set(&peer->ref, 2);	/* the table's and the caller's */
 	erldist_node_get(node);
 	peer->node = node;
+	if (user)
+		erldist_user_hold(node, user);
+	peer->user = user;
 	spin_lock_init(&peer->lock);
 	peer->since = jiffies;
 	peer->changed = get_jiffies_64();
@@ -276,6 +290,8 @@ static void peer_discard(struct erldist_peer *peer)
 {
 	struct erldist_node *node = peer->node;
 
+	if (peer->user)
+		erldist_user_put(node, peer->user);
 	kfree(peer);
 	erldist_node_put(node);
 }
@@ -308,13 +324,15 @@ static bool name_is_ascii(const struct etf_atom *name)
  * erldist_peer_make() - a peer by its name, made if need be
  * @node: the local node
  * @name: the remote one's name; not the node's own
+ * @user: who pays for a new one; NULL: the node's keeper
  *
  * Context: process context.
  * Return: the peer with a reference; ERR_PTR: -EINVAL no node name, -EUSERS too
  * many peers, -ENETDOWN the node is closed, -ENOMEM.
  */
 struct erldist_peer *erldist_peer_make(struct erldist_node *node,
-				       const struct etf_atom *name)
+				       const struct etf_atom *name,
+				       struct erldist_user *user)
 {
 	struct erldist_peer *peer, *old;
 
@@ -325,11 +343,10 @@ struct erldist_peer *erldist_peer_make(struct erldist_node *node,
 		return ERR_PTR(-EINVAL);
 	if (READ_ONCE(node->dead))
 		return ERR_PTR(-ENETDOWN);
-	if (atomic_inc_return(&node->n_peers) > READ_ONCE(node->limits.peers)) {
-		atomic_dec(&node->n_peers);
+	if (erldist_held_take(node, account_of(node, user), HELD_PEERS,
+			      READ_ONCE(node->limits.peers)))
 		return ERR_PTR(-EUSERS);
-	}
-	peer = peer_alloc(node, name);
+	peer = peer_alloc(node, name, user);
 	old = peer ? peer_insert(node, peer) : ERR_PTR(-ENOMEM);
 	if (!old) {
 		/* The node's close finds it, or we find the node closed. */
@@ -340,7 +357,7 @@ struct erldist_peer *erldist_peer_make(struct erldist_node *node,
 		peer_arm(peer, msecs_to_jiffies(READ_ONCE(node->tick.retry)));
 		return peer;
 	}
-	atomic_dec(&node->n_peers);
+	erldist_held_give(node, account_of(node, user), HELD_PEERS);
 	if (peer)
 		peer_discard(peer);
 	return old;
@@ -383,14 +400,10 @@ static int want_limits(struct erldist_node *node, struct erldist_process *by)
 {
 	struct erldist_limits *limits = &node->limits;
 
-	/* After draining, the connection is wanted for all senders: no user's share. */
-	if (!by)
-		return atomic_read(&node->held[HELD_WANTED]) >=
-		       READ_ONCE(limits->wanted) ? -EUSERS : 0;
-	if (!erldist_held_room(node, wanted_for(by), HELD_WANTED,
+	if (!erldist_held_room(node, wanted_for(node, by), HELD_WANTED,
 			       READ_ONCE(limits->wanted)))
 		return -EUSERS;
-	if (atomic_read(&by->n_wanted) >= READ_ONCE(limits->process_wanted))
+	if (by && atomic_read(&by->n_wanted) >= READ_ONCE(limits->process_wanted))
 		return -EUSERS;
 	return 0;
 }
@@ -419,7 +432,7 @@ struct erldist_peer *erldist_peer_for(struct erldist_process *by,
 	if (noconnect)
 		return ERR_PTR(-EHOSTUNREACH);
 	err = want_limits(by->node, by);
-	return err ? ERR_PTR(err) : erldist_peer_make(by->node, name);
+	return err ? ERR_PTR(err) : erldist_peer_make(by->node, name, by->user);
 }
 
 /* The caller is the one who set dead. */
@@ -430,7 +443,8 @@ static void peer_remove(struct erldist_peer *peer)
 
 	if (err)
 		return;
-	atomic_dec(&peer->node->n_peers);
+	erldist_held_give(peer->node, account_of(peer->node, peer->user),
+			  HELD_PEERS);
 	erldist_peer_put(peer);
 }
 
@@ -688,6 +702,18 @@ static void peer_work(struct work_struct *work)
 	erldist_kcov_work_stop();
 }
 
+/*
+ * A peer that is of no use stays for a while and can be looked at. Where half of the
+ * places are taken it goes at once: names that strangers make up must not take those of
+ * others.
+ */
+static unsigned long peer_lingers(const struct erldist_node *node)
+{
+	if (atomic_read(&node->held[HELD_PEERS]) > READ_ONCE(node->limits.peers) / 2)
+		return 0;
+	return msecs_to_jiffies(READ_ONCE(node->tick.retry)) + 1;
+}
+
 /**
  * erldist_peer_settle() - see later whether the peer is still of use
  * @peer: a peer that lost a user
@@ -697,7 +723,7 @@ static void peer_work(struct work_struct *work)
 void erldist_peer_settle(struct erldist_peer *peer)
 {
 	if (READ_ONCE(peer->state) == ERLDIST_PEER_STATE_DOWN)
-		peer_arm(peer, msecs_to_jiffies(READ_ONCE(peer->node->tick.retry)) + 1);
+		peer_arm(peer, peer_lingers(peer->node));
 }
 
 /* Why there is no attempt to connect, or 0 */
@@ -1606,7 +1632,7 @@ static void events_close(struct erldist_node *node)
 void erldist_peers_close(struct erldist_node *node)
 {
 	/* A walk from which entries are removed may miss some. */
-	while (atomic_read(&node->n_peers)) {
+	while (atomic_read(&node->held[HELD_PEERS])) {
 		erldist_peers_each(node, peer_close_one, NULL);
 		cond_resched();
 	}

@@ -31,6 +31,8 @@ struct erldist_peer {
 	refcount_t ref;
 	struct rcu_head rcu;
 	struct erldist_node *node;
+	struct erldist_user *user;	/* it was made for; a reference; NULL: the keeper */
+	struct erldist_account account;	/* what it asked for */
 
 	spinlock_t lock;		/* a leaf: see above */
 	u8 state;			/* enum erldist_peer_state */
@@ -101,7 +103,8 @@ extern const struct rhashtable_params erldist_peer_params;
 struct erldist_peer *erldist_peer_find(struct erldist_node *node,
 				       const struct etf_atom *name);
 struct erldist_peer *erldist_peer_make(struct erldist_node *node,
-				       const struct etf_atom *name);
+				       const struct etf_atom *name,
+				       struct erldist_user *user);
 void erldist_peer_put(struct erldist_peer *peer);
 int erldist_peer_set_cookie(struct erldist_peer *peer,
 			    struct erldist_cookie **cookie);

@@ -101,7 +101,7 @@ static int process_count(struct erldist_process *proc,
 	proc->user = erldist_user_get(node);
 	if (!proc->user)
 		return -ENOMEM;
-	err = erldist_held_take(node, proc->user, HELD_PROCESSES,
+	err = erldist_held_take(node, &proc->user->account, HELD_PROCESSES,
 				READ_ONCE(node->limits.processes));
 	if (err)
 		erldist_user_put(node, proc->user);
@@ -117,7 +117,8 @@ static int process_count(struct erldist_process *proc,
 static void process_uncount(struct erldist_process *proc)
 {
 	if (atomic_dec_and_test(&proc->counts))
-		erldist_held_give(proc->node, proc->user, HELD_PROCESSES);
+		erldist_held_give(proc->node, &proc->user->account,
+				  HELD_PROCESSES);
 }
 
 /**

@@ -36,17 +36,18 @@ static void end_free(struct erldist_end *end)
 		erldist_process_put(end->process);
 }
 
-/* The account in which a relation counts; NULL: a peer asked for it */
-static struct erldist_user *held_by(const struct erldist_process *near,
-				    bool by_peer)
+/* In whose account a relation of @near counts; @by: the peer that asked for it, or NULL */
+static struct erldist_account *held_by(const struct erldist_process *near,
+				       struct erldist_peer *by)
 {
-	return by_peer ? NULL : near->user;
+	return by ? &by->account : &near->user->account;
 }
 
-static void rel_uncount(const struct erldist_process *near, u8 type, bool by_peer)
+static void rel_uncount(const struct erldist_process *near, u8 type,
+			struct erldist_peer *by)
 {
 	if (type != RELATION_NODES)
-		erldist_held_give(near->node, held_by(near, by_peer), HELD_RELATIONS);
+		erldist_held_give(near->node, held_by(near, by), HELD_RELATIONS);
 }
 
 /**
@@ -59,7 +60,8 @@ void erldist_relation_put(struct erldist_relation *rel)
 {
 	if (!refcount_dec_and_test(&rel->ref))
 		return;
-	rel_uncount(rel->near.process, rel->type, rel->by_peer);
+	rel_uncount(rel->near.process, rel->type,
+		    rel->by_peer ? rel->peer : NULL);
 	end_free(&rel->near);
 	end_free(&rel->far);
 	erldist_port_put(rel->port);
@@ -417,33 +419,25 @@ bool erldist_relation_cancel(struct erldist_relation *rel)
  * Making
  */
 
-/*
- * A process has the number twice: for what it asks for, and for what others ask
- * for, so that they cannot keep it from asking.
- */
-static int count_limits(const struct erldist_process *proc, bool others)
+static struct erldist_peer *asked_by(const struct erldist_relation_spec *spec)
 {
-	u32 n;
-
-	if (!proc)
-		return 0;
-	n = others ? READ_ONCE(proc->n_others) : READ_ONCE(proc->n_asked);
-	return n >= READ_ONCE(proc->node->limits.relations) ? -EUSERS : 0;
+	return spec->by_peer ? spec->peer : NULL;
 }
 
+/* Who asks pays. What others ask of a process does not keep it from asking. */
 static int rel_count(const struct erldist_relation_spec *spec)
 {
-	struct erldist_user *user = held_by(spec->near, spec->by_peer);
+	struct erldist_account *account = held_by(spec->near, asked_by(spec));
 	struct erldist_node *node = spec->near->node;
-	int err;
 
 	/* No limit must keep the node from connecting: it is in no number. */
 	if (spec->type == RELATION_NODES)
 		return 0;
-	err = count_limits(spec->near, spec->by_peer) ?:
-	      count_limits(spec->far, true);
-	return err ?: erldist_held_take(node, user, HELD_RELATIONS,
-					READ_ONCE(node->limits.node_relations));
+	if (!spec->by_peer &&
+	    READ_ONCE(spec->near->n_asked) >= READ_ONCE(node->limits.relations))
+		return -EUSERS;
+	return erldist_held_take(node, account, HELD_RELATIONS,
+				 READ_ONCE(node->limits.node_relations));
 }
 
 static void end_init(struct erldist_end *end, struct erldist_relation *rel,
@@ -581,7 +575,7 @@ erldist_relation_new(const struct erldist_relation_spec *spec)
 		return ERR_PTR(err);
 	rel = kzalloc(struct_size(rel, text, text), GFP_KERNEL_ACCOUNT);
 	if (!rel) {
-		rel_uncount(spec->near, spec->type, spec->by_peer);
+		rel_uncount(spec->near, spec->type, asked_by(spec));
 		return ERR_PTR(-ENOMEM);
 	}
 	rel_init(rel, spec);

@@ -78,7 +78,7 @@ struct erldist_relation {
 	bool active;			/* a link that was not unlinked */
 	bool alias;			/* ref_id is an address */
 	bool once;			/* ... for one message */
-	bool by_peer;			/* a peer asked for it: no user's */
+	bool by_peer;			/* the peer asked for it, and pays */
 	bool sent;			/* what it becomes was queued; under peer->lock */
 	bool done;			/* it is in no tree any more */
 	struct erldist_port *port;	/* near's, where it was asked for; a reference */

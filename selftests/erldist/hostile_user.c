@@ -878,6 +878,41 @@ TEST_F(share, wanted)
 	EXPECT_TRUE(free_again(self, want_one));
 }
 
+static int take_peers(struct attempt *a)
+{
+	int err = 0, fd = proc_open(NULL, "k@h");
+
+	for (int i = 0; i < 100 && !err; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "far%d@h", i);
+		err = want(fd, name);
+	}
+	return tell(a, -err);
+}
+
+/* The names that one user makes up leave others places. */
+TEST_F(share, peers)
+{
+	struct erldist_ticktime soon = { .setup = 3000 };
+	struct node_info i;
+	int err;
+
+	ASSERT_EQ(0, setsockopt(self->node, SOL_ERLDIST, ERLDIST_TICKTIME, &soon, sizeof(soon)));
+	self->l.peers = 64;
+	self->l.wanted = 1000;
+	self->l.process_wanted = 1000;
+	EXPECT_EQ(EUSERS, exhaust(self, take_peers));
+	ASSERT_EQ(0, node_info("k@h", &i));
+	/* half of what is not the owner's: own - 1 <= 56 - own */
+	EXPECT_EQ(28, i.peers);
+	err = want_one(self);
+	EXPECT_EQ(0, err) {
+		TH_LOG("one user's names leave the node's owner no place");
+	}
+	EXPECT_TRUE(free_again(self, want_one));
+}
+
 /* The last eighth is rounded up: a limit of one is the owner's alone */
 TEST_F(share, limit_of_one)
 {

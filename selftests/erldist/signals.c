@@ -190,7 +190,7 @@ static int exits_some_time(void *arg)
 }
 
 /* unlink() that returns 0 came before the EXIT: who does not trap lives. */
-TEST_F(signals, who_has_unlinked_lives)
+TEST_F_TIMEOUT(signals, who_has_unlinked_lives, 120)
 {
 	struct distant d = { .w = &self->w, .other = self->other };
 	const int rounds = scaled(2000);
@@ -1432,7 +1432,7 @@ TEST_F(local, nothing_comes_after_unlink)
 }
 
 /* unlink() that returns 0 came before the other's end: who does not trap lives. */
-TEST_F(local, who_has_unlinked_lives)
+TEST_F_TIMEOUT(local, who_has_unlinked_lives, 120)
 {
 	const int rounds = scaled(4000);
 	struct epid pid;

@@ -106,11 +106,12 @@ struct erldist_limits {
 	__u32 peers;
 	__u32 handshakes;		/* accepted and not proven; beyond it one ends */
 	/*
-	 * processes, node_relations, wanted: the last eighth is reserved for the node's
-	 * owner. Another user gets as many as it leaves free of the rest: alone, half.
+	 * peers, processes, node_relations, wanted: the last eighth is reserved for the
+	 * node's owner. Another user, or a peer that asks for relations, gets as many as
+	 * it leaves free of the rest: alone, half.
 	 */
 	__u32 processes;		/* and as many ports */
-	__u32 relations;		/* that one process asks for; as many others of it */
+	__u32 relations;		/* that one process asks for */
 	__u32 node_relations;		/* of all processes of the node */
 	__u32 wanted;			/* peers being connected */
 	__u32 process_wanted;		/* of these, on behalf of one process */
