@@ -216,7 +216,7 @@ not_let_in()
 	children+=("$!")
 	check "a mode that excludes the user is named" \
 		logged "waiting for a node: svc@$HOST lets in whom its mode 0600 allows" "$TMP/waiter"
-	check "with what to do" says "or start it with --mode 0660 (for the group 0 too)" \
+	check "with what to do" says "or start the node with --mode 0660" \
 		cat "$TMP/waiter"
 	check "the same of a node that is named" \
 		says "svc@$HOST lets in whom its mode 0600 allows" setpriv --reuid "$OTHER_UID" \

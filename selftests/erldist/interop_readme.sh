@@ -311,7 +311,7 @@ not_root()
 		"${user[@]}" erldist node run svc --cookie "$COOKIE"
 	check "not root: ping" fails "making a node needs root" "${user[@]}" erldist ping bob
 	start_node svc || return
-	check "not root: a node of root's" fails "or start it with --mode 0660" \
+	check "not root: a node of root's" fails "or start the node with --mode 0660" \
 		"${user[@]}" erldist ping bob
 	end_child "$NODE_PID"
 }

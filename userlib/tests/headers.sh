@@ -85,7 +85,7 @@ END
 # target: of all that can be installed
 whole()
 {
-	MAKEFLAGS= make -s -C "$top/.." B="$(realpath "$build")" PREFIX=/usr DESTDIR="$root" KDIR="$headers" \
+	MAKEFLAGS='' make -s -C "$top/.." B="$(realpath "$build")" PREFIX=/usr DESTDIR="$root" KDIR="$headers" \
 		"$1" > "$dir/log" 2>&1
 }
 files()
