@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Accounts: the objects of a node, each counted for the node and in the account of
- * the user or the peer on whose behalf it is, or of the node's keeper.
+ * Accounts: each object of a node is counted for the node, and in the account of
+ * the user or the peer that asked for it, or of the node's keeper.
  *
  * The keeper, the node's owner and administrators can reach the node's limit. The last
  * eighth of the limit is reserved for them. Anybody else can take one more object
  * while its own objects are not more than the free ones of the first seven eighths: one
- * alone gets half, two get a third each. So who is greedy leaves room for later
+ * alone gets half, two get a third each. So a greedy one leaves room for later
  * ones, though less for each further one.
  */
 #include <linux/capability.h>

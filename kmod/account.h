@@ -7,7 +7,7 @@
 
 struct erldist_node;
 
-/* What is counted: in all for the node, and in the account of who it is for */
+/* Kinds of objects that are counted, for the node and in one account */
 enum erldist_held {
 	HELD_PROCESSES,
 	HELD_PORTS,		/* the limit is that of processes */

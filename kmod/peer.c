@@ -703,9 +703,9 @@ static void peer_work(struct work_struct *work)
 }
 
 /*
- * A peer that is of no use stays for a while and can be looked at. Where half of the
- * places are taken it goes at once: names that strangers make up must not take those of
- * others.
+ * An unused peer stays in the table for a while, so that its last error can be read. If
+ * more than half of the places are taken, it is removed at once: invented names of
+ * strangers must not use up the places.
  */
 static unsigned long peer_lingers(const struct erldist_node *node)
 {

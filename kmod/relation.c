@@ -424,7 +424,7 @@ static struct erldist_peer *asked_by(const struct erldist_relation_spec *spec)
 	return spec->by_peer ? spec->peer : NULL;
 }
 
-/* Who asks pays. What others ask of a process does not keep it from asking. */
+/* The side that asks pays: requests of others do not keep a process from asking. */
 static int rel_count(const struct erldist_relation_spec *spec)
 {
 	struct erldist_account *account = held_by(spec->near, asked_by(spec));

@@ -238,7 +238,7 @@ int erldist_ask_link(const struct erldist_ask *ask)
 	return err;
 }
 
-/* There is no link any more: its end may have ended who asks. */
+/* There is no link any more: its end may have ended the caller's process too. */
 static int unlink_late(const struct erldist_ask *ask)
 {
 	link_settles(ask);
@@ -289,8 +289,8 @@ static int unlink_local(const struct erldist_ask *ask)
  * erldist_ask_unlink() - unlink from a process
  * @ask: who, and from whom: a pid
  *
- * Once it returns no EXIT of that link comes any more; one may have come. With 0
- * it has not ended the process.
+ * No EXIT of the link comes after the return; one may have come before. If the
+ * return value is 0, that EXIT has not ended the process.
  *
  * Context: process context.
  * Return: 0; -EINVAL no pid; -EPIPE the process has ended; -ENOMEM: the link
