@@ -33,10 +33,23 @@ static unsigned int other_res(const struct maker *m, unsigned int what)
 	return res;
 }
 
+/* What most calls on a socket that is not bound yet have to say is ENOTCONN. */
+static unsigned int usual_res(const struct maker *m, unsigned int what)
+{
+	unsigned int res = find_res(m->p, m->at, what, m->rng), fresh = R_FRESH | R_FRESH_NODE;
+
+	for (unsigned int i = 0; i < 3 && m->plain && res != NO_RES && !(what & fresh); i++) {
+		if (!(desc_of(m->p->call[res].desc)->makes & fresh))
+			break;
+		res = find_res(m->p, m->at, what, m->rng);
+	}
+	return res;
+}
+
 /* Takes a result of an earlier call, which is made first where there is none */
 static unsigned int take_res(struct maker *m, unsigned int what)
 {
-	unsigned int res = find_res(m->p, m->at, what, m->rng);
+	unsigned int res = usual_res(m, what);
 
 	if (is_towards(m, what))
 		return other_res(m, what);
@@ -258,7 +271,7 @@ static bool has_destination(const struct desc *d)
 			continue;
 		if (q->what == G_ADDRESS || q->what == G_PID)
 			return takes(d, R_PROC);
-		if (q->what >= G_CONTROL && q->what <= G_SPAWN_CONTROL)
+		if (q->what >= G_CONTROL && q->what <= G_SPAWN_REPLY)
 			return true;
 	}
 	return false;
@@ -360,7 +373,7 @@ static void add_surroundings(struct prog *p, bool all, uint64_t *rng)
  */
 static const char *const stories[][6] = {
 	{ "set_spawn_server", "frame_spawn", "receive", "spawn_answer", "drain" },
-	{ "spawn", "drain", "frame_spawn", "receive" },
+	{ "spawn", "drain", "frame_spawn_reply", "receive" },
 	{ "link", "exit2", "receive", "unlink" },
 	{ "link", "unlink", "drain", "link" },
 	{ "link", "frame_link", "frame_exit", "receive" },

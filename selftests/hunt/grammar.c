@@ -378,8 +378,8 @@ static const struct control_form {
 	{ 20, 4, G_MONITOR_CONTROL, "pqr" }, { 20, 2, G_MONITOR_CONTROL, "pnr" },
 	{ 21, 3, G_MONITOR_CONTROL, "pqrx" }, { 21, 2, G_MONITOR_CONTROL, "nqrx" },
 	{ 28, 4, G_MONITOR_CONTROL, "pqr" }, { 28, 2, G_MONITOR_CONTROL, "nqr" },
-	{ 29, 6, G_SPAWN_CONTROL, "rppmo" }, { 30, 1, G_SPAWN_CONTROL, "rppmot" },
-	{ 31, 6, G_SPAWN_CONTROL, "rqfs" }, { 32, 1, G_SPAWN_CONTROL, "rqfst" },
+	{ 29, 6, G_SPAWN_REQUEST, "rppmo" }, { 30, 1, G_SPAWN_REQUEST, "rppmot" },
+	{ 31, 6, G_SPAWN_REPLY, "rqfs" }, { 32, 1, G_SPAWN_REPLY, "rqfst" },
 	{ 5, 1, G_CONTROL, "" }, { 7, 1, G_CONTROL, "pq" }, { 38, 1, G_CONTROL, "pq" },
 	{ 99, 1, G_CONTROL, "" },
 };
@@ -549,6 +549,23 @@ static void put_reason(struct maker *m)
 		put_word(m, reasons[rnd(m->rng, ARRAY_SIZE(reasons))]);
 }
 
+/* What the process has to have received before it can answer */
+static void make_spawn_request(struct maker *m)
+{
+	static const char *const before[] = { "set_spawn_server", "frame_spawn", "receive" };
+	unsigned int sender = sender_of_call(m, R_PROC);
+	struct maker request = *m;
+
+	request.about = true;
+	request.towards = false;
+	request.res = sender;
+	for (unsigned int i = 0; sender != NO_RES && i < ARRAY_SIZE(before); i++) {
+		request.at = m->at;
+		make_call(&request, desc_find(before[i]));
+		m->at = request.at;
+	}
+}
+
 void put_term(struct maker *m, unsigned int grammar, unsigned int depth)
 {
 	if (!m->plain && one_in(m->rng, 15)) {
@@ -590,7 +607,7 @@ void put_term(struct maker *m, unsigned int grammar, unsigned int depth)
 		else
 			put_atom_kind(m, one_in(m->rng, 2) ? NAME_WORD : NAME_ODD);
 		break;
-	case G_CONTROL ... G_SPAWN_CONTROL:
+	case G_CONTROL ... G_SPAWN_REPLY:
 		put_control(m, grammar);
 		break;
 	case G_ARGUMENTS:
@@ -606,6 +623,8 @@ void put_term(struct maker *m, unsigned int grammar, unsigned int depth)
 		put_bind(m);
 		break;
 	case G_SEEN_REF:
+		if (m->plain && !one_in(m->rng, 4))
+			make_spawn_request(m);
 		put_res_term(m, A_SEEN_REF, R_PROC);
 		break;
 	default:

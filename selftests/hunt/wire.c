@@ -731,7 +731,8 @@ const struct desc wire_table[] = {
 	FRAME("frame_message", 4, G_MESSAGE_CONTROL, G_ANY),
 	FRAME("frame_call", 3, G_MESSAGE_CONTROL, G_REQUEST),
 	FRAME("frame_exit", 4, G_EXIT_CONTROL, G_REASON),
-	FRAME("frame_spawn", 4, G_SPAWN_CONTROL, G_ARGUMENTS),
+	FRAME("frame_spawn", 4, G_SPAWN_REQUEST, G_ARGUMENTS),
+	FRAME("frame_spawn_reply", 3, G_SPAWN_REPLY, G_ANY),
 	{ "frame_flood", 0, 4, 0, PARAMS(
 		RES("wire", R_WIRE), TERM("control", G_MESSAGE_CONTROL),
 		PICK("count", 300, 30, 3), RANGE("size", 1, 250), PICK("scale", 4, 20, 1, 200),),
