@@ -3,11 +3,12 @@
  * Accounts: each object of a node is counted for the node, and in the account of
  * the user or the peer that asked for it, or of the node's keeper.
  *
- * The keeper, the node's owner and administrators can reach the node's limit. The last
- * eighth of the limit is reserved for them. Anybody else can take one more object
- * while its own objects are not more than the free ones of the first seven eighths: one
- * alone gets half, two get a third each. So a greedy one leaves room for later
- * ones, though less for each further one.
+ * Processes of the node's owner and of administrators use the keeper's account, which
+ * can reach the node's limit. The last eighth of the limit is reserved for it. Any
+ * other account can take one more object while its own objects are not more than the
+ * free ones of the first seven eighths: one account alone gets half, two get a third
+ * each. So a greedy account leaves room for later ones, though less for each further
+ * one.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -43,112 +44,123 @@ static bool has_all(const struct erldist_node *node)
 	       ns_capable_noaudit(node->net->user_ns, CAP_NET_ADMIN);
 }
 
-static void user_use_locked(struct erldist_user *user, bool owner)
+static bool is_users(const struct erldist_node *node,
+		     const struct erldist_account *account)
 {
-	user->refs++;
-	if (owner)
-		WRITE_ONCE(user->account.owner, true);
+	return account && account != &node->keeper;
 }
 
-static struct erldist_user *user_find(struct erldist_node *node,
-				      unsigned long uid, bool owner)
+static struct erldist_account *account_find(struct erldist_node *node,
+					    unsigned long uid)
 {
-	struct erldist_user *user;
+	struct erldist_account *account;
 
 	xa_lock_bh(&node->users);
-	user = xa_load(&node->users, uid);
-	if (user)
-		user_use_locked(user, owner);
+	account = xa_load(&node->users, uid);
+	if (account)
+		account->refs++;
 	xa_unlock_bh(&node->users);
-	return user;
+	return account;
 }
 
 /* If another thread of the user has added the account meanwhile, that one is used. */
-static struct erldist_user *user_add(struct erldist_node *node,
-				     struct erldist_user *new, bool owner)
+static struct erldist_account *account_add(struct erldist_node *node,
+					   struct erldist_account *new)
 {
-	struct erldist_user *user;
+	struct erldist_account *account;
 
 	xa_lock_bh(&node->users);
-	user = __xa_cmpxchg(&node->users, new->uid, NULL, new,
-			    GFP_KERNEL_ACCOUNT);
-	if (!user)
-		user = new;
-	else if (xa_is_err(user))
-		user = NULL;
-	if (user)
-		user_use_locked(user, owner);
+	account = __xa_cmpxchg(&node->users, new->uid, NULL, new,
+			       GFP_KERNEL_ACCOUNT);
+	if (!account)
+		account = new;
+	else if (xa_is_err(account))
+		account = NULL;
+	if (account)
+		account->refs++;
 	xa_unlock_bh(&node->users);
-	return user;
+	return account;
 }
 
 /**
- * erldist_user_get() - the account of the caller
+ * erldist_account_get() - the account of the caller
  * @node: the node
  *
  * Context: process context.
  * Return: a reference to the account of the caller's fsuid, or of the user that made
- * the caller's user namespace (account_uid()); NULL: no memory.
+ * the caller's user namespace (account_uid()); for the node's owner and
+ * administrators the keeper's; ERR_PTR(-ENOMEM).
  */
-struct erldist_user *erldist_user_get(struct erldist_node *node)
+struct erldist_account *erldist_account_get(struct erldist_node *node)
 {
-	bool owner = has_all(node);
-	unsigned long uid = account_uid(node);
-	struct erldist_user *user = user_find(node, uid, owner), *new;
+	struct erldist_account *account, *new;
+	unsigned long uid;
 
-	if (user)
-		return user;
+	if (has_all(node))
+		return &node->keeper;
+	uid = account_uid(node);
+	account = account_find(node, uid);
+	if (account)
+		return account;
 	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
 	if (!new)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	new->uid = uid;
-	user = user_add(node, new, owner);
-	if (user != new)
+	account = account_add(node, new);
+	if (account != new)
 		kfree(new);
-	return user;
+	return account ?: ERR_PTR(-ENOMEM);
 }
 
 /**
- * erldist_user_hold() - take another reference
+ * erldist_account_hold() - take another reference
  * @node: the node
- * @user: the user; the caller has a reference
+ * @account: the account; the caller has a reference; or NULL
  *
  * Context: any but hard interrupts.
  */
-void erldist_user_hold(struct erldist_node *node, struct erldist_user *user)
+void erldist_account_hold(struct erldist_node *node,
+			  struct erldist_account *account)
 {
+	if (!is_users(node, account))
+		return;
 	xa_lock_bh(&node->users);
-	user->refs++;
+	account->refs++;
 	xa_unlock_bh(&node->users);
 }
 
 /**
- * erldist_user_put() - drop a reference
+ * erldist_account_put() - drop a reference
  * @node: the node
- * @user: the account; what it held was given back, if this is the last one
+ * @account: the account; if this is the last reference, all objects were given back;
+ *	or NULL
  *
  * Context: any but hard interrupts.
  */
-void erldist_user_put(struct erldist_node *node, struct erldist_user *user)
+void erldist_account_put(struct erldist_node *node,
+			 struct erldist_account *account)
 {
 	bool last;
 
+	if (!is_users(node, account))
+		return;
 	xa_lock_bh(&node->users);
-	last = !--user->refs;
+	last = !--account->refs;
 	if (last)
-		__xa_erase(&node->users, user->uid);
+		__xa_erase(&node->users, account->uid);
 	xa_unlock_bh(&node->users);
 	if (last)
-		kfree(user);
+		kfree(account);
 }
 
 /* total, own: the numbers with this one */
-static bool may_have(const struct erldist_account *account, u32 total, u32 own,
+static bool may_have(const struct erldist_node *node,
+		     const struct erldist_account *account, u32 total, u32 own,
 		     u32 limit)
 {
-	if (READ_ONCE(account->owner))
+	if (account == &node->keeper)
 		return total <= limit;
-	limit -= DIV_ROUND_UP(limit, 8);
+	limit -= limit / 8 + !!(limit % 8);
 	return total <= limit && own - 1 <= limit - total;
 }
 
@@ -165,7 +177,7 @@ bool erldist_held_room(const struct erldist_node *node,
 		       const struct erldist_account *account,
 		       enum erldist_held what, u32 limit)
 {
-	return may_have(account, atomic_read(&node->held[what]) + 1,
+	return may_have(node, account, atomic_read(&node->held[what]) + 1,
 			atomic_read(&account->held[what]) + 1, limit);
 }
 
@@ -191,7 +203,7 @@ int erldist_held_take(struct erldist_node *node,
 	 * have added, so that they cannot exceed the share together.
 	 */
 	smp_mb__after_atomic();
-	if (may_have(account, atomic_read(&node->held[what]),
+	if (may_have(node, account, atomic_read(&node->held[what]),
 		     atomic_read(&account->held[what]), limit))
 		return 0;
 	erldist_held_give(node, account, what);

@@ -13,32 +13,32 @@ enum erldist_held {
 	HELD_PORTS,		/* the limit is that of processes */
 	HELD_RELATIONS,
 	HELD_WANTED,		/* peers that are being connected */
-	HELD_PEERS,		/* peers that the node knows */
+	HELD_PEERS,		/* peers that the node knows, without the next ones */
+	HELD_STRANGERS,		/* peers that have not proven the cookie; the keeper's */
 	HELD_MAX,
 };
 
-/* One for each user of the node, one for each peer, one for the node's keeper */
+/*
+ * An account of a node: of a user, of a peer for the relations that it asks for, or of
+ * the keeper.
+ *
+ * The account of a user stands in node->users under the uid. References, counted in
+ * refs: one for each process of the user and one for each peer that was made for one of
+ * them. The account is freed with the last reference. The lock of node->users guards
+ * refs. The other accounts are parts of the node or of a peer and have no references.
+ * held is atomic.
+ */
 struct erldist_account {
-	bool owner;		/* can reach the node's limits; once and for all */
+	unsigned long uid;	/* in the initial namespace */
+	u32 refs;
 	atomic_t held[HELD_MAX];
 };
 
-/*
- * A user of a node. It stands in node->users under its uid.
- *
- * References, counted in refs: one for each process of the user and for each peer that
- * was made for one of them. It is freed with the last one. The lock of node->users
- * guards refs and changes of account.owner, which is read without it.
- */
-struct erldist_user {
-	unsigned long uid;	/* in the initial namespace */
-	u32 refs;
-	struct erldist_account account;	/* owner: of the node, or an administrator */
-};
-
-struct erldist_user *erldist_user_get(struct erldist_node *node);
-void erldist_user_hold(struct erldist_node *node, struct erldist_user *user);
-void erldist_user_put(struct erldist_node *node, struct erldist_user *user);
+struct erldist_account *erldist_account_get(struct erldist_node *node);
+void erldist_account_hold(struct erldist_node *node,
+			  struct erldist_account *account);
+void erldist_account_put(struct erldist_node *node,
+			 struct erldist_account *account);
 bool erldist_held_room(const struct erldist_node *node,
 		       const struct erldist_account *account,
 		       enum erldist_held what, u32 limit);

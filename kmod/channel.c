@@ -430,6 +430,7 @@ static int channel_finish(struct erldist_channel *ch)
 	if (err) {
 		erldist_channel_abort(ch, err == -ENETDOWN ?
 				      ERLDIST_REASON_NODE_DOWN :
+				      err == -EUSERS ? ERLDIST_REASON_LIMIT :
 				      ERLDIST_REASON_ALIVE, 0);
 		return err;
 	}
@@ -926,7 +927,8 @@ static int channel_socket(struct erldist_channel *ch, int fd)
 static int channel_attempt(struct erldist_channel *ch,
 			   const struct etf_atom *name)
 {
-	struct erldist_peer *peer = erldist_peer_make(ch->node, name, NULL);
+	struct erldist_peer *peer = erldist_peer_make(ch->node, name,
+						       &ch->node->keeper);
 	int err;
 
 	if (IS_ERR(peer))

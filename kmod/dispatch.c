@@ -268,18 +268,42 @@ static const char *refusal(int err)
 	return err == -ESRCH ? "noproc" : "system_limit";
 }
 
+static struct erldist_end_key
+relation_key(const struct erldist_relation_spec *spec)
+{
+	if (spec->type == RELATION_LINK)
+		return erldist_key_link(spec->peer, &spec->pid);
+	return (struct erldist_end_key) {
+		.kind = END_WATCHED, .peer = spec->peer, .ref = spec->ref,
+	};
+}
+
 /* The one there is may be about to end: one that was asked for in vain. */
 static bool relation_settles(struct erldist_process *proc,
 			     const struct erldist_relation_spec *spec)
 {
-	const struct erldist_end_key monitor = {
-		.kind = END_WATCHED, .peer = spec->peer, .ref = spec->ref,
-	};
-	const struct erldist_end_key link = erldist_key_link(spec->peer,
-							     &spec->pid);
+	const struct erldist_end_key key = relation_key(spec);
 
-	return erldist_relation_settle(proc, spec->type == RELATION_LINK ?
-					     &link : &monitor);
+	return erldist_relation_settle(proc, &key);
+}
+
+/*
+ * The other side may have asked for it too, when there was no room for one more. It does
+ * not know yet of one that has not been sent, which may still fail.
+ */
+static bool relation_is_there(struct erldist_process *proc,
+			      const struct erldist_relation_spec *spec)
+{
+	const struct erldist_end_key key = relation_key(spec);
+	struct erldist_end *end;
+	bool there;
+
+	spin_lock_bh(&proc->lock);
+	end = erldist_end_find(proc, &key);
+	there = end && !atomic_read(&end->relation->taken) &&
+		!list_empty_careful(&end->relation->peer_list);
+	spin_unlock_bh(&proc->lock);
+	return there;
 }
 
 /* A relation a peer asks for. Returns 0, or why not. */
@@ -296,7 +320,7 @@ static int relate(struct erldist_channel *ch, struct erldist_process *proc,
 	spec->by_peer = true;
 	rel = erldist_relation_new(spec);
 	if (IS_ERR(rel))
-		return PTR_ERR(rel);
+		return relation_is_there(proc, spec) ? 0 : PTR_ERR(rel);
 	do {
 		err = erldist_relation_hook(rel);
 	} while (err == -EEXIST && relation_settles(proc, spec));

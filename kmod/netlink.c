@@ -84,7 +84,8 @@ static int fill_node(struct sk_buff *skb, struct erldist_node *node, u64 seq)
 	       nla_put_u32(skb, ERLDIST_A_NODE_PROCESSES,
 			   atomic_read(&node->held[HELD_PROCESSES])) ?:
 	       nla_put_u32(skb, ERLDIST_A_NODE_PEERS,
-			   atomic_read(&node->held[HELD_PEERS])) ?:
+			   atomic_read(&node->held[HELD_PEERS]) +
+			   atomic_read(&node->held[HELD_STRANGERS])) ?:
 	       nla_put_u32(skb, ERLDIST_A_NODE_PEERS_UP,
 			   atomic_read(&node->n_up)) ?:
 	       nla_put_u32(skb, ERLDIST_A_NODE_HANDSHAKES,

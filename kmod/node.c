@@ -101,7 +101,6 @@ static void node_init(struct erldist_node *node, struct net *net)
 	INIT_WORK(&node->reaper, erldist_process_reap);
 	erldist_kcov_init(node);
 	atomic_set(&node->busy, 1);
-	node->keeper.owner = true;
 	node->net = get_net_track(net, &node->ns_tracker, GFP_KERNEL);
 	node->uid = current_fsuid();
 	node->gid = current_fsgid();

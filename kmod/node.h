@@ -94,8 +94,8 @@ struct erldist_node {
 	atomic_t n_handshakes;
 	atomic_t n_all_nodes;		/* processes that are told of all nodes */
 	atomic_t held[HELD_MAX];	/* in all accounts: account.c */
-	struct erldist_account keeper;	/* what belongs to no user and no peer */
-	struct xarray users;		/* uid -> struct erldist_user; its lock is a leaf */
+	struct erldist_account keeper;	/* and of the owner, of administrators */
+	struct xarray users;		/* uid -> account; its lock is a leaf */
 	atomic_long_t pool_used;	/* bytes from peers, in mailboxes or coming */
 	atomic_long_t pool_ready;	/* of these, in complete messages */
 	spinlock_t holder_lock;		/* a leaf: holders */

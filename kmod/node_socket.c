@@ -665,9 +665,15 @@ static int peer_request_once(struct erldist_node *node,
 			     const struct erldist_peer_request *pr,
 			     const struct etf_atom *name, const u8 *cookie)
 {
-	struct erldist_peer *peer = erldist_peer_make(node, name, NULL);
+	const u32 answer = ERLDIST_PEER_ALLOW | ERLDIST_PEER_DENY;
+	struct erldist_peer *peer;
 	int err;
 
+	/* Who asked may have gone: a stranger, whom the keeper does not pay for. */
+	if (pr->action & ~answer)
+		peer = erldist_peer_make(node, name, &node->keeper);
+	else
+		peer = erldist_peer_find(node, name) ?: ERR_PTR(-ENOENT);
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
 	err = peer_act(node, peer, pr, cookie);

@@ -57,7 +57,7 @@ static const u8 peer_transitions[] = {
 static struct erldist_account *wanted_for(struct erldist_node *node,
 					  const struct erldist_process *by)
 {
-	return by ? &by->user->account : &node->keeper;
+	return by ? by->account : &node->keeper;
 }
 
 static void peer_count_wanted(struct erldist_peer *peer)
@@ -159,8 +159,7 @@ void erldist_peer_put(struct erldist_peer *peer)
 	if (!peer || !refcount_dec_and_test(&peer->ref))
 		return;
 	node = peer->node;
-	if (peer->user)
-		erldist_user_put(node, peer->user);
+	erldist_account_put(node, peer->payer);
 	call_rcu(&peer->rcu, peer_free_rcu);
 	erldist_node_put(node);
 }
@@ -227,15 +226,9 @@ static void peer_work(struct work_struct *work);
 static void peer_close(struct erldist_peer *peer);
 static void peer_drain(struct work_struct *work);
 
-static struct erldist_account *account_of(struct erldist_node *node,
-					  struct erldist_user *user)
-{
-	return user ? &user->account : &node->keeper;
-}
-
 static struct erldist_peer *peer_alloc(struct erldist_node *node,
 				       const struct etf_atom *name,
-				       struct erldist_user *user)
+				       struct erldist_account *payer)
 {
 	struct erldist_peer *peer;
 
@@ -246,9 +239,8 @@ static struct erldist_peer *peer_alloc(struct erldist_node *node,
 	refcount_set(&peer->ref, 2);	/* the table's and the caller's */
 	erldist_node_get(node);
 	peer->node = node;
-	if (user)
-		erldist_user_hold(node, user);
-	peer->user = user;
+	erldist_account_hold(node, payer);
+	peer->payer = payer;
 	spin_lock_init(&peer->lock);
 	peer->since = jiffies;
 	peer->changed = get_jiffies_64();
@@ -290,8 +282,7 @@ static void peer_discard(struct erldist_peer *peer)
 {
 	struct erldist_node *node = peer->node;
 
-	if (peer->user)
-		erldist_user_put(node, peer->user);
+	erldist_account_put(node, peer->payer);
 	kfree(peer);
 	erldist_node_put(node);
 }
@@ -320,11 +311,76 @@ static bool name_is_ascii(const struct etf_atom *name)
 	return erldist_name_valid((const char *)name->text, name->len);
 }
 
+/*
+ * Places for strangers, who have one until they have proven the cookie: half of them for
+ * names of which the keeper has not read, the others for handshakes
+ */
+static u32 stranger_places(const struct erldist_node *node)
+{
+	return min_t(u64, U32_MAX, (u64)READ_ONCE(node->limits.peers) +
+				   2 * (u64)READ_ONCE(node->limits.handshakes));
+}
+
+static int place_take(struct erldist_node *node, struct erldist_account *payer)
+{
+	if (!payer)
+		return erldist_held_take(node, &node->keeper, HELD_STRANGERS,
+					 stranger_places(node));
+	return erldist_held_take(node, payer, HELD_PEERS,
+				 READ_ONCE(node->limits.peers));
+}
+
+static void place_give(struct erldist_node *node, struct erldist_account *payer)
+{
+	if (payer)
+		erldist_held_give(node, payer, HELD_PEERS);
+	else
+		erldist_held_give(node, &node->keeper, HELD_STRANGERS);
+}
+
+/* The peer is no stranger any more. Returns 0 or -EUSERS. */
+static int peer_pay_locked(struct erldist_peer *peer,
+			   struct erldist_account *payer)
+{
+	struct erldist_node *node = peer->node;
+	int err;
+
+	lockdep_assert_held(&peer->lock);
+	if (peer->payer)
+		return 0;
+	err = place_take(node, payer);
+	if (err)
+		return err;
+	place_give(node, NULL);
+	erldist_account_hold(node, payer);
+	WRITE_ONCE(peer->payer, payer);
+	return 0;
+}
+
+/* A peer with a reference; in its place an error, if @payer cannot pay for a stranger */
+static struct erldist_peer *peer_paid(struct erldist_peer *peer,
+				      struct erldist_account *payer)
+{
+	int err = 0;
+
+	if (!payer || READ_ONCE(peer->payer))
+		return peer;
+	spin_lock_bh(&peer->lock);
+	if (!peer->dead)
+		err = peer_pay_locked(peer, payer);
+	spin_unlock_bh(&peer->lock);
+	if (!err)
+		return peer;
+	erldist_peer_put(peer);
+	return ERR_PTR(err);
+}
+
 /**
  * erldist_peer_make() - a peer by its name, made if need be
  * @node: the local node
  * @name: the remote one's name; not the node's own
- * @user: who pays for a new one; NULL: the node's keeper
+ * @payer: the account of a new one, or of one that was a stranger; the caller has a
+ *	reference; NULL: it is a stranger
  *
  * Context: process context.
  * Return: the peer with a reference; ERR_PTR: -EINVAL no node name, -EUSERS too
@@ -332,21 +388,23 @@ static bool name_is_ascii(const struct etf_atom *name)
  */
 struct erldist_peer *erldist_peer_make(struct erldist_node *node,
 				       const struct etf_atom *name,
-				       struct erldist_user *user)
+				       struct erldist_account *payer)
 {
 	struct erldist_peer *peer, *old;
 
 	peer = erldist_peer_find(node, name);
 	if (peer)
-		return peer;
+		return peer_paid(peer, payer);
 	if (!name_is_ascii(name))
 		return ERR_PTR(-EINVAL);
 	if (READ_ONCE(node->dead))
 		return ERR_PTR(-ENETDOWN);
-	if (erldist_held_take(node, account_of(node, user), HELD_PEERS,
-			      READ_ONCE(node->limits.peers)))
-		return ERR_PTR(-EUSERS);
-	peer = peer_alloc(node, name, user);
+	if (place_take(node, payer)) {
+		/* Another caller may have made it meanwhile, in the last place. */
+		peer = erldist_peer_find(node, name);
+		return peer ? peer_paid(peer, payer) : ERR_PTR(-EUSERS);
+	}
+	peer = peer_alloc(node, name, payer);
 	old = peer ? peer_insert(node, peer) : ERR_PTR(-ENOMEM);
 	if (!old) {
 		/* The node's close finds it, or we find the node closed. */
@@ -357,10 +415,10 @@ struct erldist_peer *erldist_peer_make(struct erldist_node *node,
 		peer_arm(peer, msecs_to_jiffies(READ_ONCE(node->tick.retry)));
 		return peer;
 	}
-	erldist_held_give(node, account_of(node, user), HELD_PEERS);
+	place_give(node, payer);
 	if (peer)
 		peer_discard(peer);
-	return old;
+	return IS_ERR(old) ? old : peer_paid(old, payer);
 }
 
 /* What a dead peer is to the caller: look it up again, or give up. */
@@ -428,11 +486,11 @@ struct erldist_peer *erldist_peer_for(struct erldist_process *by,
 	int err;
 
 	if (peer)
-		return peer;
+		return noconnect ? peer : peer_paid(peer, by->account);
 	if (noconnect)
 		return ERR_PTR(-EHOSTUNREACH);
 	err = want_limits(by->node, by);
-	return err ? ERR_PTR(err) : erldist_peer_make(by->node, name, by->user);
+	return err ? ERR_PTR(err) : erldist_peer_make(by->node, name, by->account);
 }
 
 /* The caller is the one who set dead. */
@@ -443,8 +501,7 @@ static void peer_remove(struct erldist_peer *peer)
 
 	if (err)
 		return;
-	erldist_held_give(peer->node, account_of(peer->node, peer->user),
-			  HELD_PEERS);
+	place_give(peer->node, peer->payer);
 	erldist_peer_put(peer);
 }
 
@@ -466,6 +523,16 @@ static bool event_has_tag(const struct erldist_peer *peer, u32 pending)
 	}
 }
 
+/* Strangers whose failures the keeper does not read must not take all their places. */
+static bool is_one_too_many(const struct erldist_peer *peer)
+{
+	const struct erldist_node *node = peer->node;
+
+	return !READ_ONCE(peer->payer) &&
+	       atomic_read(&node->held[HELD_STRANGERS]) >
+	       stranger_places(node) / 2;
+}
+
 /**
  * erldist_peer_event() - report a state to the node socket
  * @peer: the peer
@@ -480,6 +547,8 @@ void erldist_peer_event(struct erldist_peer *peer, u32 pending, u64 tag,
 {
 	struct erldist_node *node = peer->node;
 
+	if (pending == ERLDIST_PENDING_FAILED && is_one_too_many(peer))
+		return;
 	spin_lock_bh(&node->event_lock);
 	if (event_has_tag(peer, pending))
 		peer->event_tag = tag;
@@ -647,6 +716,24 @@ static void peer_lose(struct erldist_peer *peer, struct list_head *drop)
 	spin_unlock_bh(&peer->lock);
 }
 
+/*
+ * An unused peer stays in the table for a while, so that its last error can be read. If
+ * the account that pays for it has more than a quarter of the places, it is removed at
+ * once, and the next one finds room.
+ */
+static unsigned long peer_lingers(const struct erldist_peer *peer)
+{
+	const struct erldist_account *payer = READ_ONCE(peer->payer);
+	const struct erldist_node *node = peer->node;
+	u32 held;
+
+	held = payer ? atomic_read(&payer->held[HELD_PEERS]) :
+		       atomic_read(&node->held[HELD_STRANGERS]);
+	if (held > READ_ONCE(node->limits.peers) / 4)
+		return 0;
+	return msecs_to_jiffies(READ_ONCE(node->tick.retry)) + 1;
+}
+
 static void peer_failed(struct erldist_peer *peer, u64 tag,
 			struct list_head *drop)
 {
@@ -654,7 +741,7 @@ static void peer_failed(struct erldist_peer *peer, u64 tag,
 	wake_up_all(&peer->wait);
 	erldist_peer_event(peer, ERLDIST_PENDING_FAILED, tag, 0);
 	erldist_netlink_peer(peer, ERLDIST_CMD_PEER_FAILED_NTF);
-	peer_arm(peer, msecs_to_jiffies(READ_ONCE(peer->node->tick.retry)) + 1);
+	peer_arm(peer, peer_lingers(peer));
 }
 
 static bool peer_unused_locked(struct erldist_peer *peer)
@@ -702,18 +789,6 @@ static void peer_work(struct work_struct *work)
 	erldist_kcov_work_stop();
 }
 
-/*
- * An unused peer stays in the table for a while, so that its last error can be read. If
- * more than half of the places are taken, it is removed at once: invented names of
- * strangers must not use up the places.
- */
-static unsigned long peer_lingers(const struct erldist_node *node)
-{
-	if (atomic_read(&node->held[HELD_PEERS]) > READ_ONCE(node->limits.peers) / 2)
-		return 0;
-	return msecs_to_jiffies(READ_ONCE(node->tick.retry)) + 1;
-}
-
 /**
  * erldist_peer_settle() - see later whether the peer is still of use
  * @peer: a peer that lost a user
@@ -723,7 +798,7 @@ static unsigned long peer_lingers(const struct erldist_node *node)
 void erldist_peer_settle(struct erldist_peer *peer)
 {
 	if (READ_ONCE(peer->state) == ERLDIST_PEER_STATE_DOWN)
-		peer_arm(peer, peer_lingers(peer->node));
+		peer_arm(peer, peer_lingers(peer));
 }
 
 /* Why there is no attempt to connect, or 0 */
@@ -1057,7 +1132,7 @@ static void channel_end_replaced(struct erldist_channel *ch)
  * Context: process context.
  * Return: 0: it is the connection now; -EINPROGRESS: it will be when the old
  * one has been drained, or our attempt has failed, erldist_channel_resume() says
- * when; -EALREADY: there is another one; -ENETDOWN.
+ * when; -EALREADY: there is another one; -EUSERS: too many peers; -ENETDOWN.
  */
 int erldist_peer_adopt(struct erldist_peer *peer, struct erldist_channel *ch)
 {
@@ -1090,6 +1165,8 @@ int erldist_peer_adopt(struct erldist_peer *peer, struct erldist_channel *ch)
 		old = peer->channel;
 		if (old)
 			erldist_channel_get(old);
+	} else if (peer_pay_locked(peer, &peer->node->keeper)) {
+		err = -EUSERS;
 	} else {
 		peer_take_over_locked(peer, ch);
 		attempt = peer->attempt;
@@ -1623,6 +1700,15 @@ static void events_close(struct erldist_node *node)
 	spin_unlock_bh(&node->event_lock);
 }
 
+static bool peers_are_left(const struct erldist_node *node)
+{
+	if (atomic_read(&node->held[HELD_STRANGERS]))
+		return true;
+	/* Pairs with the barrier of erldist_held_take(): peer_pay_locked() takes, then gives. */
+	smp_rmb();
+	return atomic_read(&node->held[HELD_PEERS]);
+}
+
 /**
  * erldist_peers_close() - the node goes: forget every peer
  * @node: the node, unpublished; its channels are closing
@@ -1632,7 +1718,7 @@ static void events_close(struct erldist_node *node)
 void erldist_peers_close(struct erldist_node *node)
 {
 	/* A walk from which entries are removed may miss some. */
-	while (atomic_read(&node->held[HELD_PEERS])) {
+	while (peers_are_left(node)) {
 		erldist_peers_each(node, peer_close_one, NULL);
 		cond_resched();
 	}

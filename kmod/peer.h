@@ -18,11 +18,14 @@ struct erldist_relation;
  * then), channels, relations, destinations of process sockets, a queued or
  * armed work. It is freed after a grace period.
  *
- * Guarded by lock, a leaf: state and what follows it up to the counters. The
- * channel that is up is a reference. pending, what follows it and
- * event belong to node->event_lock; asking is no reference, and cleared before
- * its channel goes. cookie changes under node->conf_lock and lock, and is read
+ * Guarded by lock, under which only the lock of node->users is taken: state and what
+ * follows it up to the counters. The channel that is up is a reference. pending, what
+ * follows it and event belong to node->event_lock; asking is no reference, and cleared
+ * before its channel goes. cookie changes under node->conf_lock and lock, and is read
  * under either.
+ *
+ * payer changes at most once, under lock and while dead is not set: from NULL, which
+ * makes the peer a stranger, when somebody asks for the peer or it proves the cookie.
  *
  * State changes in erldist_peer_set_state() alone.
  */
@@ -31,10 +34,10 @@ struct erldist_peer {
 	refcount_t ref;
 	struct rcu_head rcu;
 	struct erldist_node *node;
-	struct erldist_user *user;	/* it was made for; a reference; NULL: the keeper */
+	struct erldist_account *payer;	/* a reference, or NULL; see above */
 	struct erldist_account account;	/* what it asked for */
 
-	spinlock_t lock;		/* a leaf: see above */
+	spinlock_t lock;		/* see above */
 	u8 state;			/* enum erldist_peer_state */
 	bool dead;			/* not in the table any more */
 	u8 reason;			/* enum erldist_reason, of the last end */
@@ -104,7 +107,7 @@ struct erldist_peer *erldist_peer_find(struct erldist_node *node,
 				       const struct etf_atom *name);
 struct erldist_peer *erldist_peer_make(struct erldist_node *node,
 				       const struct etf_atom *name,
-				       struct erldist_user *user);
+				       struct erldist_account *payer);
 void erldist_peer_put(struct erldist_peer *peer);
 int erldist_peer_set_cookie(struct erldist_peer *peer,
 			    struct erldist_cookie **cookie);

@@ -23,7 +23,7 @@ void erldist_port_put(struct erldist_port *port)
 {
 	if (!port || !refcount_dec_and_test(&port->ref))
 		return;
-	erldist_held_give(port->process->node, &port->process->user->account,
+	erldist_held_give(port->process->node, port->process->account,
 			  HELD_PORTS);
 	erldist_process_put(port->process);
 	call_rcu(&port->rcu, port_free_rcu);
@@ -66,7 +66,7 @@ struct erldist_port *erldist_port_new(struct erldist_process *proc,
 	port = kzalloc(sizeof(*port), GFP_KERNEL_ACCOUNT);
 	if (!port)
 		return ERR_PTR(-ENOMEM);
-	err = erldist_held_take(node, &proc->user->account, HELD_PORTS,
+	err = erldist_held_take(node, proc->account, HELD_PORTS,
 				READ_ONCE(node->limits.processes));
 	if (err) {
 		kfree(port);

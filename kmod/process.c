@@ -86,7 +86,7 @@ void erldist_process_put(struct erldist_process *proc)
 	if (!refcount_dec_and_test(&proc->ref))
 		return;
 	node = proc->node;
-	erldist_user_put(node, proc->user);
+	erldist_account_put(node, proc->account);
 	if (proc->all_nodes)
 		atomic_dec(&node->n_all_nodes);
 	call_rcu(&proc->rcu, process_free_rcu);
@@ -98,13 +98,13 @@ static int process_count(struct erldist_process *proc,
 {
 	int err;
 
-	proc->user = erldist_user_get(node);
-	if (!proc->user)
-		return -ENOMEM;
-	err = erldist_held_take(node, &proc->user->account, HELD_PROCESSES,
+	proc->account = erldist_account_get(node);
+	if (IS_ERR(proc->account))
+		return PTR_ERR(proc->account);
+	err = erldist_held_take(node, proc->account, HELD_PROCESSES,
 				READ_ONCE(node->limits.processes));
 	if (err)
-		erldist_user_put(node, proc->user);
+		erldist_account_put(node, proc->account);
 	atomic_set(&proc->counts, 1);
 	return err;
 }
@@ -117,8 +117,7 @@ static int process_count(struct erldist_process *proc,
 static void process_uncount(struct erldist_process *proc)
 {
 	if (atomic_dec_and_test(&proc->counts))
-		erldist_held_give(proc->node, &proc->user->account,
-				  HELD_PROCESSES);
+		erldist_held_give(proc->node, proc->account, HELD_PROCESSES);
 }
 
 /**
@@ -372,6 +371,13 @@ static void process_tell(struct erldist_process *proc)
 		pid_release(proc);
 }
 
+static void reap_push(struct erldist_node *node, struct erldist_process *proc)
+{
+	spin_lock_bh(&node->reap_lock);
+	list_add_tail(&proc->reap, &node->reaped);
+	spin_unlock_bh(&node->reap_lock);
+}
+
 static struct erldist_process *reap_pop(struct erldist_node *node)
 {
 	struct erldist_process *proc;
@@ -397,8 +403,11 @@ void erldist_process_reap(struct work_struct *work)
 
 	erldist_kcov_work_start(node);
 	while ((proc = reap_pop(node))) {
-		erldist_relations_end(proc);
-		pid_release(proc);
+		/* One with many relations lets the others come in between. */
+		if (erldist_relations_end(proc))
+			pid_release(proc);
+		else
+			reap_push(node, proc);
 		cond_resched();
 	}
 	erldist_node_put(node);

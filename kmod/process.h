@@ -104,7 +104,7 @@ struct erldist_process {
 	bool trap_exit;
 	int err;			/* what recvmsg returns once ended */
 	kuid_t uid;			/* its last owner's; of one int */
-	struct erldist_user *user;	/* account of the binder; a reference */
+	struct erldist_account *account;	/* of the binder; a reference */
 	atomic_t counts;		/* its socket, its pid: see process_uncount() */
 	struct erldist_blob *status;	/* the reason it ended with */
 	struct erldist_blob *exit_reason;

@@ -40,7 +40,7 @@ static void end_free(struct erldist_end *end)
 static struct erldist_account *held_by(const struct erldist_process *near,
 				       struct erldist_peer *by)
 {
-	return by ? &by->account : &near->user->account;
+	return by ? &by->account : near->account;
 }
 
 static void rel_uncount(const struct erldist_process *near, u8 type,

@@ -222,7 +222,7 @@ void erldist_relation_tell(struct erldist_relation *rel,
 			   struct erldist_blob *reason);
 void erldist_relation_late_locked(struct erldist_relation *rel);
 void erldist_relations_of_port(struct erldist_port *port);
-void erldist_relations_end(struct erldist_process *proc);
+bool erldist_relations_end(struct erldist_process *proc);
 void erldist_relations_lost(struct erldist_peer *peer);
 
 #endif /* _ERLDIST_RELATION_H */

@@ -8,6 +8,9 @@
 #include "peer.h"
 #include "relation.h"
 
+/* Of a process that has ended, before others have their turn: some milliseconds */
+#define RELATIONS_AT_A_TIME	1024
+
 static u8 *put_atom(u8 *p, const char *ascii)
 {
 	struct etf_atom atom = etf_ascii(ascii);
@@ -343,16 +346,21 @@ void erldist_relations_of_port(struct erldist_port *port)
 }
 
 /**
- * erldist_relations_end() - tell everyone that a process has ended
+ * erldist_relations_end() - tell that a process has ended, in some of its relations
  * @proc: the process, which takes in no new relations
  *
  * Context: the reaper.
+ * Return: true when all are told; else call it again.
  */
-void erldist_relations_end(struct erldist_process *proc)
+bool erldist_relations_end(struct erldist_process *proc)
 {
 	struct erldist_end *end;
+	int n;
 
-	while ((end = end_pop(proc))) {
+	for (n = 0; n < RELATIONS_AT_A_TIME; n++) {
+		end = end_pop(proc);
+		if (!end)
+			return true;
 		if (erldist_relation_take(end->relation)) {
 			end_died(end);
 			erldist_relation_unhook(end->relation);
@@ -360,6 +368,7 @@ void erldist_relations_end(struct erldist_process *proc)
 		erldist_relation_put(end->relation);
 		cond_resched();
 	}
+	return false;
 }
 
 static struct erldist_relation *pop_lost(struct erldist_peer *peer,

@@ -325,6 +325,67 @@ TEST_F(stranger, names_beside_others)
 	EXPECT_TRUE(undisturbed(&self->s));
 }
 
+/* Another node with the cookie connects, where so many peers may be known. */
+static int proven_at(int node, const char *name, unsigned int places)
+{
+	struct erldist_limits l;
+	struct wire w;
+
+	if (node_limits(node, &l))
+		return -EINVAL;
+	l.peers = places;
+	return node_set_limits(node, &l) ?: wire_up_as(&w, node, name);
+}
+
+/* The keeper reads no event, so names are not forgotten: strangers have places of their own. */
+TEST_F(stranger, names_and_a_keeper_that_does_not_read)
+{
+	struct erldist_limits l;
+	struct node_info i;
+	int p = proc(NULL, NULL);
+	DEFINE_BUF(dest);
+	DEFINE_BUF(msg);
+
+	ASSERT_EQ(0, node_limits(self->s.node, &l));
+	l.peers = 64;
+	ASSERT_EQ(0, node_set_limits(self->s.node, &l));
+	for (int n = 0; n < 300; n++)
+		introduce(self->s.node, n);
+	ASSERT_EQ(0, node_info("k@h", &i));
+	/* half of theirs, which are peers and twice handshakes */
+	EXPECT_GE(1 + 32 + (int)l.handshakes + 1, (int)i.peers);
+	EXPECT_LE(32 + (int)l.handshakes, (int)i.peers);
+	EXPECT_LT(0, proc_send(p, fmt(&dest, "{aa}", "x", "near@h"), fmt(&msg, "a", "hello")));
+	EXPECT_EQ(0, proven_at(self->s.node, "late@h", 64));
+	EXPECT_TRUE(undisturbed(&self->s));
+}
+
+/* good@h is known: of two places one is free, and who comes has the cookie. */
+TEST_F(stranger, last_place_for_the_cookie)
+{
+	struct node_info i;
+
+	EXPECT_EQ(0, proven_at(self->s.node, "late@h", 2));
+	EXPECT_NE(0, proven_at(self->s.node, "later@h", 2));
+	ASSERT_EQ(0, node_info("k@h", &i));
+	EXPECT_EQ(2, i.peers_up);
+}
+
+/* Who asked and has gone does not come back as a peer of the keeper's. */
+TEST_F(stranger, answer_about_one_that_has_gone)
+{
+	struct node_info i;
+	char name[32];
+
+	for (int n = 0; n < 20; n++) {
+		snprintf(name, sizeof(name), "gone%d@h", n);
+		EXPECT_EQ(-ENOENT, node_peer(self->s.node, ERLDIST_PEER_DENY, name, NULL, n + 1,
+					     0));
+	}
+	ASSERT_EQ(0, node_info("k@h", &i));
+	EXPECT_EQ(self->before.peers, i.peers);
+}
+
 /* A proof of the cookie holds for one challenge only. */
 TEST_F(stranger, replay)
 {
@@ -863,6 +924,94 @@ TEST_F(peer, relations_beside_others)
 	proc_self(proc(NULL, NULL), &pid);
 	ASSERT_EQ(0, link_with(&self->w, 1, &pid));
 	EXPECT_EQ(0, wire_sync(&self->w));
+}
+
+/* A link that holds is not refused to a peer that has no room for one more. */
+TEST_F(peer, link_that_crosses)
+{
+	struct to link = { .op = ERLDIST_SIG_LINK };
+	struct epid remote = wire_pid(&self->w, 5000), pid;
+	int p = proc(NULL, NULL);
+	DEFINE_FRAME(f);
+	DEFINE_BUF(dest);
+	DEFINE_BUF(ctl);
+
+	ASSERT_EQ(0, set_relations(self->s.node, 10, 20));
+	proc_self(p, &pid);
+	link.dest = fmt(&dest, "p", &remote);
+	ASSERT_EQ(0, proc_ask(p, &link));
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	ASSERT_EQ(OP_LINK, frame_op(&f));
+	for (int n = 1; n <= 20; n++)
+		ASSERT_EQ(0, link_with(&self->w, n, &self->s.pid));
+	/* Each that is refused is answered; then comes the acknowledgement. */
+	ASSERT_EQ(0, wire_send(&self->w, term(&ctl, "{iupp}", OP_UNLINK_ID, 1ULL, &remote,
+					      &self->s.pid), NULL));
+	for (int n = 0;; n++) {
+		ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+		if (frame_op(&f) == OP_UNLINK_ID_ACK) {
+			ASSERT_LT(0, n);
+			break;
+		}
+		ASSERT_EQ(OP_PAYLOAD_EXIT, frame_op(&f));
+	}
+	ASSERT_EQ(0, link_with(&self->w, 5000, &pid));
+	EXPECT_EQ(0, wire_sync(&self->w)) {
+		TH_LOG("an EXIT for a link that holds");
+	}
+	close(p);
+	ASSERT_EQ(0, wire_recv(&self->w, &f, WAIT_MS));
+	EXPECT_EQ(OP_PAYLOAD_EXIT, frame_op(&f));
+	EXPECT_EQ(0, wire_sync(&self->w));
+}
+
+/* Milliseconds from the death of a process to the DOWN; big: it dies before */
+static long down_after(int big)
+{
+	int q = proc(NULL, NULL), r = proc("r", NULL);
+	struct to m = { .op = ERLDIST_SIG_MONITOR, .ref = proc_refs(q) };
+	DEFINE_BUF(dest);
+	uint64_t begin;
+
+	m.dest = fmt(&dest, "a", "r");
+	if (proc_ask(q, &m))
+		return -1;
+	begin = now_ms();
+	if (big >= 0)
+		close(big);
+	close(r);
+	if (!poll_for(q, POLLIN, 10 * WAIT_MS))
+		return -1;
+	close(q);
+	return now_ms() - begin;
+}
+
+/* The death of a process with many relations does not keep another's from being told. */
+TEST_F_TIMEOUT(peer, death_behind_a_large_one, 300)
+{
+	int big = proc("big", NULL), count = scaled(200000);
+	uint64_t begin;
+	struct epid pid;
+	long behind;
+	struct peer_info i;
+
+	NEEDS_IDLE_PROCESSORS(2);
+	proc_self(big, &pid);
+	for (int n = 0; n < count; n++) {
+		ASSERT_EQ(0, link_with(&self->w, n + 1, &pid));
+		if (n % 2000 == 1999)
+			ASSERT_EQ(0, wire_sync(&self->w));
+	}
+	begin = now_ms();
+	behind = down_after(big);
+	ASSERT_LE(0, behind);
+	do {
+		sleep_ms(1);
+		ASSERT_EQ(0, peer_get("k@h", "w@h", &i));
+	} while (i.relations);
+	TH_LOG("told after %ld ms, all of the large one after %llu ms", behind,
+	       (unsigned long long)(now_ms() - begin));
+	EXPECT_GT((now_ms() - begin) / 4, (uint64_t)behind);
 }
 
 TEST_F_TIMEOUT(peer, spawn_requests_unread, 60)

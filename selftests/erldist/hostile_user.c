@@ -913,6 +913,36 @@ TEST_F(share, peers)
 	EXPECT_TRUE(free_again(self, want_one));
 }
 
+/* A process with an administrator's rights, and a peer that was made for it, which stays */
+static int privileged(FIXTURE_DATA(share) *self)
+{
+	int fd, err;
+
+	syscall(SYS_setfsuid, ATTACKER);
+	fd = proc_open(NULL, "k@h");
+	syscall(SYS_setfsuid, 0);
+	if (fd < 0)
+		return fd;
+	err = want(fd, "p@h");
+	if (!err)
+		err = nodes_connect(self->node, node("p@h"), "p@h", CARRIER_UNIX);
+	close(fd);
+	return err;
+}
+
+/* A user's share does not grow by what processes of that user with more rights did before. */
+TEST_F(share, rights_of_another_process)
+{
+	self->l.processes = 64;
+	ASSERT_EQ(0, privileged(self));
+	EXPECT_EQ(EUSERS, exhaust(self, take_processes));
+	/* with the owner's two: own - 1 <= 56 - 2 - own */
+	EXPECT_GE(29, processes());
+	EXPECT_EQ(0, bind_one(self));
+	kill(self->pid, SIGKILL);
+	reap(self->pid);
+}
+
 /* The last eighth is rounded up: a limit of one is the owner's alone */
 TEST_F(share, limit_of_one)
 {

@@ -103,13 +103,17 @@ struct erldist_limits {
 	__aligned_u64 mailbox;		/* default of ERLDIST_MAILBOX local */
 	__aligned_u64 send_queue;	/* bytes queued to one peer */
 	__u32 stall;			/* time a full pool may hold up a channel a minute */
-	__u32 peers;
-	__u32 handshakes;		/* accepted and not proven; beyond it one ends */
 	/*
 	 * peers, processes, node_relations, wanted: the last eighth is reserved for the
-	 * node's owner. Another user, or a peer that asks for relations, gets as many as
-	 * it leaves free of the rest: alone, half.
+	 * node's keeper and owner. Another user, or a peer that asks for relations, gets
+	 * as many as it leaves free of the rest: alone, half.
 	 */
+	__u32 peers;			/* that are known; see below for others */
+	/*
+	 * Accepted and not proven; beyond it one ends. There are at most
+	 * peers + 2 * handshakes peers that have not proven the cookie.
+	 */
+	__u32 handshakes;
 	__u32 processes;		/* and as many ports */
 	__u32 relations;		/* that one process asks for */
 	__u32 node_relations;		/* of all processes of the node */
